@@ -1,0 +1,162 @@
+"""SCIM errors: one class for each row of RFC 7644 tables 8 and 9 that the service can answer."""
+
+from typing import Any, ClassVar
+
+ERROR_SCHEMA = "urn:ietf:params:scim:api:messages:2.0:Error"
+
+
+class ScimError(Exception):
+    """A failure that a client is told about: HTTP status, scimType and a detail that says what to change.
+
+    The detail names attributes and ids, never secrets or values of attributes that are never returned.
+    RFC 7644 §3.12.
+    """
+
+    status: ClassVar[int] = 400
+    scim_type: ClassVar[str | None] = None
+
+    def __init__(self, detail: str) -> None:
+        super().__init__(detail)
+        self.detail = detail
+
+    @property
+    def headers(self) -> dict[str, str]:
+        """HTTP headers that go with the error."""
+        return {}
+
+    def body(self) -> dict[str, Any]:
+        """Return the error as the message that RFC 7644 §3.12 defines; `status` is a string there."""
+        body: dict[str, Any] = {"schemas": [ERROR_SCHEMA], "status": str(self.status)}
+        if self.scim_type:
+            body["scimType"] = self.scim_type
+        body["detail"] = self.detail
+        return body
+
+
+class InvalidFilter(ScimError):
+    """The filter cannot be parsed, is over a limit, or compares what cannot be compared."""
+
+    scim_type = "invalidFilter"
+
+
+class TooMany(ScimError):
+    """The query would read more than the service is willing to read for one request."""
+
+    scim_type = "tooMany"
+
+
+class Uniqueness(ScimError):
+    """Another resource already has the unique value."""
+
+    status = 409
+    scim_type = "uniqueness"
+
+
+class Mutability(ScimError):
+    """The request changes a value that a client may not change."""
+
+    scim_type = "mutability"
+
+
+class InvalidSyntax(ScimError):
+    """The body is not the JSON message that the operation takes."""
+
+    scim_type = "invalidSyntax"
+
+
+class InvalidPath(ScimError):
+    """The path of a PATCH operation cannot be parsed."""
+
+    scim_type = "invalidPath"
+
+
+class NoTarget(ScimError):
+    """The path of a PATCH operation is missing where it must not be, or selects nothing."""
+
+    scim_type = "noTarget"
+
+
+class InvalidValue(ScimError):
+    """A value is missing or does not fit its attribute."""
+
+    scim_type = "invalidValue"
+
+
+class InvalidCursor(ScimError):
+    """The cursor was not made by this service for this query. RFC 9865 §2.1."""
+
+    scim_type = "invalidCursor"
+
+
+class InvalidCount(ScimError):
+    """The count cannot be served. RFC 9865 §2.1."""
+
+    scim_type = "invalidCount"
+
+
+class Unauthorized(ScimError):
+    """The request carries no valid token. RFC 7644 §2, RFC 6750 §3."""
+
+    status = 401
+
+    @property
+    def headers(self) -> dict[str, str]:
+        return {"WWW-Authenticate": 'Bearer realm="scim"'}
+
+
+class NotFound(ScimError):
+    """No such resource or endpoint."""
+
+    status = 404
+
+
+class MethodNotAllowed(ScimError):
+    """The endpoint exists and does not take this method."""
+
+    status = 405
+
+    def __init__(self, detail: str, allowed: str) -> None:
+        super().__init__(detail)
+        self.allowed = allowed
+
+    @property
+    def headers(self) -> dict[str, str]:
+        return {"Allow": self.allowed}
+
+
+class Conflict(ScimError):
+    """The resource kept changing while the request was applied; the client may try again."""
+
+    status = 409
+
+
+class PreconditionFailed(ScimError):
+    """If-Match names another version than the current one. RFC 7644 §3.14."""
+
+    status = 412
+
+
+class PayloadTooLarge(ScimError):
+    """The body, or what would be stored, is larger than the service takes. RFC 7644 §3.7.4."""
+
+    status = 413
+
+
+class NotImplementedHere(ScimError):
+    """The operation is not offered. RFC 7644 §3.11 for /Me."""
+
+    status = 501
+
+
+class Unavailable(ScimError):
+    """The storage or the token source does not answer now; the client shall try again later."""
+
+    status = 503
+
+    def __init__(self, detail: str, retry_after: int = 5) -> None:
+        super().__init__(detail)
+        self.retry_after = retry_after
+
+    @property
+    def headers(self) -> dict[str, str]:
+        return {"Retry-After": str(self.retry_after)}

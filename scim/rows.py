@@ -1,0 +1,140 @@
+"""The storage protocol: rows under keys in partitions, read one, read a range, commit several at once.
+
+Rules that every store keeps (tests/rows_contract.py holds them as tests):
+
+- A partition is a sorted map from key to row. Keys sort by their UTF-8 bytes.
+- A commit is atomic: all changes or none. Each key at most once, at most MAX_CHANGES changes,
+  at most MAX_COMMIT_BYTES in all, each body at most MAX_BODY_BYTES.
+- A read or a range that begins after a commit was acknowledged sees it.
+- Each put or touch gives the row a new version; a version never comes back for other content.
+- A commit that was applied is never reported as a Conflict, even when the answer to a first try was lost.
+
+The limits are those of an entity group transaction of Azure Table Storage, so that a service that runs on the
+embedded store meets the same ones.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import NamedTuple, Protocol
+
+from scim.errors import PayloadTooLarge
+
+MAX_CHANGES = 100
+MAX_BODY_BYTES = 900_000
+"""Bytes of one body as UTF-16, the form in which the service counts text: below the 1 MiB of an entity."""
+MAX_COMMIT_BYTES = 3_500_000
+"""Estimated bytes of one commit on the wire, below the 4 MiB of a transaction."""
+_CHANGE_OVERHEAD = 1_000
+
+
+class Row(NamedTuple):
+    """One stored row. `modified` is a time in the form of `meta.lastModified`, or empty."""
+
+    key: str
+    body: str
+    version: str
+    modified: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Insert:
+    """A new row; the commit conflicts if the key is taken."""
+
+    key: str
+    body: str
+    modified: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Replace:
+    """New content for a row that must still have the version; the commit conflicts otherwise."""
+
+    key: str
+    body: str
+    version: str
+    modified: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Delete:
+    """A row to remove; the commit conflicts if it is not there, or has another version where one is given."""
+
+    key: str
+    version: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Touch:
+    """A row that must be there: it gets a new version and keeps its body; `modified` changes unless empty.
+
+    Two touches of one row never conflict with each other, which lets parallel writers share a parent row.
+    """
+
+    key: str
+    modified: str = ""
+
+
+RowChange = Insert | Replace | Delete | Touch
+
+
+class RowConflict(Exception):
+    """A commit was not applied because a row was not as a change expects it; nothing was written."""
+
+
+class Rows(Protocol):
+    """A store of rows.
+
+    Every method raises `Unavailable` when the store does not answer in time; `commit` raises `RowConflict`.
+    """
+
+    async def read(self, partition: str, key: str) -> Row | None:
+        """Return the row, or None if there is none."""
+        ...
+
+    async def range(
+        self, partition: str, after: str, before: str, limit: int, keys_only: bool = False
+    ) -> list[Row]:
+        """Return the first `limit` rows with after < key < before, in key order; fewer only at the end.
+
+        With `keys_only` the bodies are empty strings, which costs the store less.
+        """
+        ...
+
+    async def commit(self, partition: str, changes: Sequence[RowChange]) -> list[str]:
+        """Apply all changes or none; return the new version of each changed row, "" for deleted ones."""
+        ...
+
+    async def check(self) -> None:
+        """Return when the store answers; raise `Unavailable` when it does not."""
+        ...
+
+    async def close(self) -> None:
+        """Release connections."""
+        ...
+
+
+def check_limits(changes: Sequence[RowChange]) -> None:
+    """Raise what is wrong with a commit before a store sees it.
+
+    Raises PayloadTooLarge when a body or the whole is too large; ValueError on what only a bug can cause:
+    no change or too many of them, or one key twice. The emulator of Table Storage does not check these.
+    """
+    if not 0 < len(changes) <= MAX_CHANGES:
+        raise ValueError(f"a commit takes 1 to {MAX_CHANGES} changes, not {len(changes)}")
+    if len({change.key for change in changes}) != len(changes):
+        raise ValueError("a commit changes each key once")
+    total = 0
+    for change in changes:
+        total += _CHANGE_OVERHEAD + len(change.key)
+        if isinstance(change, (Insert, Replace)):
+            if (size := len(change.body.encode("utf-16-le"))) > MAX_BODY_BYTES:
+                raise PayloadTooLarge(
+                    f"The resource would take {size:,} bytes in storage; the limit is {MAX_BODY_BYTES:,}."
+                    " Send fewer or shorter values."
+                )
+            total += len(change.body.encode())
+    if total > MAX_COMMIT_BYTES:
+        raise PayloadTooLarge(
+            f"The change would write {total:,} bytes in one transaction; the limit is {MAX_COMMIT_BYTES:,}."
+            " Send fewer or shorter values."
+        )
