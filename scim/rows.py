@@ -13,18 +13,24 @@ The limits are those of an entity group transaction of Azure Table Storage, so t
 embedded store meets the same ones.
 """
 
+import json
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple, Protocol
 
-from scim.errors import PayloadTooLarge
+from scim.errors import InvalidValue, PayloadTooLarge
 
 MAX_CHANGES = 100
 MAX_BODY_BYTES = 900_000
 """Bytes of one body as UTF-16, the form in which the service counts text: below the 1 MiB of an entity."""
 MAX_COMMIT_BYTES = 3_500_000
 """Estimated bytes of one commit on the wire, below the 4 MiB of a transaction."""
-_CHANGE_OVERHEAD = 1_000
+MAX_KEY = 512
+"""Characters of a key: 1 KiB as UTF-16."""
+_CHANGE_OVERHEAD = 3_000
+"""Bytes that a change takes on the wire besides its body: headers, and the key three times."""
+_KEY = re.compile(rf"[^\x00-\x20\x7f-\U0010ffff/\\#?%]{{1,{MAX_KEY}}}")
 
 
 class Row(NamedTuple):
@@ -113,28 +119,53 @@ class Rows(Protocol):
         ...
 
 
+def check_key(key: str) -> None:
+    """Raise ValueError on a key of a row or partition that Table Storage would refuse or sort differently.
+
+    A key is 1 to 512 visible ASCII characters without `/ \\ # ? %`. The service takes more than ASCII, but
+    sorts it by UTF-16 units where SQLite sorts by bytes, and `%` is known to break its URLs.
+    https://learn.microsoft.com/rest/api/storageservices/understanding-the-table-service-data-model
+    """
+    if not _KEY.fullmatch(key):
+        raise ValueError(
+            f"a key is 1 to {MAX_KEY} printable ASCII characters without / \\ # ? %, not {key!a:.80}"
+        )
+
+
 def check_limits(changes: Sequence[RowChange]) -> None:
     """Raise what is wrong with a commit before a store sees it.
 
-    Raises PayloadTooLarge when a body or the whole is too large; ValueError on what only a bug can cause:
-    no change or too many of them, or one key twice. The emulator of Table Storage does not check these.
+    Raises PayloadTooLarge when a body or the whole is too large; InvalidValue when a body has half of a
+    surrogate pair, which no store can write; ValueError on what only a bug can cause: no change or too many of
+    them, one key twice, or a key that `check_key` refuses. The emulator of Table Storage does not check these.
     """
     if not 0 < len(changes) <= MAX_CHANGES:
         raise ValueError(f"a commit takes 1 to {MAX_CHANGES} changes, not {len(changes)}")
     if len({change.key for change in changes}) != len(changes):
         raise ValueError("a commit changes each key once")
-    total = 0
-    for change in changes:
-        total += _CHANGE_OVERHEAD + len(change.key)
-        if isinstance(change, (Insert, Replace)):
-            if (size := len(change.body.encode("utf-16-le"))) > MAX_BODY_BYTES:
-                raise PayloadTooLarge(
-                    f"The resource would take {size:,} bytes in storage; the limit is {MAX_BODY_BYTES:,}."
-                    " Send fewer or shorter values."
-                )
-            total += len(change.body.encode())
+    total = sum(_wire_bytes(change) for change in changes)
     if total > MAX_COMMIT_BYTES:
         raise PayloadTooLarge(
             f"The change would write {total:,} bytes in one transaction; the limit is {MAX_COMMIT_BYTES:,}."
             " Send fewer or shorter values."
         )
+
+
+def _wire_bytes(change: RowChange) -> int:
+    """Return the estimated bytes of one change in a transaction, after checking its key and body."""
+    check_key(change.key)
+    if not isinstance(change, (Insert, Replace)):
+        return _CHANGE_OVERHEAD
+    try:
+        stored = len(change.body.encode("utf-16-le"))
+    except UnicodeEncodeError as error:
+        raise InvalidValue(
+            "A value has half of a surrogate pair, which is not a character. Send well-formed Unicode."
+        ) from error
+    if stored > MAX_BODY_BYTES:
+        raise PayloadTooLarge(
+            f"The resource would take {stored:,} bytes in storage; the limit is {MAX_BODY_BYTES:,}."
+            " Send fewer or shorter values."
+        )
+    # A body travels as a JSON string in ASCII: quotes, and all that is not ASCII, take 2 to 12 bytes.
+    return _CHANGE_OVERHEAD + len(json.dumps(change.body))
