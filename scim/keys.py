@@ -1,0 +1,99 @@
+"""The keys of a tenant's rows: a kind, then what identifies the row, in characters that every store sorts alike.
+
+    u.<id>  g.<id>                   a user, a group: the resource as JSON
+    n.u.<h>  n.g.<h>                 a unique name, taken: the id of its owner
+    x.<u|g>.<attribute>.<h>.<id>     a look-up: this resource has this value
+    m.<group>.<member>               a membership: the kind of the member
+    r.<member>.<group>               the same membership, from the other side
+    c.<u|g>.<first two digits>       how many resources have ids that begin so
+    e.<time>.<random>                a change, for audit
+    t.<id>                           a deleted resource whose memberships are still being removed
+    s.indexes                        which look-ups are complete
+
+`<h>` is a hash of a normalised value, since values may have any character and length.
+"""
+
+import hashlib
+import re
+
+from scim.resource import fold
+
+_ID = re.compile(r"[0-9a-f]{32}")
+INDEXES = "s.indexes"
+BEYOND = "~"
+"""A character that sorts behind every one that keys use."""
+
+
+def is_id(text: str) -> bool:
+    """Whether the text can be the id of a resource: 32 hexadecimal digits."""
+    return _ID.fullmatch(text) is not None
+
+
+def resource(kind: str, resource_id: str) -> str:
+    """The row of a resource; `kind` is "u" or "g"."""
+    return f"{kind}.{resource_id}"
+
+
+def name(kind: str, value: str) -> str:
+    """The row that says that a unique name is taken, whatever its letter case."""
+    return f"n.{kind}.{_hash(fold(value))}"
+
+
+def look_up(kind: str, attribute: str, value: str, resource_id: str) -> str:
+    """The look-up row of one resource for one value, in the form in which the attribute compares values."""
+    return f"{look_ups(kind, attribute, value)}{resource_id}"
+
+
+def look_ups(kind: str, attribute: str, value: str) -> str:
+    """What the look-up rows of all resources with that value begin with."""
+    return f"x.{kind}.{_attribute(attribute)}.{_hash(value)}."
+
+
+def all_look_ups(kind: str, attribute: str) -> str:
+    """What all look-up rows of an attribute begin with."""
+    return f"x.{kind}.{_attribute(attribute)}."
+
+
+def member(group_id: str, member_id: str = "") -> str:
+    """The membership row on the group's side; without a member, what all of them begin with."""
+    return f"m.{group_id}.{member_id}"
+
+
+def membership(member_id: str, group_id: str = "") -> str:
+    """The membership row on the member's side; without a group, what all of them begin with."""
+    return f"r.{member_id}.{group_id}"
+
+
+def count(kind: str, resource_id: str) -> str:
+    """The row that counts the resources whose ids begin as this one does."""
+    return f"c.{kind}.{resource_id[:2]}"
+
+
+def counts(kind: str) -> str:
+    """What all count rows of a kind begin with."""
+    return f"c.{kind}."
+
+
+def change(milliseconds: int, unique: str) -> str:
+    """The row of a change at a time, in milliseconds since 1970; keys sort by time."""
+    return f"e.{milliseconds:012x}.{unique}"
+
+
+def tombstone(resource_id: str = "") -> str:
+    """The row of a deleted resource that still has memberships; without an id, what all of them begin with."""
+    return f"t.{resource_id}"
+
+
+def last_part(key: str) -> str:
+    """The part of a key behind its last dot."""
+    return key.rpartition(".")[2]
+
+
+def _attribute(path: str) -> str:
+    """Attributes of extensions have URNs, which are long and have colons: a hash stands for them."""
+    urn, _, names = path.lower().rpartition(":")
+    return f"{_hash(urn)[:8]}.{names}" if urn else names
+
+
+def _hash(text: str) -> str:
+    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:40]

@@ -1,0 +1,256 @@
+"""Searching: what a client asks for, whether a resource matches, in which order, and the list that answers."""
+
+import operator
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
+from typing import Any, Protocol
+
+from pydantic import BaseModel, ConfigDict, Field, field_validator
+
+from scim.errors import InvalidFilter
+from scim.filter import And, AttributePath, Comparison, Filter, Not, Or, ValuePath
+from scim.resource import Resource, fold, parse_date_time, values
+from scim.schema import Attribute, Target
+
+LIST_RESPONSE = "urn:ietf:params:scim:api:messages:2.0:ListResponse"
+SEARCH_REQUEST = "urn:ietf:params:scim:api:messages:2.0:SearchRequest"
+DEFAULT_COUNT = 100
+MAX_COUNT = 1000
+
+Matcher = Callable[[Mapping[str, Any]], bool]
+
+
+class Resolver(Protocol):
+    """What knows attributes by their paths: a resource type, or the complex attribute before a value filter."""
+
+    @property
+    def name(self) -> str:
+        """What error details call it."""
+        ...
+
+    def resolve(self, path: AttributePath) -> Target | None:
+        """Return what a path means, or None when nothing has that name."""
+        ...
+
+
+class SearchRequest(BaseModel):
+    """What a client searches for, from query parameters or the body of `/.search`. RFC 7644 §3.4.2, §3.4.3; RFC 9865.
+
+    `start_index` below 1 means 1 and `count` below 0 means 0, as the RFC says; a larger `count` than MAX_COUNT is
+    served as MAX_COUNT. `cursor` is None when the client pages by index, "" on the first page by cursor.
+    """
+
+    model_config = ConfigDict(extra="ignore", frozen=True)
+
+    attributes: list[str] = Field(default_factory=list)
+    excluded_attributes: list[str] = Field(default_factory=list, alias="excludedAttributes")
+    filter: str | None = None
+    sort_by: str | None = Field(default=None, alias="sortBy")
+    sort_order: str | None = Field(default=None, alias="sortOrder")
+    start_index: int = Field(default=1, alias="startIndex")
+    count: int = DEFAULT_COUNT
+    cursor: str | None = None
+
+    @field_validator("start_index", mode="after")
+    @classmethod
+    def _from_one(cls, value: int) -> int:
+        return max(value, 1)
+
+    @field_validator("count", mode="after")
+    @classmethod
+    def _bounded(cls, value: int) -> int:
+        return min(max(value, 0), MAX_COUNT)
+
+    @field_validator("attributes", "excluded_attributes", mode="before")
+    @classmethod
+    def _separated(cls, value: Any) -> Any:
+        """In a query the names are separated by commas; in a body they are a list."""
+        return [name.strip() for name in value.split(",") if name.strip()] if isinstance(value, str) else value
+
+
+def list_response(resources: Sequence[Resource], **page: int | str | None) -> Resource:
+    """Return a ListResponse; the page's figures are left out where they are None. RFC 7644 §3.4.2."""
+    known = {name: value for name, value in page.items() if value is not None}
+    return {"schemas": [LIST_RESPONSE], **known, "itemsPerPage": len(resources), "Resources": list(resources)}
+
+
+def normal(attribute: Attribute, value: Any) -> Any:
+    """Return a value in the form in which it is compared: letter case folded unless it matters, dates as instants."""
+    if isinstance(value, str):
+        if attribute.type == "dateTime":
+            return parse_date_time(value) or value
+        return value if attribute.case_exact else fold(value)
+    return value
+
+
+def matcher(tree: Filter, resolver: Resolver) -> Matcher:
+    """Return a function that says whether a resource fulfils the filter. RFC 7644 §3.4.2.2.
+
+    A comparison holds for a multi-valued attribute when it holds for one of its values. `ne` is the opposite of
+    `eq`, so it holds where the attribute has no value. A complex attribute is compared by its `value`.
+
+    Raises InvalidFilter when an attribute is unknown or cannot be compared so.
+    """
+
+    def resolve(path: AttributePath) -> Target:
+        target = resolver.resolve(path)
+        if target is None:
+            raise InvalidFilter(f"{resolver.name} has no attribute '{path}'; /Schemas lists those it has.")
+        return target
+
+    def build(node: Filter) -> Matcher:
+        match node:
+            case And(terms):
+                built = [build(term) for term in terms]
+                return lambda resource: all(term(resource) for term in built)
+            case Or(terms):
+                built = [build(term) for term in terms]
+                return lambda resource: any(term(resource) for term in built)
+            case Not(term):
+                inner = build(term)
+                return lambda resource: not inner(resource)
+            case ValuePath(path, inner_filter):
+                target = resolve(path)
+                within = value_matcher(inner_filter, target)
+                return lambda resource: any(within(each) for each in values(resource, target))
+            case Comparison(path=path):
+                return _comparison(node, _compared(resolve(path)))
+
+    return build(tree)
+
+
+def value_matcher(tree: Filter, target: Target) -> Matcher:
+    """Return a function that says whether one value of a complex attribute fulfils the filter in brackets.
+
+    Raises InvalidFilter when the attribute has no such sub-attribute or it cannot be compared so.
+    """
+    complex_attribute = target.attribute
+    if complex_attribute is None or target.sub is not None or not complex_attribute.sub_attributes:
+        raise InvalidFilter(f"{target} has no sub-attributes to filter by.")
+    return matcher(tree, _SubAttributes(complex_attribute))
+
+
+class _SubAttributes:
+    """The sub-attributes of a complex attribute, resolved as a resource type resolves its attributes."""
+
+    def __init__(self, attribute: Attribute) -> None:
+        self._attribute = attribute
+
+    @property
+    def name(self) -> str:
+        return self._attribute.name
+
+    def resolve(self, path: AttributePath) -> Target | None:
+        sub = None if path.urn or path.sub else self._attribute.sub(path.name)
+        return Target("", sub) if sub else None
+
+
+def _compared(target: Target) -> Target:
+    """A complex attribute is compared by its value, as in `emails co "example"` and `manager eq "id"`."""
+    if target.attribute and target.sub is None and (value := target.attribute.sub("value")):
+        return Target(target.extension, target.attribute, value)
+    return target
+
+
+def _comparison(node: Comparison, target: Target) -> Matcher:
+    if node.operator == "pr":
+        return lambda resource: bool(values(resource, target))
+    leaf = target.leaf
+    if leaf is None or leaf.type == "complex":
+        raise InvalidFilter(f"{target} is complex; compare one of its sub-attributes.")
+    if node.value is None:
+        return _null_comparison(node, target)
+    wanted = _literal(node, leaf, target)
+    compare = _operation(node.operator, leaf, target)
+    if node.operator == "ne":
+        return lambda resource: not any(wanted == normal(leaf, each) for each in values(resource, target))
+    return lambda resource: any(compare(normal(leaf, each), wanted) for each in values(resource, target))
+
+
+def _null_comparison(node: Comparison, target: Target) -> Matcher:
+    """null is "no value". RFC 7643 §2.5."""
+    if node.operator == "eq":
+        return lambda resource: not values(resource, target)
+    if node.operator == "ne":
+        return lambda resource: bool(values(resource, target))
+    raise InvalidFilter(f"{target} {node.operator} null: null can only be compared with eq and ne.")
+
+
+def _literal(node: Comparison, leaf: Attribute, target: Target) -> Any:
+    """Return the filter's value in the attribute's own type; the text of any value serves a string attribute."""
+    value = node.value
+    match leaf.type:
+        case "boolean":
+            if isinstance(value, str) and value.lower() in ("true", "false"):
+                return value.lower() == "true"  # Entra: roles[primary eq "True"]
+            if isinstance(value, bool):
+                return value
+        case "integer" | "decimal":
+            if isinstance(value, (int, float)) and not isinstance(value, bool):
+                return value
+        case "dateTime":
+            if node.operator in ("co", "sw", "ew"):
+                return node.text.casefold()
+            if instant := parse_date_time(node.text):
+                return instant
+        case _:
+            return normal(leaf, node.text)
+    raise InvalidFilter(f"{target} is of type {leaf.type} and cannot be compared with '{node.text[:60]}'.")
+
+
+def _as_text(compare: Callable[[str, str], bool]) -> Callable[[Any, Any], bool]:
+    return lambda value, wanted: compare(_text(value), wanted)
+
+
+def _text(value: Any) -> str:
+    return value.isoformat().casefold() if isinstance(value, datetime) else str(value)
+
+
+_ORDER: dict[str, Callable[[Any, Any], bool]] = {
+    "gt": operator.gt,
+    "ge": operator.ge,
+    "lt": operator.lt,
+    "le": operator.le,
+}
+_TEXT: dict[str, Callable[[Any, Any], bool]] = {
+    "co": _as_text(lambda value, wanted: wanted in value),
+    "sw": _as_text(str.startswith),
+    "ew": _as_text(str.endswith),
+}
+
+
+def _operation(name: str, leaf: Attribute, target: Target) -> Callable[[Any, Any], bool]:
+    if name in ("eq", "ne"):
+        return operator.eq
+    if name in _ORDER and leaf.type not in ("boolean", "binary"):
+        return _ORDER[name]
+    if name in _TEXT and leaf.type not in ("boolean", "integer", "decimal"):
+        return _TEXT[name]
+    raise InvalidFilter(f"{target} is of type {leaf.type}, which '{name}' cannot compare.")
+
+
+def sort_key(target: Target) -> Callable[[Mapping[str, Any]], tuple[Any, ...]]:
+    """Return a key that orders resources by an attribute, those without a value last. RFC 7644 §3.4.2.3.
+
+    Of a multi-valued attribute the primary value counts, else the first.
+    """
+    target = _compared(target)
+    leaf = target.leaf
+
+    def key(resource: Mapping[str, Any]) -> tuple[Any, ...]:
+        found = _preferred(resource, target)
+        if found is None or leaf is None or isinstance(found, (dict, list)):
+            return (1,)
+        return (0, normal(leaf, found))
+
+    return key
+
+
+def _preferred(resource: Mapping[str, Any], target: Target) -> Any:
+    holders = values(resource, Target(target.extension, target.attribute))
+    holders.sort(key=lambda each: not (isinstance(each, dict) and each.get("primary")))
+    for holder in holders:
+        value = holder.get(target.sub.name) if target.sub and isinstance(holder, dict) else holder
+        if value is not None:
+            return value
+    return None

@@ -1,0 +1,205 @@
+"""What a client may write: names, types, required values, mutability. RFC 7643 §2, RFC 7644 §3.3, §3.5.1."""
+
+import base64
+import binascii
+import logging
+from collections.abc import Callable
+from typing import Any
+
+from scim import entra
+from scim.errors import InvalidSyntax, InvalidValue, Mutability
+from scim.filter import AttributePath
+from scim.resource import Resource, parse_date_time
+from scim.schema import Attribute, ResourceType, Target
+
+logger = logging.getLogger(__name__)
+
+MAX_INTEGER = 2**63 - 1
+
+
+def read_resource(resource_type: ResourceType, body: Any) -> Resource:
+    """Return the resource that a POST or PUT body describes, with canonical names and checked values.
+
+    Read-only attributes and attributes that no schema knows are left out: clients echo the former (Okta's PUT) and
+    send the latter (unmapped extensions), and both must not fail the user. null, "" and [] mean "no value".
+
+    Raises InvalidSyntax when the body is no object, InvalidValue when a value does not fit its attribute or a
+    required one is missing.
+    """
+    if not isinstance(body, dict):
+        raise InvalidSyntax(f"The body must be a JSON object that describes a {resource_type.name}.")
+    _check_schemas(resource_type, body)
+    resource: Resource = {}
+    _read_members_of(resource_type, "", body, resource)
+    check_required(resource_type, resource)
+    return resource
+
+
+def _check_schemas(resource_type: ResourceType, body: dict[str, Any]) -> None:
+    """The list is advice, since Entra leaves extensions out and misspells one; but it must be a list of strings."""
+    schemas = next((value for name, value in body.items() if name.lower() == "schemas"), None)
+    if schemas is not None and not (isinstance(schemas, list) and all(isinstance(each, str) for each in schemas)):
+        raise InvalidValue(f"schemas must be a list of URNs such as '{resource_type.schema.id}'.")
+
+
+def _read_members_of(resource_type: ResourceType, extension: str, body: dict[str, Any], resource: Resource) -> None:
+    for name, value in body.items():
+        if not extension and resource_type.is_core(name):  # zulip and others nest core attributes under their URN
+            _read_members_of(resource_type, "", _object(name, value), resource)
+        elif not extension and (schema := resource_type.extension(name)):
+            _read_members_of(resource_type, schema.id, _object(name, value), resource)
+        elif target := resource_type.resolve(AttributePath(extension, name)):
+            _read_attribute(target, name, value, resource)
+        else:
+            logger.info("ignored an attribute that no schema knows: %.100s", name)
+
+
+def _object(name: str, value: Any) -> dict[str, Any]:
+    if value is None:
+        return {}
+    if not isinstance(value, dict):
+        raise InvalidValue(f"{name} must be an object with the attributes of that schema.")
+    return value
+
+
+def _read_attribute(target: Target, name: str, value: Any, resource: Resource) -> None:
+    attribute = target.attribute
+    if attribute is None or attribute.mutability == "readOnly":
+        return
+    checked = read_value(attribute, value, str(target))
+    if checked is None:
+        return
+    container = resource.setdefault(target.extension, {}) if target.extension else resource
+    if attribute.name in container:
+        raise InvalidValue(f"{name} is given more than once; names match whatever their case.")
+    container[attribute.name] = checked
+
+
+def read_value(attribute: Attribute, value: Any, where: str) -> Any:
+    """Return a checked value of the attribute in canonical form, or None when it means "no value".
+
+    `where` is the attribute's path, for the error's detail. Raises InvalidValue.
+    """
+    value = entra.rewrite_value(attribute, value)
+    if value is None:
+        return None
+    if not attribute.multi_valued:
+        return read_single(attribute, value, where)
+    if not isinstance(value, list):
+        raise InvalidValue(f"{where} must be a list.")
+    values = [each for item in value if (each := read_single(attribute, item, where)) is not None]
+    check_primary(values, where)
+    return values or None
+
+
+def read_single(attribute: Attribute, value: Any, where: str) -> Any:
+    """Return one checked value of an attribute, or None when it means "no value". Raises InvalidValue."""
+    value = entra.rewrite_single(attribute, value)
+    if value is None:
+        return None
+    if attribute.type == "complex":
+        return _read_complex(attribute, value, where)
+    check, expected = _CHECKS[attribute.type]
+    if not check(value):
+        raise InvalidValue(f"{where} must be {expected}.")
+    return value
+
+
+def _read_complex(attribute: Attribute, value: Any, where: str) -> dict[str, Any] | None:
+    if not isinstance(value, dict):
+        raise InvalidValue(f"{where} must be an object{' in a list' if attribute.multi_valued else ''}.")
+    checked: dict[str, Any] = {}
+    for name, item in value.items():
+        sub = attribute.sub(name)
+        if sub is None or sub.mutability == "readOnly":
+            continue
+        if sub.name in checked:
+            raise InvalidValue(f"{where}.{name} is given more than once; names match whatever their case.")
+        if (read := read_value(sub, item, f"{where}.{sub.name}")) is not None:
+            checked[sub.name] = read
+    return checked or None
+
+
+def check_primary(values: list[Any], where: str) -> None:
+    """Raise InvalidValue when more than one value of a multi-valued attribute is primary. RFC 7643 §2.4."""
+    if sum(1 for each in values if isinstance(each, dict) and each.get("primary") is True) > 1:
+        raise InvalidValue(f"{where} has more than one value with primary true; only one may be.")
+
+
+def check_required(resource_type: ResourceType, resource: Resource) -> None:
+    """Raise InvalidValue naming the first required attribute that has no value. RFC 7643 §7."""
+    for schema in (resource_type.schema, *resource_type.extensions):
+        held = resource if schema is resource_type.schema else resource.get(schema.id)
+        if held is None:
+            continue  # an extension that is not used requires nothing
+        for attribute in schema.attributes.values():
+            value = held.get(attribute.name)
+            if value is None and attribute.required and attribute.mutability != "readOnly":
+                raise InvalidValue(f"{attribute.name} is required and must not be empty.")
+            if attribute.type == "complex" and value is not None:
+                _check_required_subs(attribute, value)
+
+
+def _check_required_subs(attribute: Attribute, value: Any) -> None:
+    required = [sub for sub in attribute.sub_attributes.values() if sub.required]
+    for each in value if isinstance(value, list) else [value]:
+        for sub in required:
+            if sub.name not in each:
+                raise InvalidValue(f"{attribute.name}.{sub.name} is required and must not be empty.")
+
+
+def keep_unwritable(resource_type: ResourceType, current: Resource, replacement: Resource) -> None:
+    """Carry into a PUT's resource what it may leave out, and refuse what it may not change. RFC 7644 §3.5.1.
+
+    An immutable attribute keeps its value. Raises Mutability when the replacement has another one.
+    """
+    for schema in (resource_type.schema, *resource_type.extensions):
+        core = schema is resource_type.schema
+        before = current if core else current.get(schema.id, {})
+        for attribute in schema.attributes.values():
+            if attribute.mutability != "immutable" or attribute.name not in before:
+                continue
+            after = replacement if core else replacement.setdefault(schema.id, {})
+            if after.setdefault(attribute.name, before[attribute.name]) != before[attribute.name]:
+                raise Mutability(f"{attribute.name} is immutable: it has a value, which cannot be changed.")
+
+
+def _is_boolean(value: Any) -> bool:
+    return isinstance(value, bool)
+
+
+def _is_string(value: Any) -> bool:
+    return isinstance(value, str)
+
+
+def _is_integer(value: Any) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and abs(value) <= MAX_INTEGER
+
+
+def _is_decimal(value: Any) -> bool:
+    return isinstance(value, float) or _is_integer(value)
+
+
+def _is_date_time(value: Any) -> bool:
+    return isinstance(value, str) and parse_date_time(value) is not None
+
+
+def _is_binary(value: Any) -> bool:
+    if not isinstance(value, str):
+        return False
+    try:
+        base64.b64decode(value.replace("-", "+").replace("_", "/"), validate=True)
+    except (binascii.Error, ValueError):
+        return False
+    return True
+
+
+_CHECKS: dict[str, tuple[Callable[[Any], bool], str]] = {
+    "string": (_is_string, "a string"),
+    "reference": (_is_string, "a string with an address"),
+    "boolean": (_is_boolean, "true or false"),
+    "integer": (_is_integer, "an integer of at most 64 bits"),
+    "decimal": (_is_decimal, "a number"),
+    "dateTime": (_is_date_time, "a date and time such as 2026-01-31T12:00:00Z"),
+    "binary": (_is_binary, "a Base64 text"),
+}
