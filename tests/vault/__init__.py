@@ -1,0 +1,1 @@
+"""Key Vault: its REST protocol as a stand-in, and the source of tokens that talks to it."""
