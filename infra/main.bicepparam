@@ -1,0 +1,19 @@
+using 'main.bicep'
+
+// Read by `az deployment group create --parameters infra/main.bicepparam` and by azd (`azd env set NAME VALUE`).
+// What is not named here keeps the default of main.bicep.
+
+param environmentName = readEnvironmentVariable('AZURE_ENV_NAME', '')
+
+// azd brings the code itself.
+param deployPackage = empty(readEnvironmentVariable('AZURE_ENV_NAME', ''))
+
+param namePrefix = readEnvironmentVariable('DEPLOY_NAME_PREFIX', 'scim')
+param hostingPlan = readEnvironmentVariable('DEPLOY_HOSTING_PLAN', 'FC1')
+param zoneRedundant = bool(readEnvironmentVariable('DEPLOY_ZONE_REDUNDANT', 'false'))
+param httpAlwaysReady = int(readEnvironmentVariable('DEPLOY_ALWAYS_READY', '0'))
+param restrictToEntra = bool(readEnvironmentVariable('DEPLOY_RESTRICT_TO_ENTRA', 'false'))
+param networkIsolation = bool(readEnvironmentVariable('DEPLOY_NETWORK_ISOLATION', 'false'))
+param adminPrincipalId = readEnvironmentVariable('DEPLOY_ADMIN_PRINCIPAL_ID', '')
+param adminPrincipalType = readEnvironmentVariable('DEPLOY_ADMIN_PRINCIPAL_TYPE', 'User')
+param enableResourceLock = bool(readEnvironmentVariable('DEPLOY_RESOURCE_LOCK', 'false'))

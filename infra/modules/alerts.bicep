@@ -1,0 +1,183 @@
+// What should wake somebody. Each query returns a row exactly when something is wrong, so one threshold serves all.
+// The figures are a start for one Entra tenant; whoever changes one here changes it in docs/deploy.md.
+
+@description('Stem of the names, and what the administrator reads in the mail.')
+param name string
+
+@description('Azure region.')
+param location string
+
+@description('Tags.')
+param tags object
+
+@description('Application Insights component that the queries read.')
+param componentName string
+
+@description('Mail addresses that get the alerts.')
+param alertEmails string[]
+
+@description('Ask the health URL every 15 minutes from outside.')
+param enableAvailabilityTest bool
+
+@description('URL that answers 200 while storage and token are reachable.')
+param healthUrl string
+
+// itemCount undoes the sampling. A timer's request has the result code 0.
+var rules = [
+  {
+    name: 'server-errors'
+    title: 'SCIM endpoint answers with server errors'
+    description: 'Five or more answers of 5xx in 5 minutes. Look at the failures in Application Insights and at the health URL.'
+    severity: 1
+    window: 'PT5M'
+    frequency: 'PT5M'
+    query: 'requests | where toint(resultCode) >= 500 | summarize answers = sum(itemCount) | where answers >= 5'
+  }
+  {
+    name: 'refused-tokens'
+    title: 'SCIM endpoint refuses many tokens'
+    description: 'Twenty or more answers of 401 in 5 minutes: somebody guesses tokens, or Entra still sends one that was disabled.'
+    severity: 2
+    window: 'PT5M'
+    frequency: 'PT5M'
+    query: 'requests | where toint(resultCode) == 401 | summarize answers = sum(itemCount) | where answers >= 20'
+  }
+  {
+    name: 'slow-answers'
+    title: 'SCIM endpoint is slow'
+    description: 'One in twenty answers took more than 5 seconds, over 15 minutes with 20 or more requests.'
+    severity: 3
+    window: 'PT15M'
+    frequency: 'PT15M'
+    query: 'requests | where toint(resultCode) > 0 | summarize p95 = percentile(duration, 95), answers = sum(itemCount) | where answers >= 20 and p95 > 5000'
+  }
+  {
+    name: 'throttled'
+    title: 'SCIM endpoint throttles its callers'
+    description: 'Twenty or more answers of 429 in 15 minutes: Table Storage is at its limit, or a client sends too fast.'
+    severity: 3
+    window: 'PT15M'
+    frequency: 'PT15M'
+    query: 'requests | where toint(resultCode) == 429 | summarize answers = sum(itemCount) | where answers >= 20'
+  }
+  {
+    name: 'silence'
+    title: 'No SCIM request for 24 hours'
+    description: 'Entra checks the connection before each cycle, about every 40 minutes: look whether the job is stopped or in quarantine.'
+    severity: 2
+    window: 'P1D'
+    frequency: 'PT1H'
+    query: 'requests | where url has "/scim/" | summarize answers = count() | where answers == 0'
+  }
+]
+
+resource component 'Microsoft.Insights/components@2020-02-02' existing = {
+  name: componentName
+}
+
+resource receivers 'Microsoft.Insights/actionGroups@2023-01-01' = {
+  name: 'ag-${name}'
+  location: 'global'
+  tags: tags
+  properties: {
+    enabled: true
+    groupShortName: 'scim'
+    emailReceivers: [for (address, i) in alertEmails: {
+      name: 'mail-${i}'
+      emailAddress: address
+      useCommonAlertSchema: true
+    }]
+  }
+}
+
+resource queryRules 'Microsoft.Insights/scheduledQueryRules@2023-12-01' = [for rule in rules: {
+  name: '${name}-${rule.name}'
+  location: location
+  tags: tags
+  kind: 'LogAlert'
+  properties: {
+    displayName: rule.title
+    description: rule.description
+    severity: rule.severity
+    enabled: true
+    scopes: [component.id]
+    windowSize: rule.window
+    evaluationFrequency: rule.frequency
+    autoMitigate: true
+    // On a new workspace the table does not exist before the first request.
+    skipQueryValidation: true
+    criteria: {
+      allOf: [
+        {
+          query: rule.query
+          timeAggregation: 'Count'
+          operator: 'GreaterThan'
+          threshold: 0
+          failingPeriods: {
+            numberOfEvaluationPeriods: 1
+            minFailingPeriodsToAlert: 1
+          }
+        }
+      ]
+    }
+    actions: {
+      actionGroups: [receivers.id]
+    }
+  }
+}]
+
+// One place and 15 minutes: each probe is billed as an execution and wakes a sleeping app.
+resource availabilityTest 'Microsoft.Insights/webtests@2022-06-15' = if (enableAvailabilityTest) {
+  name: 'health-${name}'
+  location: location
+  tags: union(tags, { 'hidden-link:${component.id}': 'Resource' })
+  kind: 'standard'
+  properties: {
+    SyntheticMonitorId: 'health-${name}'
+    Name: 'health-${name}'
+    Enabled: true
+    Kind: 'standard'
+    Frequency: 900
+    Timeout: 30
+    RetryEnabled: true
+    Locations: [
+      {
+        Id: 'emea-nl-ams-azr'
+      }
+    ]
+    Request: {
+      RequestUrl: healthUrl
+      HttpVerb: 'GET'
+    }
+    ValidationRules: {
+      ExpectedHttpStatusCode: 200
+      SSLCheck: true
+      SSLCertRemainingLifetimeCheck: 7
+    }
+  }
+}
+
+resource unavailable 'Microsoft.Insights/metricAlerts@2018-03-01' = if (enableAvailabilityTest) {
+  name: '${name}-unavailable'
+  location: 'global'
+  tags: tags
+  properties: {
+    description: 'The health URL did not answer 200 to a probe from outside.'
+    severity: 1
+    enabled: true
+    scopes: [availabilityTest.id, component.id]
+    windowSize: 'PT30M'
+    evaluationFrequency: 'PT15M'
+    criteria: {
+      'odata.type': 'Microsoft.Azure.Monitor.WebtestLocationAvailabilityCriteria'
+      webTestId: availabilityTest.id
+      componentId: component.id
+      failedLocationCount: 1
+    }
+    actions: [
+      {
+        actionGroupId: receivers.id
+      }
+    ]
+  }
+}

@@ -1,0 +1,151 @@
+// The app on Flex Consumption. The runtime, its version and the scale are properties of functionAppConfig: this plan
+// refuses the settings that other plans use for them.
+
+@description('Name of the plan.')
+param planName string
+
+@description('Name of the function app.')
+@minLength(2)
+@maxLength(60)
+param name string
+
+@description('Azure region.')
+param location string
+
+@description('Tags.')
+param tags object
+
+@description('Resource id of the identity of the app.')
+param identityId string
+
+@description('URL of the container that holds the package.')
+param packageContainerUrl string
+
+@description('Python version; the package must be built for the same one.')
+@allowed(['3.11', '3.12', '3.13'])
+param pythonVersion string
+
+@description('Memory of an instance, in MB; the processor share grows with it.')
+@allowed([512, 2048, 4096])
+param instanceMemoryMB int
+
+@description('Upper limit of instances.')
+@minValue(40)
+@maxValue(1000)
+param maximumInstanceCount int
+
+@description('Instances that are always warm; 0 lets the app sleep.')
+@minValue(0)
+@maxValue(100)
+param httpAlwaysReady int
+
+@description('Requests that one instance serves at a time.')
+@minValue(1)
+@maxValue(1000)
+param httpPerInstanceConcurrency int
+
+@description('Spread the instances over availability zones.')
+param zoneRedundant bool
+
+@description('Resource id of the subnet for outgoing calls; empty for none.')
+param subnetId string
+
+@description('App settings, as name and value.')
+param appSettings array
+
+@description('Access rules for incoming calls; empty serves everybody.')
+param ipRules array
+
+// With zone redundancy a single warm instance is refused.
+var alwaysReadyInstances = zoneRedundant ? max(httpAlwaysReady, 2) : httpAlwaysReady
+var alwaysReady = [{ name: 'http', instanceCount: alwaysReadyInstances }]
+
+resource plan 'Microsoft.Web/serverfarms@2024-11-01' = {
+  name: planName
+  location: location
+  tags: tags
+  kind: 'functionapp'
+  sku: {
+    name: 'FC1'
+    tier: 'FlexConsumption'
+  }
+  properties: {
+    reserved: true
+    zoneRedundant: zoneRedundant
+  }
+}
+
+resource site 'Microsoft.Web/sites@2024-11-01' = {
+  name: name
+  location: location
+  tags: tags
+  kind: 'functionapp,linux'
+  identity: {
+    type: 'UserAssigned'
+    userAssignedIdentities: {
+      '${identityId}': {}
+    }
+  }
+  properties: {
+    serverFarmId: plan.id
+    httpsOnly: true
+    clientAffinityEnabled: false
+    publicNetworkAccess: 'Enabled'
+    // An empty id means no network.
+    virtualNetworkSubnetId: subnetId
+    functionAppConfig: {
+      deployment: {
+        storage: {
+          type: 'blobContainer'
+          value: packageContainerUrl
+          authentication: {
+            type: 'UserAssignedIdentity'
+            userAssignedIdentityResourceId: identityId
+          }
+        }
+      }
+      runtime: {
+        name: 'python'
+        version: pythonVersion
+      }
+      scaleAndConcurrency: {
+        instanceMemoryMB: instanceMemoryMB
+        maximumInstanceCount: maximumInstanceCount
+        alwaysReady: httpAlwaysReady == 0 ? [] : alwaysReady
+        triggers: {
+          http: {
+            perInstanceConcurrency: httpPerInstanceConcurrency
+          }
+        }
+      }
+    }
+    siteConfig: {
+      appSettings: appSettings
+      minTlsVersion: '1.2'
+      scmMinTlsVersion: '1.2'
+      http20Enabled: true
+      ipSecurityRestrictions: ipRules
+      ipSecurityRestrictionsDefaultAction: empty(ipRules) ? 'Allow' : 'Deny'
+    }
+  }
+}
+
+// Deployment needs an Entra token: no password opens the deployment endpoint, and FTP is off.
+resource ftpPasswords 'Microsoft.Web/sites/basicPublishingCredentialsPolicies@2024-11-01' = {
+  parent: site
+  name: 'ftp'
+  properties: {
+    allow: false
+  }
+}
+
+resource scmPasswords 'Microsoft.Web/sites/basicPublishingCredentialsPolicies@2024-11-01' = {
+  parent: site
+  name: 'scm'
+  properties: {
+    allow: false
+  }
+}
+
+@description('Host name of the app.')
+output hostName string = site.properties.defaultHostName

@@ -1,0 +1,88 @@
+// The vault of the token that Entra sends. The token is made once and never leaves the vault through an output.
+
+@description('Name of the vault.')
+@minLength(3)
+@maxLength(24)
+param name string
+
+@description('Azure region.')
+param location string
+
+@description('Tags.')
+param tags object
+
+@description('Value of the first version of scim-token. Ignored when the secret exists: a later deployment must not lock Entra out.')
+@secure()
+param token string
+
+@description('Keep a deleted vault for 90 days whatever anybody does. Once on, it stays on.')
+param enablePurgeProtection bool
+
+@description('Bring back the deleted vault of this name, with its token, in place of creating one.')
+param recover bool
+
+@description('Refuse every caller that does not come through the private endpoint.')
+param isolated bool
+
+@description('IPv4 addresses or ranges that may reach the vault in spite of isolated.')
+param adminIpCidrs string[]
+
+@description('Workspace that takes the audit log.')
+param workspaceId string
+
+var adminRules = [for cidr in adminIpCidrs: { value: cidr }]
+
+resource vault 'Microsoft.KeyVault/vaults@2025-05-01' = {
+  name: name
+  location: location
+  tags: tags
+  properties: {
+    tenantId: subscription().tenantId
+    sku: {
+      family: 'A'
+      name: 'standard'
+    }
+    createMode: recover ? 'recover' : 'default'
+    enableRbacAuthorization: true
+    // The service refuses an explicit false once protection is on.
+    enablePurgeProtection: enablePurgeProtection ? true : null
+    softDeleteRetentionInDays: 90
+    publicNetworkAccess: isolated && empty(adminIpCidrs) ? 'Disabled' : 'Enabled'
+    networkAcls: {
+      bypass: 'AzureServices'
+      defaultAction: isolated ? 'Deny' : 'Allow'
+      ipRules: adminRules
+    }
+  }
+}
+
+// Not nested in the vault: the decorator fails on nested resources (Azure/bicep issue 18603).
+@onlyIfNotExists()
+resource tokenSecret 'Microsoft.KeyVault/vaults/secrets@2025-05-01' = {
+  parent: vault
+  name: 'scim-token'
+  properties: {
+    value: token
+    contentType: 'Bearer token for Microsoft Entra provisioning'
+  }
+}
+
+resource audit 'Microsoft.Insights/diagnosticSettings@2021-05-01-preview' = {
+  scope: vault
+  name: 'audit'
+  properties: {
+    workspaceId: workspaceId
+    logs: [
+      {
+        category: 'AuditEvent'
+        enabled: true
+      }
+    ]
+  }
+}
+
+@description('URL of the vault.')
+output uri string = vault.properties.vaultUri
+
+@description('Name of the secret, never its value.')
+output secretName string = tokenSecret.name
