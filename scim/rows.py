@@ -97,9 +97,7 @@ class Rows(Protocol):
         """Return the row, or None if there is none."""
         ...
 
-    async def range(
-        self, partition: str, after: str, before: str, limit: int, keys_only: bool = False
-    ) -> list[Row]:
+    async def range(self, partition: str, after: str, before: str, limit: int, keys_only: bool = False) -> list[Row]:
         """Return the first `limit` rows with after < key < before, in key order; fewer only at the end.
 
         With `keys_only` the bodies are empty strings, which costs the store less.
@@ -119,6 +117,11 @@ class Rows(Protocol):
         ...
 
 
+def is_key(text: str) -> bool:
+    """Return whether a row can have this key; see `check_key`."""
+    return _KEY.fullmatch(text) is not None
+
+
 def check_key(key: str) -> None:
     """Raise ValueError on a key of a row or partition that Table Storage would refuse or sort differently.
 
@@ -126,10 +129,8 @@ def check_key(key: str) -> None:
     sorts it by UTF-16 units where SQLite sorts by bytes, and `%` is known to break its URLs.
     https://learn.microsoft.com/rest/api/storageservices/understanding-the-table-service-data-model
     """
-    if not _KEY.fullmatch(key):
-        raise ValueError(
-            f"a key is 1 to {MAX_KEY} printable ASCII characters without / \\ # ? %, not {key!a:.80}"
-        )
+    if not is_key(key):
+        raise ValueError(f"a key is 1 to {MAX_KEY} printable ASCII characters without / \\ # ? %, not {key!a:.80}")
 
 
 def check_limits(changes: Sequence[RowChange]) -> None:

@@ -40,22 +40,14 @@ COMMIT;
 """
 _READ = "SELECT key, body, version, modified FROM rows WHERE partition = ? AND key = ?"
 _RANGE = (
-    "SELECT key, body, version, modified FROM rows"
-    " WHERE partition = ? AND key > ? AND key < ? ORDER BY key LIMIT ?"
+    "SELECT key, body, version, modified FROM rows WHERE partition = ? AND key > ? AND key < ? ORDER BY key LIMIT ?"
 )
 _RANGE_OF_KEYS = _RANGE.replace("body", "''", 1)
 _NEXT_VERSION = "UPDATE counter SET last = last + 1 RETURNING last"
-_INSERT = (
-    "INSERT INTO rows (partition, key, version, modified, body) VALUES (?, ?, ?, ?, ?) ON CONFLICT DO NOTHING"
-)
-_REPLACE = (
-    "UPDATE rows SET version = ?, modified = ?, body = ? WHERE partition = ? AND key = ? AND version = ?"
-)
+_INSERT = "INSERT INTO rows (partition, key, version, modified, body) VALUES (?, ?, ?, ?, ?) ON CONFLICT DO NOTHING"
+_REPLACE = "UPDATE rows SET version = ?, modified = ?, body = ? WHERE partition = ? AND key = ? AND version = ?"
 _DELETE = "DELETE FROM rows WHERE partition = ? AND key = ? AND version = coalesce(?, version)"
-_TOUCH = (
-    "UPDATE rows SET version = ?, modified = coalesce(nullif(?, ''), modified)"
-    " WHERE partition = ? AND key = ?"
-)
+_TOUCH = "UPDATE rows SET version = ?, modified = coalesce(nullif(?, ''), modified) WHERE partition = ? AND key = ?"
 
 T = TypeVar("T")
 
@@ -79,9 +71,7 @@ class SqliteRows:
         """
         try:
             # Built on one thread, used on another: hosts load an app outside of their event loop.
-            self._db = sqlite3.connect(
-                path, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False
-            )
+            self._db = sqlite3.connect(path, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False)
             self._db.execute("PRAGMA journal_mode = WAL")
             self._db.execute("PRAGMA synchronous = NORMAL")
             self._db.executescript(_SCHEMA)
@@ -93,15 +83,11 @@ class SqliteRows:
         found = await self._run(lambda: self._db.execute(_READ, (partition, key)).fetchone())
         return None if found is None else Row(*found)
 
-    async def range(
-        self, partition: str, after: str, before: str, limit: int, keys_only: bool = False
-    ) -> list[Row]:
+    async def range(self, partition: str, after: str, before: str, limit: int, keys_only: bool = False) -> list[Row]:
         statement = _RANGE_OF_KEYS if keys_only else _RANGE
         # A negative LIMIT would mean no limit.
         values = (partition, after, before, max(limit, 0))
-        return [
-            Row(*found) for found in await self._run(lambda: self._db.execute(statement, values).fetchall())
-        ]
+        return [Row(*found) for found in await self._run(lambda: self._db.execute(statement, values).fetchall())]
 
     async def commit(self, partition: str, changes: Sequence[RowChange]) -> list[str]:
         check_key(partition)

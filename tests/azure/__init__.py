@@ -1,0 +1,1 @@
+"""Tests of the parts that talk to Azure, against emulators on this machine."""
