@@ -1,0 +1,7 @@
+"""`python -m scim.simulate`."""
+
+import sys
+
+from scim.simulate.command import main
+
+sys.exit(main(sys.argv[1:]))
