@@ -17,3 +17,9 @@ param networkIsolation = bool(readEnvironmentVariable('DEPLOY_NETWORK_ISOLATION'
 param adminPrincipalId = readEnvironmentVariable('DEPLOY_ADMIN_PRINCIPAL_ID', '')
 param adminPrincipalType = readEnvironmentVariable('DEPLOY_ADMIN_PRINCIPAL_TYPE', 'User')
 param enableResourceLock = bool(readEnvironmentVariable('DEPLOY_RESOURCE_LOCK', 'false'))
+param enableAvailabilityTest = bool(readEnvironmentVariable('DEPLOY_AVAILABILITY_TEST', 'false'))
+
+// Lists are separated by commas, without spaces.
+param alertEmails = empty(readEnvironmentVariable('DEPLOY_ALERT_EMAILS', '')) ? [] : split(readEnvironmentVariable('DEPLOY_ALERT_EMAILS', ''), ',')
+param allowedIpCidrs = empty(readEnvironmentVariable('DEPLOY_ALLOWED_IP_CIDRS', '')) ? [] : split(readEnvironmentVariable('DEPLOY_ALLOWED_IP_CIDRS', ''), ',')
+param adminIpCidrs = empty(readEnvironmentVariable('DEPLOY_ADMIN_IP_CIDRS', '')) ? [] : split(readEnvironmentVariable('DEPLOY_ADMIN_IP_CIDRS', ''), ',')

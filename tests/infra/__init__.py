@@ -1,0 +1,1 @@
+"""Structure tests of the templates, the form and the workflows: what an administrator deploys without reading it."""

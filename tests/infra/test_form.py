@@ -1,0 +1,142 @@
+"""The form behind the button: it asks for parameters that exist, offers what they take, and checks rights first."""
+
+import json
+import re
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from tests.infra.bicep import INFRA, parameters
+
+FORM: dict[str, Any] = json.loads((INFRA / "createUiDefinition.json").read_text(encoding="utf-8"))["parameters"]
+OUTPUTS: dict[str, str] = FORM["outputs"]
+
+# Functions that the portal's documentation lists for forms.
+KNOWN_FUNCTIONS = {"basics", "concat", "empty", "equals", "if", "location", "not", "parse", "replace", "steps"}
+
+
+def elements() -> Iterator[tuple[str, dict[str, Any]]]:
+    """Each element with the expression that reads its value."""
+    for element in FORM["basics"]:
+        yield f"basics('{element['name']}')", element
+    for step in FORM["steps"]:
+        for element in step["elements"]:
+            yield f"steps('{step['name']}').{element['name']}", element
+
+
+def choices() -> list[tuple[str, dict[str, Any]]]:
+    """The elements that offer a list, with the parameter each one fills."""
+    return [
+        (parameter_of(reference), element)
+        for reference, element in elements()
+        if "allowedValues" in constraints(element)
+    ]
+
+
+def constraints(element: dict[str, Any]) -> dict[str, Any]:
+    """The constraints of an element, empty without any."""
+    found: dict[str, Any] = element.get("constraints", {})
+    return found
+
+
+def parameter_of(reference: str) -> str:
+    """The parameter whose output reads an element as its value, not as a condition for another."""
+    readers = [
+        name for name, text in OUTPUTS.items() if reference in re.sub(r"(equals|empty)\([^)]*\)[^)]*\)", "", text)
+    ]
+    return readers[0] if readers else ""
+
+
+def test_outputs_are_parameters() -> None:
+    """The portal refuses a form that fills a parameter the template does not have."""
+    assert OUTPUTS.keys() <= parameters("main.bicep").keys()
+
+
+def test_the_form_never_asks_for_the_token() -> None:
+    """The token is made in the deployment; nobody types it."""
+    assert not OUTPUTS.keys() & {name for name, item in parameters("main.bicep").items() if "secure" in item.decorators}
+
+
+def test_the_right_to_assign_roles_is_checked_first() -> None:
+    """Without it the deployment would fail half-way, after minutes."""
+    checks = FORM["config"]["basics"]["resourceGroup"]["constraints"]["validations"]
+    permissions = {check["permission"]: check["message"] for check in checks}
+    assert "Microsoft.Authorization/roleAssignments/write" in permissions
+    assert "Owner" in permissions["Microsoft.Authorization/roleAssignments/write"]
+
+
+def test_each_element_is_read_by_an_output() -> None:
+    """Nothing is asked that has no effect."""
+    asked = [reference for reference, element in elements() if element["type"] != "Microsoft.Common.InfoBox"]
+    assert [reference for reference in asked if not any(reference in text for text in OUTPUTS.values())] == []
+
+
+def test_outputs_read_elements_that_exist() -> None:
+    """A misspelt element would fill the parameter with nothing."""
+    known = {reference for reference, _ in elements()}
+    read = {found for text in OUTPUTS.values() for found in re.findall(r"basics\('\w+'\)|steps\('\w+'\)\.\w+", text)}
+    assert read <= known
+
+
+def test_expressions_use_functions_of_forms() -> None:
+    """Functions of templates, such as split, do not exist in forms."""
+    visible = [str(element.get("visible", "")) for _, element in elements()]
+    expressions = [re.sub(r"'[^']*'", "''", text) for text in [*OUTPUTS.values(), *visible]]
+    used = {name for text in expressions for name in re.findall(r"(\w+)\(", text)}
+    assert used <= KNOWN_FUNCTIONS
+
+
+@pytest.mark.parametrize(("name", "element"), choices(), ids=[name for name, _ in choices()])
+def test_choices_are_values_that_the_parameter_takes(name: str, element: dict[str, Any]) -> None:
+    """Each value on offer passes the limits of its parameter."""
+    limits = parameters("main.bicep")[name].decorators
+    values = [choice["value"] for choice in constraints(element)["allowedValues"]]
+    if "allowed" in limits:
+        assert set(values) <= set(limits["allowed"])
+    else:
+        assert limits["min_value"] <= min(values)
+        assert max(values) <= limits["max_value"]
+
+
+@pytest.mark.parametrize(("name", "element"), choices(), ids=[name for name, _ in choices()])
+def test_choices_start_at_the_default_of_the_parameter(name: str, element: dict[str, Any]) -> None:
+    """Form and template agree about what happens without an answer."""
+    offered = {choice["label"]: choice["value"] for choice in constraints(element)["allowedValues"]}
+    assert offered[element["defaultValue"]] == parameters("main.bicep")[name].body
+
+
+def test_text_boxes_are_checked() -> None:
+    """Text that the deployment would refuse is refused in the form, with a sentence; the default passes."""
+    boxes = [element for _, element in elements() if element["type"] == "Microsoft.Common.TextBox"]
+    assert boxes
+    for box in boxes:
+        assert constraints(box)["validationMessage"].endswith("."), box["name"]
+        assert re.fullmatch(constraints(box)["regex"], box["defaultValue"]), box["name"]
+
+
+@pytest.mark.parametrize(
+    ("reference", "good", "bad"),
+    [
+        ("basics('namePrefix')", "scim2", "Scim-2"),
+        ("basics('scimTenant')", "Contoso1", "1contoso"),
+        ("steps('access').ranges", "203.0.113.7/32, 198.51.100.0/24", "203.0.113.7"),
+        ("steps('access').adminAddresses", "203.0.113.7, 198.51.100.0/24", "203.0.113"),
+        ("steps('monitoring').emails", "idm@contoso.com, oncall@contoso.com", 'idm"@contoso.com'),
+    ],
+)
+def test_text_patterns(reference: str, good: str, bad: str) -> None:
+    """Lists are parsed as JSON from the text, so a quotation mark must not get through."""
+    pattern = constraints(dict(elements())[reference])["regex"]
+    assert re.fullmatch(pattern, good)
+    assert not re.fullmatch(pattern, bad)
+
+
+@pytest.mark.parametrize("name", ["allowedIpCidrs", "adminIpCidrs", "alertEmails"])
+def test_lists_become_arrays(name: str) -> None:
+    """Text with commas becomes the array that the parameter takes, empty text an empty one."""
+    template = OUTPUTS[name]
+    assert template.startswith("[if(empty(")
+    assert "parse('[]')" in template
+    assert "parse(concat('[\"', replace(replace(" in template
+    assert parameters("main.bicep")[name].body == []

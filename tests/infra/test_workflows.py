@@ -1,0 +1,143 @@
+"""GitHub workflows and azure.yaml: least rights, pinned actions, and commands that exist in this repository."""
+
+import re
+from typing import Any
+
+import pytest
+import yaml
+
+from tests.infra.bicep import ROOT, source, variables
+
+FOLDER = ROOT / ".github" / "workflows"
+WORKFLOWS = sorted(path.name for path in FOLDER.glob("*.yml"))
+MAKEFILE = ROOT / "Makefile"
+
+
+def workflow(name: str) -> dict[str, Any]:
+    """One workflow as plain values."""
+    loaded: dict[str, Any] = yaml.safe_load((FOLDER / name).read_text(encoding="utf-8"))
+    return loaded
+
+
+def steps(name: str) -> list[dict[str, Any]]:
+    """Every step of every job of a workflow."""
+    return [step for job in workflow(name)["jobs"].values() for step in job["steps"]]
+
+
+def commands(name: str) -> str:
+    """Everything that a workflow runs in a shell."""
+    return "\n".join(step["run"] for step in steps(name) if "run" in step)
+
+
+def test_the_workflows() -> None:
+    """Test, release and deploy, nothing else."""
+    assert WORKFLOWS == ["deploy.yml", "release.yml", "test.yml"]
+
+
+@pytest.mark.parametrize("name", WORKFLOWS)
+def test_rights_are_named_and_small(name: str) -> None:
+    """Nothing gets the default rights; only the release writes, and only to releases and attestations."""
+    document = workflow(name)
+    granted = {"test.yml": {"contents": "read"}, "release.yml": {}, "deploy.yml": {}}
+    assert document["permissions"] == granted[name]
+    rights = {job: body.get("permissions") for job, body in document["jobs"].items()}
+    assert (
+        rights
+        == {
+            "test.yml": {"python": None, "bicep": None},
+            "release.yml": {"release": {"contents": "write", "id-token": "write", "attestations": "write"}},
+            "deploy.yml": {"deploy": {"contents": "read", "id-token": "write"}},
+        }[name]
+    )
+
+
+@pytest.mark.parametrize("name", WORKFLOWS)
+def test_actions_are_pinned_by_major_version(name: str) -> None:
+    """An action without a version is whatever its publisher pushed last."""
+    used = [step["uses"] for step in steps(name) if "uses" in step]
+    assert used
+    assert [action for action in used if not re.fullmatch(r"(actions|azure)/[a-z-]+@v\d+", action)] == []
+    assert "pinned by major version" in (FOLDER / name).read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("name", WORKFLOWS)
+def test_no_stored_password(name: str) -> None:
+    """Azure trusts a federated credential, GitHub its own token: there is no secret to leak."""
+    assert "secrets." not in (FOLDER / name).read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("name", WORKFLOWS)
+def test_inputs_do_not_become_commands(name: str) -> None:
+    """An expression inside a shell command would run whatever its value says."""
+    assert "${{" not in commands(name)
+
+
+def test_every_supported_python_is_tested() -> None:
+    """The same command as everywhere else, on each version the product promises."""
+    job = workflow("test.yml")["jobs"]["python"]
+    assert job["strategy"]["matrix"]["python"] == ["3.11", "3.12", "3.13"]
+    assert "bash .ci/run" in commands("test.yml")
+
+
+@pytest.mark.parametrize("name", WORKFLOWS)
+def test_scripts_exist(name: str) -> None:
+    """A workflow must not find out after minutes that a script was renamed."""
+    scripts = re.findall(r"\bbash (\S+)", commands(name))
+    files = re.findall(r"\binfra/[\w.-]+\.(?:bicep|bicepparam)\b", commands(name))
+    for path in (*scripts, *files):
+        if path == ".ci/run" and not (ROOT / path).exists():
+            pytest.skip(".ci/run is not written yet")
+        assert (ROOT / path).exists(), path
+
+
+@pytest.mark.parametrize("name", WORKFLOWS)
+def test_make_targets_exist(name: str) -> None:
+    """Each `make` in a workflow is a target of the Makefile."""
+    wanted = re.findall(r"^make ([\w-]+)", commands(name), re.M)
+    if wanted and not MAKEFILE.exists():
+        pytest.skip("the Makefile is not written yet")
+    targets = re.findall(r"^([\w-]+):", MAKEFILE.read_text(encoding="utf-8"), re.M) if wanted else []
+    assert set(wanted) <= set(targets)
+
+
+def test_the_release_checks_before_it_publishes() -> None:
+    """Template, tests, package and smoke test come before the release exists, in this order."""
+    text = commands("release.yml")
+    order = [
+        "param releaseTag string = '${GITHUB_REF_NAME}'",
+        "az bicep build --file infra/main.bicep --outfile infra/azuredeploy.json",
+        "git diff --exit-code -- infra/azuredeploy.json",
+        "bash .ci/run",
+        "make package",
+        "import function_app",
+        "sha256sum released-package.zip",
+        "gh release create",
+    ]
+    places = [text.find(part) for part in order]
+    assert -1 not in places
+    assert places == sorted(places)
+    uses = [step.get("uses", step.get("name")) for step in steps("release.yml")]
+    assert uses.index("actions/attest-build-provenance@v3") < uses.index("Release")
+
+
+def test_the_release_is_built_for_the_python_of_the_app() -> None:
+    """Compiled dependencies run only on the Python they were built for."""
+    python = next(step["with"] for step in steps("release.yml") if "setup-python" in step.get("uses", ""))
+    assert f"param pythonVersion string = '{python['python-version']}'" in source("main.bicep")
+
+
+def test_the_deployment_uses_the_parameter_file() -> None:
+    """Every variable that the workflow sets is one that main.bicepparam reads."""
+    read = set(re.findall(r"readEnvironmentVariable\('(DEPLOY_\w+)'", source("main.bicepparam")))
+    given = {name for name in workflow("deploy.yml")["jobs"]["deploy"]["env"] if name.startswith("DEPLOY_")}
+    assert given == read
+    assert "--parameters infra/main.bicepparam" in commands("deploy.yml")
+
+
+def test_azd_finds_the_app() -> None:
+    """The service in azure.yaml carries the name that the function app has as a tag."""
+    document = yaml.safe_load((ROOT / "azure.yaml").read_text(encoding="utf-8"))
+    assert document["infra"] == {"provider": "bicep", "path": "infra", "module": "main"}
+    tags = variables("main.bicep")["siteTags"]["function"]["parameters"]["arg_2"]
+    assert list(document["services"]) == [tags["'azd-service-name'"]]
+    assert document["services"]["api"] == {"project": ".", "language": "python", "host": "function"}
