@@ -49,6 +49,8 @@ class Vault:
     values: list[str] = field(default_factory=list)
     """The versions whose value was fetched."""
     challenges: int = 0
+    asked: int = 0
+    """Requests with a bearer token, however they were answered."""
     url: str = ""
 
     async def __aenter__(self) -> Self:
@@ -109,6 +111,7 @@ class Vault:
         if request.headers.get("Authorization") != f"Bearer {ACCESS_TOKEN}":
             self.challenges += 1
             return _challenge()
+        self.asked += 1
         answer = self.broken or (self.answers.pop(0) if self.answers else None)
         given = answer(request) if answer else None
         if given is HANG:

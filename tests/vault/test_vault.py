@@ -2,9 +2,11 @@
 
 import asyncio
 import logging
-from collections.abc import Callable
+from typing import Any
 
 import pytest
+from azure.keyvault.secrets import KeyVaultSecret
+from azure.keyvault.secrets.aio import SecretClient
 
 from scim.auth import authorize, digest
 from scim.azure.vault import LOAD_BUDGET, PAUSE, REFRESH_BUDGET, TIME_LIMIT, VaultTokens
@@ -26,13 +28,6 @@ async def accepts(tokens: VaultTokens, token: str) -> bool:
     return True
 
 
-async def until(true: Callable[[], bool]) -> None:
-    """Let everything else run until the condition holds; the test fails instead of hanging for ever."""
-    async with asyncio.timeout(10):
-        while not true():  # noqa: ASYNC110 - no event tells what other tasks have done
-            await asyncio.sleep(0)
-
-
 NEVER = hang()
 
 
@@ -43,7 +38,8 @@ def wait_for(tokens: VaultTokens, answers: list[Answer]) -> None:
 
 async def settled(tokens: VaultTokens) -> None:
     """Wait for the refresh that runs in the background."""
-    await until(lambda: not tokens._is_refreshing())
+    if tokens._refreshing is not None:
+        await asyncio.wait([tokens._refreshing])
 
 
 class TestWhichVersionsAreValid:
@@ -131,33 +127,26 @@ class TestRotation:
     ) -> None:
         """Eight clients keep calling while a version is added, they change over, and the old one is disabled."""
         first = vault.add("1", OLD)
-        served = 0
-        current = OLD
-        running = True
 
-        async def client() -> None:
-            nonlocal served
-            while running:
-                await authorize(f"Bearer {current}", tokens)
-                served += 1
-                await asyncio.sleep(0)
+        async def call(*held: str) -> None:
+            """Let eight clients that hold these tokens send 50 requests each; `authorize` raises if one is refused."""
 
-        async def rotate() -> None:
-            nonlocal current, running
-            await until(lambda: served > 100)
-            vault.add("2", NEW)
-            current = NEW
-            await until(lambda: served > 300)
-            first.enabled = False
-            for _ in range(4):
-                clock.seconds += TIME_LIMIT / 2
-                await until(lambda seen=vault.lists: vault.lists > seen)  # type: ignore[misc]
-            running = False
+            async def client(token: str) -> None:
+                for _ in range(50):
+                    await authorize(f"Bearer {token}", tokens)
+                    await asyncio.sleep(0)
 
-        async with asyncio.TaskGroup() as group:
-            for task in [client] * 8:
-                group.create_task(task())
-            group.create_task(rotate())
+            await asyncio.gather(*(client(held[number % len(held)]) for number in range(8)))
+
+        await call(OLD)
+        vault.add("2", NEW)
+        await call(OLD, NEW)
+        await call(NEW)
+        first.enabled = False
+        for _ in range(4):
+            clock.seconds += TIME_LIMIT / 2
+            await call(NEW)
+            await settled(tokens)
 
         assert not await accepts(tokens, OLD)
         assert vault.values == ["1", "2"], "each value is fetched once"
@@ -191,7 +180,7 @@ class TestRotation:
         """A hundred first requests, and then a hundred with a new token, ask the vault once each."""
         vault.add("1", OLD)
         assert all(await asyncio.gather(*(accepts(tokens, OLD) for _ in range(100))))
-        assert (vault.lists, vault.values) == (1, ["1"])
+        assert (vault.challenges, vault.lists, vault.values) == (1, 1, ["1"])
 
         vault.add("2", NEW)
         assert all(await asyncio.gather(*(accepts(tokens, NEW) for _ in range(100))))
@@ -203,7 +192,7 @@ class TestRotation:
         """The client of the first request may hang up while the tokens are loaded."""
         vault.add("1", OLD)
         first = asyncio.create_task(tokens.digests())
-        await until(lambda: vault.challenges > 0)
+        await asyncio.sleep(0)
         second = asyncio.create_task(tokens.digests())
         await asyncio.sleep(0)
         first.cancel()
@@ -360,6 +349,25 @@ class TestOutage:
         await tokens.digests()
         assert before == clock.seconds
 
+    async def test_a_vault_that_is_away_is_asked_again_after_a_pause(
+        self, vault: Vault, tokens: VaultTokens, clock: Clock
+    ) -> None:
+        """Half a minute, or longer when the vault says so, however many requests come."""
+        vault.add("1", OLD)
+        await tokens.digests()
+        vault.broken = status(429, Retry_After="60")
+        clock.seconds += TIME_LIMIT
+
+        asked = []
+        for _ in range(4):
+            for _ in range(10):
+                await tokens.digests()
+                await settled(tokens)
+            asked.append(vault.asked)
+            clock.seconds += PAUSE
+        first = asked[0]
+        assert asked == [first, first, first + 1, first + 1]
+
     async def test_one_fault_is_no_outage(
         self, vault: Vault, tokens: VaultTokens, clock: Clock, caplog: pytest.LogCaptureFixture
     ) -> None:
@@ -491,6 +499,23 @@ class TestSecrecy:
         for secret in (OLD, NEW, OTHER, ACCESS_TOKEN):
             assert secret not in shown
 
+    async def test_reading_a_value_is_not_traced(
+        self, vault: Vault, tokens: VaultTokens, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """The SDK's span of a call that fails holds the text of the error, and that text the truncated answer."""
+        calls: list[dict[str, Any]] = []
+        get_secret = SecretClient.get_secret
+
+        async def watched(client: SecretClient, name: str, version: str, **options: Any) -> KeyVaultSecret:
+            calls.append(dict(options))
+            return await get_secret(client, name, version, **options)
+
+        monkeypatch.setattr(SecretClient, "get_secret", watched)
+        vault.add("1", OLD)
+        await tokens.digests()
+
+        assert calls == [{"tracing_options": {"enabled": False}}]
+
     async def test_the_client_is_quiet_at_the_level_of_production(
         self, vault: Vault, tokens: VaultTokens, caplog: pytest.LogCaptureFixture
     ) -> None:
@@ -520,8 +545,10 @@ class TestLifetime:
         vault.broken = NEVER
         clock.seconds += TIME_LIMIT / 2
         await tokens.digests()
-        await asyncio.sleep(0)
+        running = tokens._refreshing
         await tokens.close()
+        assert running is not None
+        assert running.cancelled()
 
         vault.broken = None
         clock.seconds += TIME_LIMIT
