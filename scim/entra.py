@@ -10,8 +10,8 @@ from typing import Any
 
 from scim.schema import Attribute
 
-_INTEGER = re.compile(r"[+-]?\d+")
-_DECIMAL = re.compile(r"[+-]?\d+(\.\d+)?([eE][+-]?\d+)?")
+_INTEGER = re.compile(r"[+-]?[0-9]{1,19}")
+_DECIMAL = re.compile(r"[+-]?[0-9]{1,40}(\.[0-9]{1,40})?([eE][+-]?[0-9]{1,3})?")
 
 
 def rewrite_value(attribute: Attribute, value: Any) -> Any:
@@ -37,7 +37,9 @@ def rewrite_single(attribute: Attribute, value: Any) -> Any:
 
 def _as_list(value: Any) -> Any:
     """OneLogin sends `emails` as one object; a client that adds one value may leave the list away."""
-    return [value] if isinstance(value, (dict, str)) and value != "" else value
+    if value == "":
+        return None
+    return [value] if isinstance(value, (dict, str)) else value
 
 
 def _as_object(attribute: Attribute, value: Any) -> Any:
@@ -47,9 +49,14 @@ def _as_object(attribute: Attribute, value: Any) -> Any:
         value = {"value": value}  # Entra's gallery test: manager is the bare id
     if isinstance(value, dict) and attribute.sub("display"):
         return _unpack_role(value)
-    if isinstance(value, dict) and not attribute.multi_valued and value.get("value", "x") in ("", None):
-        return None  # the validator clears the manager with {"value": ""}
+    if isinstance(value, dict) and not attribute.multi_valued and attribute.sub("value"):
+        return _unless_cleared(value)
     return value
+
+
+def _unless_cleared(value: dict[str, Any]) -> dict[str, Any] | None:
+    """The validator clears the manager with {"value": ""}."""
+    return None if any(name.lower() == "value" and item in ("", None) for name, item in value.items()) else value
 
 
 def _unpack_role(value: dict[str, Any]) -> dict[str, Any]:
@@ -61,7 +68,7 @@ def _unpack_role(value: dict[str, Any]) -> dict[str, Any]:
     if isinstance(text, str) and text.startswith("{"):
         try:
             role = json.loads(text)
-        except ValueError:
+        except (ValueError, RecursionError):  # the latter: JSON nested a thousand levels deep
             return value
         if isinstance(role, dict) and isinstance(role.get("value"), str):
             unpacked = {**value, "value": role["value"]}

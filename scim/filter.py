@@ -16,7 +16,8 @@ MAX_TERMS = 200
 OPERATORS = frozenset({"eq", "ne", "co", "sw", "ew", "gt", "ge", "lt", "le", "pr"})
 
 _TOKEN = re.compile(r'\s*(?:(?P<string>"(?:[^"\\]|\\.)*")|(?P<mark>[()\[\]])|(?P<word>[^\s()\[\]"]+))', re.DOTALL)
-_NUMBER = re.compile(r"-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?")
+_NUMBER = re.compile(r"-?(?:0|[1-9][0-9]{0,39})(?:\.[0-9]{1,40})?(?:[eE][+-]?[0-9]{1,3})?")
+"""A number of JSON, of a length that Python is sure to read; a longer one counts as text."""
 _ATTRIBUTE = re.compile(
     r"(?P<urn>urn:[^\s\"\[\]()]+:)?(?P<names>[A-Za-z$][\w$-]*(?:\.[A-Za-z$\d][\w$-]*)*)", re.IGNORECASE
 )
@@ -76,7 +77,14 @@ class ValuePath:
     filter: "Filter"
 
 
-Filter = Comparison | And | Or | Not | ValuePath
+@dataclass(frozen=True, slots=True)
+class Among:
+    """The resource's id is one of these; no text says so, but a search that knows an answer already puts it here."""
+
+    ids: frozenset[str]
+
+
+Filter = Comparison | And | Or | Not | ValuePath | Among
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +106,7 @@ def parse_filter(text: str) -> Filter:
     parser = _Parser(text, InvalidFilter)
     tree = parser.disjunction(0)
     if not parser.at_end():
-        raise InvalidFilter(f"The filter goes on where it should end, at '{parser.peek()}'.")
+        raise InvalidFilter(f"The filter goes on where it should end, at '{parser.peek()[:60]}'.")
     return tree
 
 
@@ -117,7 +125,7 @@ def parse_path(text: str) -> Path:
         if not parser.at_end():
             attribute = replace(attribute, sub=parser.sub_attribute())
     if not parser.at_end():
-        raise InvalidPath(f"The path goes on where it should end, at '{parser.peek()}'.")
+        raise InvalidPath(f"The path goes on where it should end, at '{parser.peek()[:60]}'.")
     return Path(attribute, tree)
 
 
@@ -128,7 +136,7 @@ def parse_attribute(text: str) -> AttributePath:
     """
     path = parse_path(text)
     if path.filter is not None:
-        raise InvalidPath(f"'{text}' must be an attribute name without a filter.")
+        raise InvalidPath(f"'{text[:100]}' must be an attribute name without a filter.")
     return path.attribute
 
 
@@ -191,7 +199,7 @@ class _Parser:
 
     def expect(self, token: str) -> None:
         if not self.take(token):
-            raise self._error(f"Expected '{token}' but found '{self.peek() or 'the end'}'.")
+            raise self._error(f"Expected '{token}' but found '{self.peek()[:60] or 'the end'}'.")
 
     def disjunction(self, depth: int) -> Filter:
         terms = [self.conjunction(depth)]
@@ -238,7 +246,7 @@ class _Parser:
             raise self._error(f"The expression has more than {MAX_TERMS} comparisons.")
         operator = self.next().lower()
         if operator not in OPERATORS:
-            raise self._error(f"'{operator}' is no operator; use one of {', '.join(sorted(OPERATORS))}.")
+            raise self._error(f"'{operator[:60]}' is no operator; use one of {', '.join(sorted(OPERATORS))}.")
         if operator == "pr":
             return Comparison(attribute, operator)
         return Comparison(attribute, operator, *self.literal())

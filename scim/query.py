@@ -3,12 +3,14 @@
 import operator
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
+from datetime import datetime
 from typing import Any, Protocol
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
+from scim.entra import rewrite_single
 from scim.errors import InvalidFilter
-from scim.filter import And, AttributePath, Comparison, Filter, Not, Or, ValuePath
+from scim.filter import Among, And, AttributePath, Comparison, Filter, Not, Or, ValuePath
 from scim.resource import Resource, fold, parse_date_time, values
 from scim.schema import Attribute, Target
 
@@ -113,6 +115,8 @@ def matcher(tree: Filter, resolver: Resolver) -> Matcher:
                 target = resolve(path)
                 within = value_matcher(inner_filter, target)
                 return lambda resource: any(within(each) for each in values(resource, target))
+            case Among(ids):
+                return lambda resource: resource["id"] in ids
             case Comparison(path=path):
                 return _comparison(node, _compared(resolve(path)))
 
@@ -153,15 +157,20 @@ def _compared(target: Target) -> Target:
 
 
 def _comparison(node: Comparison, target: Target) -> Matcher:
+    leaf = target.leaf
+    if leaf is not None and leaf.returned == "never":
+        raise InvalidFilter(f"{target} is never returned, so that nobody may search by it either.")
     if node.operator == "pr":
         return lambda resource: bool(values(resource, target))
-    leaf = target.leaf
     if leaf is None or leaf.type == "complex":
         raise InvalidFilter(f"{target} is complex; compare one of its sub-attributes.")
     if node.value is None:
         return _null_comparison(node, target)
-    wanted = _literal(node, leaf, target)
     compare = _operation(node.operator, leaf, target)
+    if node.operator in _TEXT:
+        part = _as_text(leaf, node.text)
+        return lambda resource: any(compare(_as_text(leaf, each), part) for each in values(resource, target))
+    wanted = _literal(node, leaf, target)
     if node.operator == "ne":
         return lambda resource: not any(wanted == normal(leaf, each) for each in values(resource, target))
     return lambda resource: any(compare(normal(leaf, each), wanted) for each in values(resource, target))
@@ -178,19 +187,15 @@ def _null_comparison(node: Comparison, target: Target) -> Matcher:
 
 def _literal(node: Comparison, leaf: Attribute, target: Target) -> Any:
     """Return the filter's value in the attribute's own type; the text of any value serves a string attribute."""
-    value = node.value
+    value = rewrite_single(leaf, node.value)  # Entra: roles[primary eq "True"]
     match leaf.type:
         case "boolean":
-            if isinstance(value, str) and value.lower() in ("true", "false"):
-                return value.lower() == "true"  # Entra: roles[primary eq "True"]
             if isinstance(value, bool):
                 return value
         case "integer" | "decimal":
             if isinstance(value, (int, float)) and not isinstance(value, bool):
                 return value
         case "dateTime":
-            if node.operator in ("co", "sw", "ew"):
-                return node.text.casefold()
             if instant := parse_date_time(node.text):
                 return instant
         case _:
@@ -198,12 +203,9 @@ def _literal(node: Comparison, leaf: Attribute, target: Target) -> Any:
     raise InvalidFilter(f"{target} is of type {leaf.type} and cannot be compared with '{node.text[:60]}'.")
 
 
-def _as_text(compare: Callable[[str, str], bool]) -> Callable[[Any, Any], bool]:
-    return lambda value, wanted: compare(_text(value), wanted)
-
-
-def _text(value: Any) -> str:
-    return value.isoformat().casefold() if isinstance(value, datetime) else str(value)
+def _as_text(leaf: Attribute, value: str) -> str:
+    """What contains, begins and ends is the text as it is written, also that of a date."""
+    return value if leaf.case_exact else fold(value)
 
 
 _ORDER: dict[str, Callable[[Any, Any], bool]] = {
@@ -213,9 +215,9 @@ _ORDER: dict[str, Callable[[Any, Any], bool]] = {
     "le": operator.le,
 }
 _TEXT: dict[str, Callable[[Any, Any], bool]] = {
-    "co": _as_text(lambda value, wanted: wanted in value),
-    "sw": _as_text(str.startswith),
-    "ew": _as_text(str.endswith),
+    "co": operator.contains,
+    "sw": str.startswith,
+    "ew": str.endswith,
 }
 
 
@@ -241,15 +243,15 @@ def sort_key(target: Target) -> Callable[[Mapping[str, Any]], tuple[Any, ...]]:
         found = _preferred(resource, target)
         if found is None or leaf is None or isinstance(found, (dict, list)):
             return (1,)
-        return (0, normal(leaf, found))
+        key = normal(leaf, found)
+        return (0, key.timestamp() if isinstance(key, datetime) else key)  # JSON, which cursors are made of, has no dates
 
     return key
 
 
 def _preferred(resource: Mapping[str, Any], target: Target) -> Any:
     holders = values(resource, Target(target.extension, target.attribute))
-    holders.sort(key=lambda each: not (isinstance(each, dict) and each.get("primary")))
-    for holder in holders:
+    for holder in sorted(holders, key=lambda each: not (isinstance(each, dict) and each.get("primary"))):
         value = holder.get(target.sub.name) if target.sub and isinstance(holder, dict) else holder
         if value is not None:
             return value

@@ -14,7 +14,9 @@ from scim.schema import Attribute, ResourceType, Target
 Resource = dict[str, Any]
 """Attributes by canonical name; those of an extension in an object under its URN."""
 
-_FRACTION = re.compile(r"\.(\d{1,6})\d*")
+_DATE_TIME = re.compile(
+    r"(\d{4}-\d\d-\d\dT\d\d:\d\d(?::\d\d)?)(?:\.(\d{1,6})\d{0,14})?(Z|[+-]\d\d:\d\d)?", re.ASCII | re.IGNORECASE
+)
 
 
 def values(resource: Mapping[str, Any], target: Target) -> list[Any]:
@@ -45,19 +47,22 @@ def fold(text: str) -> str:
     return unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", text).casefold())
 
 
-@lru_cache(maxsize=4096)
 def parse_date_time(text: str) -> datetime | None:
     """Return the instant that an xsd:dateTime names, or None when it is none; no time zone means UTC.
 
     Fractions beyond microseconds are cut off: pollers of the .NET world send seven digits.
     """
-    if len(text) < len("2026-01-31T12:00") or text[10] not in "Tt":
-        return None
+    written = _DATE_TIME.fullmatch(text)
+    return _instant(*written.groups()) if written else None
+
+
+@lru_cache(maxsize=4096)
+def _instant(date_and_time: str, fraction: str | None, zone: str | None) -> datetime | None:
+    exact = f"{date_and_time}.{fraction.ljust(6, '0')}" if fraction else date_and_time
     try:
-        instant = datetime.fromisoformat(_FRACTION.sub(lambda match: "." + match[1].ljust(6, "0"), text).upper())
+        return datetime.fromisoformat((exact + (zone or "Z")).upper())
     except ValueError:
         return None
-    return instant if instant.tzinfo else instant.replace(tzinfo=UTC)
 
 
 def format_date_time(instant: datetime) -> str:

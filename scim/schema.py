@@ -160,8 +160,8 @@ class ResourceType:
     def resolve(self, path: AttributePath) -> Target | None:
         """Return what a path means for this resource type, or None when no schema knows it.
 
-        Names match whatever their case. An unqualified name that the core does not have is looked for in the
-        extensions, since clients write `manager` and `department` so. A dot between URN and attribute
+        Names match whatever their case. A name that the core does not have is looked for in the extensions, since
+        clients write `manager` and `department` so, with the core's URN or none. A dot between URN and attribute
         (`...:2.0:User.manager`) is what Entra's older jobs send.
         """
         if not path.urn:
@@ -177,7 +177,7 @@ class ResourceType:
 
     def _in_schema(self, schema: Schema, name: str, sub: str) -> Target | None:
         if schema is self.schema:
-            return self._in_core(name, sub)
+            return self._in_core(name, sub) or self._in_extensions(name, sub)
         return _found(schema.id, schema.attributes.get(name.lower()), sub)
 
     def _in_core(self, name: str, sub: str) -> Target | None:

@@ -3,13 +3,15 @@
 import base64
 import binascii
 import logging
+import math
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 from scim import entra
 from scim.errors import InvalidSyntax, InvalidValue, Mutability
 from scim.filter import AttributePath
-from scim.resource import Resource, parse_date_time
+from scim.resource import Resource, parse_date_time, values
 from scim.schema import Attribute, ResourceType, Target
 
 logger = logging.getLogger(__name__)
@@ -30,7 +32,7 @@ def read_resource(resource_type: ResourceType, body: Any) -> Resource:
         raise InvalidSyntax(f"The body must be a JSON object that describes a {resource_type.name}.")
     _check_schemas(resource_type, body)
     resource: Resource = {}
-    _read_members_of(resource_type, "", body, resource)
+    _read_attributes(resource_type, "", body, resource)
     check_required(resource_type, resource)
     return resource
 
@@ -42,13 +44,13 @@ def _check_schemas(resource_type: ResourceType, body: dict[str, Any]) -> None:
         raise InvalidValue(f"schemas must be a list of URNs such as '{resource_type.schema.id}'.")
 
 
-def _read_members_of(resource_type: ResourceType, extension: str, body: dict[str, Any], resource: Resource) -> None:
+def _read_attributes(resource_type: ResourceType, urn: str, body: dict[str, Any], resource: Resource) -> None:
     for name, value in body.items():
-        if not extension and resource_type.is_core(name):  # zulip and others nest core attributes under their URN
-            _read_members_of(resource_type, "", _object(name, value), resource)
-        elif not extension and (schema := resource_type.extension(name)):
-            _read_members_of(resource_type, schema.id, _object(name, value), resource)
-        elif target := resource_type.resolve(AttributePath(extension, name)):
+        if not urn and resource_type.is_core(name):  # some clients nest core attributes under their URN
+            _read_attributes(resource_type, resource_type.schema.id, _object(name, value), resource)
+        elif not urn and (schema := resource_type.extension(name)):
+            _read_attributes(resource_type, schema.id, _object(name, value), resource)
+        elif target := resource_type.resolve(AttributePath(urn, name)):
             _read_attribute(target, name, value, resource)
         else:
             logger.info("ignored an attribute that no schema knows: %.100s", name)
@@ -87,9 +89,9 @@ def read_value(attribute: Attribute, value: Any, where: str) -> Any:
         return read_single(attribute, value, where)
     if not isinstance(value, list):
         raise InvalidValue(f"{where} must be a list.")
-    values = [each for item in value if (each := read_single(attribute, item, where)) is not None]
-    check_primary(values, where)
-    return values or None
+    listed = [each for item in value if (each := read_single(attribute, item, where)) is not None]
+    check_primary(listed, where)
+    return listed or None
 
 
 def read_single(attribute: Attribute, value: Any, where: str) -> Any:
@@ -111,6 +113,8 @@ def _read_complex(attribute: Attribute, value: Any, where: str) -> dict[str, Any
     checked: dict[str, Any] = {}
     for name, item in value.items():
         sub = attribute.sub(name)
+        if sub is None and attribute.multi_valued and name.lower() == "operation":
+            raise InvalidSyntax(f"{where}[].operation is SCIM 1.1; send a PATCH with Operations instead.")
         if sub is None or sub.mutability == "readOnly":
             continue
         if sub.name in checked:
@@ -120,47 +124,51 @@ def _read_complex(attribute: Attribute, value: Any, where: str) -> dict[str, Any
     return checked or None
 
 
-def check_primary(values: list[Any], where: str) -> None:
+def check_primary(listed: list[Any], where: str) -> None:
     """Raise InvalidValue when more than one value of a multi-valued attribute is primary. RFC 7643 §2.4."""
-    if sum(1 for each in values if isinstance(each, dict) and each.get("primary") is True) > 1:
+    if sum(1 for each in listed if isinstance(each, dict) and each.get("primary") is True) > 1:
         raise InvalidValue(f"{where} has more than one value with primary true; only one may be.")
 
 
 def check_required(resource_type: ResourceType, resource: Resource) -> None:
     """Raise InvalidValue naming the first required attribute that has no value. RFC 7643 §7."""
+    if lacking := missing(resource_type, resource):
+        raise InvalidValue(f"{lacking} is required and must not be empty.")
+
+
+def missing(resource_type: ResourceType, resource: Resource) -> Target | None:
+    """Return the first required attribute or sub-attribute that has no value; an unused extension requires none."""
     for schema in (resource_type.schema, *resource_type.extensions):
-        held = resource if schema is resource_type.schema else resource.get(schema.id)
-        if held is None:
-            continue  # an extension that is not used requires nothing
-        for attribute in schema.attributes.values():
-            value = held.get(attribute.name)
-            if value is None and attribute.required and attribute.mutability != "readOnly":
-                raise InvalidValue(f"{attribute.name} is required and must not be empty.")
-            if attribute.type == "complex" and value is not None:
-                _check_required_subs(attribute, value)
-
-
-def _check_required_subs(attribute: Attribute, value: Any) -> None:
-    required = [sub for sub in attribute.sub_attributes.values() if sub.required]
-    for each in value if isinstance(value, list) else [value]:
-        for sub in required:
-            if sub.name not in each:
-                raise InvalidValue(f"{attribute.name}.{sub.name} is required and must not be empty.")
+        core = schema is resource_type.schema
+        held = resource if core else resource.get(schema.id, {})
+        for attribute in schema.attributes.values() if core or held else ():
+            target = Target("" if core else schema.id, attribute)
+            found = values(resource, target)
+            if not found and attribute.required and attribute.mutability != "readOnly":
+                return target
+            for sub in attribute.sub_attributes.values() if found else ():
+                if sub.required and any(sub.name not in each for each in found):
+                    return replace(target, sub=sub)
+    return None
 
 
 def keep_unwritable(resource_type: ResourceType, current: Resource, replacement: Resource) -> None:
     """Carry into a PUT's resource what it may leave out, and refuse what it may not change. RFC 7644 §3.5.1.
 
-    An immutable attribute keeps its value. Raises Mutability when the replacement has another one.
+    An immutable attribute keeps its value, and so does one that a GET does not return by default: who reads,
+    changes and writes back, as Okta does, cannot know of it. Raises Mutability when the replacement has another
+    value for an immutable attribute.
     """
     for schema in (resource_type.schema, *resource_type.extensions):
         core = schema is resource_type.schema
         before = current if core else current.get(schema.id, {})
         for attribute in schema.attributes.values():
-            if attribute.mutability != "immutable" or attribute.name not in before:
+            immutable = attribute.mutability == "immutable"
+            if attribute.name not in before or not (immutable or attribute.returned in ("never", "request")):
                 continue
             after = replacement if core else replacement.setdefault(schema.id, {})
-            if after.setdefault(attribute.name, before[attribute.name]) != before[attribute.name]:
+            kept = after.setdefault(attribute.name, before[attribute.name])
+            if immutable and kept != before[attribute.name]:
                 raise Mutability(f"{attribute.name} is immutable: it has a value, which cannot be changed.")
 
 
@@ -177,7 +185,7 @@ def _is_integer(value: Any) -> bool:
 
 
 def _is_decimal(value: Any) -> bool:
-    return isinstance(value, float) or _is_integer(value)
+    return _is_integer(value) or (isinstance(value, float) and math.isfinite(value))
 
 
 def _is_date_time(value: Any) -> bool:
