@@ -30,6 +30,9 @@ param scimTenant string = 'scim'
 @maxValue(3650)
 param changeRetentionDays int = 90
 
+@description('App settings beyond those of this template, each with name and value, such as SCIM_FILTERABLE. Settings made by hand in the portal are gone after the next deployment.')
+param additionalAppSettings array = []
+
 // ---- Hosting
 
 @description('FC1 is Flex Consumption: billed by use, sleeps when idle. EP1 is Elastic Premium: one instance always runs.')
@@ -347,7 +350,7 @@ module flexApp 'modules/function-app.bicep' = if (isFlex) {
     httpPerInstanceConcurrency: httpPerInstanceConcurrency
     zoneRedundant: zoneRedundant
     subnetId: networkIsolation ? network!.outputs.appSubnetId : ''
-    appSettings: appSettings
+    appSettings: concat(appSettings, additionalAppSettings)
     ipRules: ipRules
   }
   dependsOn: [roles, privateEndpoints]
@@ -364,7 +367,7 @@ module premiumApp 'modules/function-app-premium.bicep' = if (!isFlex) {
     pythonVersion: pythonVersion
     zoneRedundant: zoneRedundant
     subnetId: networkIsolation ? network!.outputs.appSubnetId : ''
-    appSettings: appSettings
+    appSettings: concat(appSettings, additionalAppSettings)
     ipRules: ipRules
   }
   dependsOn: [roles, privateEndpoints]

@@ -224,8 +224,14 @@ def test_app_settings() -> None:
     assert {name: dotted(settings[name]) for name, value in APP_SETTINGS.items() if value} == {
         name: value for name, value in APP_SETTINGS.items() if value
     }
-    for app in ("flexApp", "premiumApp"):
-        assert modules()[app].body["params"]["appSettings"] == "appSettings"
+
+
+@pytest.mark.parametrize("app", ["flexApp", "premiumApp"])
+def test_own_app_settings_join_those_of_the_template(app: str) -> None:
+    """An optional setting given to the deployment survives the next one."""
+    joined = modules()[app].body["params"]["appSettings"]["function"]
+    assert joined == {"type": "concat", "parameters": {"arg_1": "appSettings", "arg_2": "additionalAppSettings"}}
+    assert parameters("main.bicep")["additionalAppSettings"].body == []
 
 
 @pytest.mark.skipif(not SETTINGS_PAGE.exists(), reason="docs/settings.md is not written yet")

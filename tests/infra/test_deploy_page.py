@@ -1,0 +1,96 @@
+"""docs/deploy.md names what the template has, so that an administrator never meets an unexplained question."""
+
+import re
+from urllib.parse import unquote
+
+import pytest
+
+from tests.infra.bicep import ROOT, outputs, parameters, source, variables
+
+PAGE = (ROOT / "docs" / "deploy.md").read_text(encoding="utf-8")
+
+
+def table_after(heading: str) -> list[list[str]]:
+    """Rows of the first table after a heading, each as its cells, without the two lines of its head."""
+    text = PAGE.split(f"\n{heading}\n")[1]
+    rows = [line for line in text.split("\n\n|", 1)[1].split("\n\n")[0].splitlines() if line]
+    return [re.split(r"\s*\|\s*", row)[1:-1] for row in rows[2:]]
+
+
+def test_each_parameter_is_explained() -> None:
+    """The table of choices has exactly the parameters of the template."""
+    named = {name for row in table_after("## Choices") for name in re.findall(r"`(\w+)`", row[0])}
+    assert named == parameters("main.bicep").keys()
+
+
+def test_variables_are_those_of_the_parameter_file() -> None:
+    """A variable that the page promises is read, and for the parameter beside it."""
+    pattern = r"^param (\w+) = .*?readEnvironmentVariable\('(\w+)'"
+    read = dict(re.findall(pattern, source("main.bicepparam"), re.M))
+    read.pop("deployPackage")
+    promised = {
+        name: variable
+        for row in table_after("## Choices")
+        if "`" in row[2]
+        for name, variable in zip(re.findall(r"`(\w+)`", row[0]), re.findall(r"`(\w+)`", row[2]), strict=True)
+    }
+    assert promised == read
+
+
+@pytest.mark.parametrize(
+    "name", ["pythonVersion", "changeRetentionDays", "logRetentionDays", "namePrefix", "hostingPlan"]
+)
+def test_defaults_are_those_of_the_template(name: str) -> None:
+    """The page and the template agree about what happens without an answer."""
+    row = next(row for row in table_after("## Choices") if f"`{name}`" in row[0])
+    assert row[1].strip("`") == str(parameters("main.bicep")[name].body)
+
+
+def test_each_alert_is_explained() -> None:
+    """Whoever gets the mail finds the rule and its figures."""
+    for rule in variables("modules/alerts.bicep")["rules"]:
+        assert f"`{rule['name']}`" in PAGE
+
+
+def test_outputs_that_the_page_names_exist() -> None:
+    """The page sends nobody to an output that is not there."""
+    named = set(re.findall(r"\b(TENANT_URL|GET_TOKEN_COMMAND|HEALTH_URL|\w+_NAME|DATA_STORAGE_ACCOUNT)\b", PAGE))
+    assert named - {"AZURE_ENV_NAME"} <= outputs("main.bicep").keys()
+
+
+def test_the_button_opens_template_and_form() -> None:
+    """Both addresses are encoded, raw, and name files of infra/ in one repository."""
+    line = next(line for line in PAGE.splitlines() if line.startswith("[button]: "))
+    template, form = (unquote(part) for part in re.findall(r"https%3A[^/]+", line))
+    assert template.endswith("/main/infra/azuredeploy.json")
+    assert form.endswith("/main/infra/createUiDefinition.json")
+    repository = parameters("main.bicep")["repository"].body
+    for address in (template, form):
+        assert address.startswith(f"https://raw.githubusercontent.com/{repository}/")
+
+
+def test_links_inside_the_page_lead_somewhere() -> None:
+    """Each link to a section has its heading."""
+    headings = {
+        re.sub(r"[^\w -]", "", title).strip().lower().replace(" ", "-")
+        for title in re.findall(r"^#+ (.+)$", PAGE, re.M)
+    }
+    assert set(re.findall(r"\]\(#([\w-]+)\)", PAGE)) <= headings
+
+
+def test_the_figures_follow_from_the_prices() -> None:
+    """Whoever changes a price sees which sums change with it."""
+    second, execution, operation, log = 0.000026, 0.40, 0.00036 / 10_000, 2.30
+    together, alone = 1_000_000 * 0.060 / 4, 1_000_000
+    figures = [
+        f"${2 * together * second:.2f}",
+        f"${0.5 * together * second:.3f}",
+        f"${2 * alone * second:.0f}",
+        f"${0.5 * alone * second:.0f}",
+        f"${6_000_000 * operation:.2f}",
+        f"${5 * log:.2f}",
+        f"${2 * 730 * 3600 * 0.000004:.2f}",
+        f"${0.5 * 730 * 3600 * 0.000004:.2f}",
+        f"about ${2 * together * second + execution + 6_000_000 * operation + 5 * log:.0f} at 2 GB",
+    ]
+    assert [figure for figure in figures if figure not in PAGE] == []
