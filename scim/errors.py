@@ -104,6 +104,12 @@ class Unauthorized(ScimError):
         return {"WWW-Authenticate": 'Bearer realm="scim"'}
 
 
+class Forbidden(ScimError):
+    """The request is understood and not allowed. RFC 7644 §4 for filters on discovery."""
+
+    status = 403
+
+
 class NotFound(ScimError):
     """No such resource or endpoint."""
 
@@ -125,7 +131,7 @@ class MethodNotAllowed(ScimError):
 
 
 class Conflict(ScimError):
-    """The resource kept changing while the request was applied; the client may try again."""
+    """The request contradicts the state of things, as a bulkId that stands for nothing. RFC 7644 §3.7.1."""
 
     status = 409
 

@@ -1,7 +1,7 @@
 """The keys of a tenant's rows: a kind, then what identifies the row, in characters that every store sorts alike.
 
     u.<id>  g.<id>                   a user, a group: the resource as JSON
-    n.u.<h>  n.g.<h>                 a unique name, taken: the id of its owner
+    n.<u|g>.<attribute>.<h>          a unique value, taken: the id of its owner
     x.<u|g>.<attribute>.<h>.<id>     a look-up: this resource has this value
     m.<group>.<member>               a membership: the kind of the member
     r.<member>.<group>               the same membership, from the other side
@@ -15,8 +15,6 @@
 
 import hashlib
 import re
-
-from scim.resource import fold
 
 _ID = re.compile(r"[0-9a-f]{32}")
 INDEXES = "s.indexes"
@@ -34,9 +32,9 @@ def resource(kind: str, resource_id: str) -> str:
     return f"{kind}.{resource_id}"
 
 
-def name(kind: str, value: str) -> str:
-    """The row that says that a unique name is taken, whatever its letter case."""
-    return f"n.{kind}.{_hash(fold(value))}"
+def name(kind: str, attribute: str, value: str) -> str:
+    """The row that says that a unique value is taken, in the form in which the attribute compares values."""
+    return f"n.{kind}.{_attribute(attribute)}.{_hash(value)}"
 
 
 def look_up(kind: str, attribute: str, value: str, resource_id: str) -> str:

@@ -3,7 +3,6 @@
 import operator
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
-from datetime import datetime
 from typing import Any, Protocol
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator
@@ -244,7 +243,8 @@ def sort_key(target: Target) -> Callable[[Mapping[str, Any]], tuple[Any, ...]]:
         if found is None or leaf is None or isinstance(found, (dict, list)):
             return (1,)
         key = normal(leaf, found)
-        return (0, key.timestamp() if isinstance(key, datetime) else key)  # JSON, which cursors are made of, has no dates
+        # Cursors are JSON, which has no dates.
+        return (0, key.timestamp() if isinstance(key, datetime) else key)
 
     return key
 

@@ -1,0 +1,190 @@
+"""Memberships: a row on the group's side and one on the member's, always written and deleted together.
+
+Both ends are touched in the same transaction. That gives each a new version, since its representation changed, and
+it is what keeps ghosts away: the transaction fails when either end was deleted meanwhile.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from scim import keys
+from scim.errors import InvalidValue
+from scim.patch import MemberChange
+from scim.rows import MAX_CHANGES, Delete, Insert, RowChange, Touch
+from scim.stored import Edge, Stored
+from scim.tenant import PAGE, Tenant
+
+FEW = 64
+"""Up to so many members are looked at one by one; more may be cheaper to find in a scan."""
+ROWS_PER_READ = 20
+"""A range of a thousand rows costs about as much as this share of a thousand point reads."""
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What is to be written: memberships that are not there yet, and memberships that are."""
+
+    added: Sequence[Edge] = ()
+    removed: Sequence[Edge] = ()
+
+    def __bool__(self) -> bool:
+        return bool(self.added or self.removed)
+
+    def change(self) -> MemberChange:
+        """Return what the plan wants, to be planned anew."""
+        return MemberChange(wanted={edge.id: True for edge in self.added} | {edge.id: False for edge in self.removed})
+
+
+class Memberships:
+    """The memberships of a tenant."""
+
+    def __init__(self, tenant: Tenant) -> None:
+        self._tenant = tenant
+
+    async def members(self, group_id: str, limit: int | None = None) -> list[Edge]:
+        """Return the members of a group in the order of their ids."""
+        rows = await self._tenant.under(keys.member(group_id), limit)
+        return await self._shown([Edge(keys.last_part(row.key), row.body) for row in rows])
+
+    async def groups(self, member_id: str, limit: int | None = None) -> list[Edge]:
+        """Return the groups that a user or group is a direct member of, in the order of their ids."""
+        rows = await self._tenant.under(keys.membership(member_id), limit, keys_only=True)
+        return await self._shown([Edge(keys.last_part(row.key), "g") for row in rows])
+
+    async def attached(self, stored: Stored) -> Stored:
+        """Return a resource with its members or groups."""
+        edges = await (self.members(stored.id) if stored.kind.letter == "g" else self.groups(stored.id))
+        return stored.with_edges(edges)
+
+    async def between(self, letter: str, first_id: str, last_id: str, limit: int) -> dict[str, list[Edge]] | None:
+        """Return the memberships of all resources with ids from the first to the last, by id.
+
+        One range instead of one for each resource: a page of a listing has neighbouring ids. None when there are
+        more than `limit` of them.
+        """
+        side = "m" if letter == "g" else "r"
+        rows, last, before = [], f"{side}.{first_id}.", f"{side}.{last_id}.{keys.BEYOND}"
+        while True:
+            page = await self._tenant.range(last, before, PAGE, keys_only=side == "r")
+            rows += page
+            if len(rows) > limit:
+                return None
+            if len(page) < PAGE:
+                break
+            last = page[-1].key
+        gone = await self.tombstones()
+        found: dict[str, list[Edge]] = {}
+        for row in rows:
+            _, owner, other = row.key.split(".")
+            if other not in gone:
+                found.setdefault(owner, []).append(Edge(other, row.body if side == "m" else "g"))
+        return found
+
+    async def tombstones(self) -> set[str]:
+        """Return the ids of deleted resources whose memberships are still being removed: they are not shown."""
+        return {keys.last_part(row.key) for row in await self._tenant.under(keys.tombstone(), keys_only=True)}
+
+    async def _shown(self, edges: list[Edge]) -> list[Edge]:
+        if not edges:
+            return edges
+        gone = await self.tombstones()
+        return [edge for edge in edges if edge.id not in gone] if gone else edges
+
+    async def plan(self, group_id: str, change: MemberChange, *, must_exist: bool = True) -> Plan:
+        """Return what a change of members comes to, given who is a member and who exists now.
+
+        Without `must_exist` those who are gone are left out: they were deleted since the client was told that they
+        exist. Raises InvalidValue naming members that are neither users nor groups.
+        """
+        if not change:
+            return Plan()
+        if group_id in change.added:
+            raise InvalidValue(f"The group {group_id} cannot be a member of itself.")
+        if change.cleared:
+            wanted = set(change.added)
+            current = await self._tenant.under(keys.member(group_id))
+            present = {keys.last_part(row.key): row.body for row in current}
+            removed = [each for each in present if each not in wanted]
+        else:
+            named = [each for each in change.wanted if keys.is_id(each)]
+            present = await self._present(group_id, named)
+            removed = [each for each in change.removed if each in present]
+        new = [each for each in change.added if each not in present]
+        exists = await self.exist(new)
+        if must_exist and (missing := [each for each in new if each not in exists]):
+            raise InvalidValue(_missing(missing))
+        added = [Edge(each, exists[each]) for each in new if each in exists]
+        return Plan(added, [Edge(each, present[each]) for each in removed])
+
+    async def _present(self, group_id: str, ids: Sequence[str]) -> dict[str, str]:
+        """Return which ids are members, with their kinds.
+
+        The cost follows the number of ids, not the size of the group: many ids are found in a scan only as long as
+        that is cheaper than looking for each.
+        """
+        if len(ids) > FEW:
+            limit = len(ids) * ROWS_PER_READ
+            rows = await self._tenant.under(keys.member(group_id), limit)
+            if len(rows) < limit:
+                members = {keys.last_part(row.key): row.body for row in rows}
+                return {each: members[each] for each in ids if each in members}
+        found = await self._tenant.read_all([keys.member(group_id, each) for each in ids])
+        return {each: row.body for each, row in zip(ids, found, strict=True) if row}
+
+    async def exist(self, ids: Sequence[str]) -> dict[str, str]:
+        """Return which ids are those of users or groups, with their kinds."""
+        sought = [each for each in ids if keys.is_id(each)]
+        users = await self._of_kind("u", sought)
+        groups = await self._of_kind("g", [each for each in sought if each not in users])
+        return dict.fromkeys(users, "u") | dict.fromkeys(groups, "g")
+
+    async def _of_kind(self, letter: str, ids: Sequence[str]) -> set[str]:
+        if len(ids) > FEW and await self.total(letter) < len(ids) * ROWS_PER_READ:
+            rows = await self._tenant.under(keys.resource(letter, ""), keys_only=True)
+            return {keys.last_part(row.key) for row in rows} & set(ids)
+        found = await self._tenant.read_all([keys.resource(letter, each) for each in ids])
+        return {each for each, row in zip(ids, found, strict=True) if row}
+
+    async def total(self, letter: str) -> int:
+        """Return how many resources of a kind there are."""
+        return sum(int(row.body) for row in await self._tenant.under(keys.counts(letter)))
+
+
+def capacity(fixed: int) -> int:
+    """Return how many memberships fit into a transaction beside so many other changes."""
+    return (MAX_CHANGES - fixed) // 3
+
+
+def added(group_id: str, edges: Iterable[Edge]) -> list[RowChange]:
+    """Return the changes that make memberships and touch the members; they fail where a member is gone."""
+    changes: list[RowChange] = []
+    for edge in edges:
+        changes += [
+            Insert(keys.member(group_id, edge.id), edge.kind),
+            Insert(keys.membership(edge.id, group_id), ""),
+            Touch(keys.resource(edge.kind, edge.id)),
+        ]
+    return changes
+
+
+def removed(group_id: str, members: Iterable[Edge]) -> list[RowChange]:
+    """Return the changes that take members from a group and touch the members."""
+    return [change for edge in members for change in _unlink(group_id, edge.id, keys.resource(edge.kind, edge.id))]
+
+
+def left(member_id: str, groups: Iterable[Edge]) -> list[RowChange]:
+    """Return the changes that take a member from groups and touch the groups."""
+    return [change for edge in groups for change in _unlink(edge.id, member_id, keys.resource("g", edge.id))]
+
+
+def _unlink(group_id: str, member_id: str, touched: str) -> list[RowChange]:
+    return [
+        Delete(keys.member(group_id, member_id)),
+        Delete(keys.membership(member_id, group_id)),
+        Touch(touched),
+    ]
+
+
+def _missing(ids: Sequence[str]) -> str:
+    shown = ", ".join(each[:64] for each in ids[:5]) + (f" and {len(ids) - 5} more" if len(ids) > 5 else "")
+    return f"members: no user or group has the id {shown}. Provision it first, or leave it out."

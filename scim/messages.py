@@ -1,0 +1,158 @@
+"""Requests and responses without a web framework, and the JSON in their bodies."""
+
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+from urllib.parse import parse_qsl, urlsplit
+
+from pydantic import ValidationError
+
+from scim.errors import InvalidSyntax, InvalidValue, PayloadTooLarge, ScimError
+from scim.query import SearchRequest
+from scim.routes import PREFIX
+
+MEDIA_TYPE = "application/scim+json"
+MAX_BODY = 4 * 1024 * 1024
+"""Bytes in the body of a request."""
+MAX_DEPTH = 24
+"""Objects and lists within each other; a User needs four, a Bulk request of PATCHes eight."""
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """An HTTP request as the host passes it on: its absolute URL as sent, and header names in lower case."""
+
+    method: str
+    url: str
+    headers: Mapping[str, str] = field(default_factory=dict)
+    body: bytes = b""
+    request_id: str = ""
+
+    @property
+    def path(self) -> str:
+        """The path of the URL, still percent-encoded."""
+        return urlsplit(self.url).path
+
+    @property
+    def base_url(self) -> str:
+        """The address that all SCIM routes are below, as the client wrote it."""
+        parts = urlsplit(self.url)
+        return f"{parts.scheme}://{parts.netloc}/{PREFIX}"
+
+    def query(self) -> dict[str, str]:
+        """Return the query parameters by lower-case name; of a repeated one, the first.
+
+        Read from the URL, since the host joins repeated parameters and drops empty ones, and a walk by cursor
+        begins with an empty one. Raises InvalidValue when a parameter is not UTF-8.
+        """
+        try:
+            pairs = parse_qsl(urlsplit(self.url).query, keep_blank_values=True, errors="strict")
+        except ValueError:
+            raise InvalidValue("A query parameter is not percent-encoded UTF-8.") from None
+        return {name.lower(): value for name, value in reversed(pairs)}
+
+    def json(self) -> Any:
+        """Return the body's JSON. Raises InvalidSyntax, or PayloadTooLarge above MAX_BODY."""
+        if len(self.body) > MAX_BODY:
+            raise PayloadTooLarge(f"The body has {len(self.body):,} bytes; the limit is {MAX_BODY:,}.")
+        return parse_json(self.body)
+
+
+@dataclass(frozen=True, slots=True)
+class Response:
+    """An HTTP response: status, headers and a body that becomes JSON; None is no body."""
+
+    status: int
+    body: Any = None
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+    def content(self) -> bytes:
+        """Return the body as UTF-8."""
+        if self.body is None:
+            return b""
+        # Half a surrogate pair in an error's detail must not turn a 400 into a 500.
+        return json.dumps(self.body, ensure_ascii=False, separators=(",", ":")).encode(errors="replace")
+
+
+def error_response(error: ScimError) -> Response:
+    """Return the response that tells a client of an error. RFC 7644 §3.12."""
+    return Response(error.status, error.body(), error.headers)
+
+
+def parse_json(body: bytes) -> Any:
+    """Return the value of a JSON text in UTF-8 that every reader understands in the same way.
+
+    Raises InvalidSyntax on anything else: duplicate names, NaN, numbers too long to read, half surrogate pairs,
+    nesting beyond MAX_DEPTH. RFC 8259 §4, §8.
+    """
+    try:
+        text = body.decode("utf-8-sig")
+        value = json.loads(text, object_pairs_hook=_object, parse_constant=_constant)
+        if _SURROGATE.search(text):
+            json.dumps(value, ensure_ascii=False).encode()
+    except UnicodeDecodeError:
+        raise InvalidSyntax("The body is not UTF-8.") from None
+    except UnicodeEncodeError:
+        raise InvalidSyntax("The body has half of a surrogate pair, which is no character.") from None
+    except RecursionError:
+        raise InvalidSyntax(_TOO_DEEP) from None
+    except ValueError as error:
+        raise InvalidSyntax(f"The body is not JSON: {error}.") from None
+    _check_depth(value)
+    return value
+
+
+_SURROGATE = re.compile(r"\\u[dD][89a-fA-F]")
+_TOO_DEEP = f"The body nests objects and lists more than {MAX_DEPTH} levels deep."
+
+
+def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    made = dict(pairs)
+    if len(made) != len(pairs):
+        names = [name for name, _ in pairs]
+        twice = next(name for name in names if names.count(name) > 1)
+        raise ValueError(f"the name '{twice[:60]}' is given twice in one object")
+    return made
+
+
+def _constant(name: str) -> Any:
+    raise ValueError(f"{name} is no JSON number")
+
+
+def _check_depth(value: Any) -> None:
+    """Bound the depth here, so that no later walk over the value can exhaust the stack."""
+    level = [value]
+    for _ in range(MAX_DEPTH):
+        level = [
+            item
+            for each in level
+            if isinstance(each, (dict, list))
+            for item in (each.values() if isinstance(each, dict) else each)
+        ]
+        if not level:
+            return
+    if any(isinstance(each, (dict, list)) for each in level):
+        raise InvalidSyntax(_TOO_DEEP)
+
+
+_PARAMETERS = {
+    name.lower(): name
+    for name in ("attributes", "excludedAttributes", "filter", "sortBy", "sortOrder", "startIndex", "count", "cursor")
+}
+
+
+def search_request(values: Any) -> SearchRequest:
+    """Return the search that query parameters or a body describe; names match whatever their case.
+
+    Raises InvalidSyntax when a body is no object, InvalidValue naming a parameter that is not as it should be.
+    """
+    if not isinstance(values, Mapping):
+        raise InvalidSyntax("The body must be a SearchRequest, a JSON object.")
+    known = {_PARAMETERS[name.lower()]: value for name, value in values.items() if name.lower() in _PARAMETERS}
+    try:
+        return SearchRequest.model_validate({name: value for name, value in known.items() if value is not None})
+    except ValidationError as error:
+        first = error.errors()[0]
+        raise InvalidValue(f"{'.'.join(str(step) for step in first['loc'])}: {first['msg']}.") from None

@@ -1,0 +1,145 @@
+"""How a filter is answered: by look-ups that leave few candidates, or by looking at everybody."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from scim import keys
+from scim.errors import InvalidFilter, TooMany
+from scim.filter import Among, And, Comparison, Filter, Not, Or, ValuePath, comparisons, parse_attribute, parse_filter
+from scim.indexes import Indexes
+from scim.query import Matcher, matcher
+from scim.schema import Target
+from scim.stored import Kind
+from scim.tenant import Tenant
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """How one kind is searched.
+
+    `ids` are the candidates that look-ups left, sorted, None when everybody is one. `matches` decides about each
+    candidate, None when all match; `needs_edges` says that it looks at memberships.
+    """
+
+    kind: Kind
+    ids: list[str] | None = None
+    matches: Matcher | None = None
+    needs_edges: bool = False
+
+
+class Planner:
+    """Turns filters into plans. A look-up that finds more than `most` candidates is not used: it narrows nothing."""
+
+    def __init__(self, tenant: Tenant, indexes: Indexes, most: int) -> None:
+        self._tenant = tenant
+        self._indexes = indexes
+        self._most = most
+
+    async def plans(self, kinds: Sequence[Kind], text: str | None) -> list[Plan]:
+        """Return a plan for each kind that knows the filter's attributes. Raises InvalidFilter when none does."""
+        if text is None:
+            return [Plan(kind) for kind in kinds]
+        tree = parse_filter(text)
+        known, error = [], None
+        for kind in kinds:
+            try:
+                matcher(tree, kind.type)
+                known.append(kind)
+            except InvalidFilter as unknown:
+                error = unknown
+        if error and not known:
+            raise error
+        return [await self._plan(kind, tree) for kind in known]
+
+    async def _plan(self, kind: Kind, tree: Filter) -> Plan:
+        tree = await self._with_memberships(kind, tree)
+        return Plan(kind, await self._candidates(kind, tree), matcher(tree, kind.type), _looks_at_edges(kind, tree))
+
+    async def _with_memberships(self, kind: Kind, tree: Filter) -> Filter:
+        """Replace `members.value eq "id"` by the ids of the groups that it holds for, and `groups.value` likewise.
+
+        Whether somebody is a member is then answered from that one's memberships, however large the group is.
+        """
+        match tree:
+            case And(terms):
+                return And(tuple([await self._with_memberships(kind, term) for term in terms]))
+            case Or(terms):
+                return Or(tuple([await self._with_memberships(kind, term) for term in terms]))
+            case Not(term):
+                return Not(await self._with_memberships(kind, term))
+            case ValuePath(path, Comparison(path=inner, operator="eq", text=text)) if inner.name.lower() == "value":
+                return await self._holders(kind, kind.type.resolve(path), text) or tree
+            case Comparison(path=path, operator="eq", text=text):
+                return await self._holders(kind, kind.type.resolve(path), text) or tree
+        return tree
+
+    async def _holders(self, kind: Kind, target: Target | None, other: str) -> Among | None:
+        if str(target) not in (kind.edges, f"{kind.edges}.value"):
+            return None
+        if not keys.is_id(other):
+            return Among(frozenset())
+        prefix = keys.membership(other) if kind.letter == "g" else keys.member(other)
+        rows = await self._tenant.under(prefix, self._most + 1, keys_only=True)
+        if len(rows) > self._most:
+            raise TooMany(f"More than {self._most:,} resources fulfil '{target} eq'; read the group's members instead.")
+        return Among(frozenset(keys.last_part(row.key) for row in rows))
+
+    async def _candidates(self, kind: Kind, tree: Filter) -> list[str] | None:
+        match tree:
+            case And(terms):
+                for term in terms:
+                    if (found := await self._candidates(kind, term)) is not None:
+                        return found
+            case Or(terms):
+                parts = [await self._candidates(kind, term) for term in terms]
+                if all(part is not None for part in parts):
+                    return sorted({each for part in parts for each in part or ()})
+            case ValuePath(path, inner):
+                return await self._candidates_within(kind, str(path), inner)
+            case Among(ids):
+                return sorted(ids)
+            case Comparison(operator="eq"):
+                return await self._looked_up(kind, str(tree.path), tree)
+        return None
+
+    async def _candidates_within(self, kind: Kind, path: str, inner: Filter) -> list[str] | None:
+        """`emails[type eq "work" and value eq "x"]` has its candidates among those of `emails.value eq "x"`."""
+        for term in inner.terms if isinstance(inner, And) else (inner,):
+            if isinstance(term, Comparison) and term.operator == "eq":
+                found = await self._looked_up(kind, f"{path}.{term.path.name}", term)
+                if found is not None:
+                    return found
+        return None
+
+    async def _looked_up(self, kind: Kind, path: str, comparison: Comparison) -> list[str] | None:
+        target = _compared(kind.type.resolve(parse_attribute(path)))
+        if target is None or comparison.value is None:
+            return None
+        if str(target) == "id":
+            return [comparison.text] if keys.is_id(comparison.text) else []
+        value = kind.key_value(target, comparison.text)
+        if str(target) in kind.unique:
+            row = await self._tenant.read(keys.name(kind.letter, str(target), value))
+            return [row.body] if row else []
+        if str(target) not in kind.filterable:
+            return None
+        if f"{kind.letter}.{target}" not in await self._indexes.complete():
+            return None
+        prefix = keys.look_ups(kind.letter, str(target), value)
+        rows = await self._tenant.under(prefix, self._most + 1, keys_only=True)
+        return [keys.last_part(row.key) for row in rows] if len(rows) <= self._most else None
+
+
+def _compared(target: Target | None) -> Target | None:
+    """`manager eq "id"` means its value."""
+    if target and target.attribute and target.sub is None and (value := target.attribute.sub("value")):
+        return replace(target, sub=value)
+    return target
+
+
+def _looks_at_edges(kind: Kind, tree: Filter) -> bool:
+    for around, comparison in comparisons(tree):
+        target = kind.type.resolve(around or comparison.path)
+        if target and target.attribute and target.attribute.name == kind.edges:
+            return True
+    return False

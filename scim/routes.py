@@ -1,0 +1,80 @@
+"""The routes of the service as data: what the function app registers and what the catch-all looks paths up in."""
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from urllib.parse import unquote
+
+PREFIX = "scim/v2"
+"""What all SCIM routes begin with: the Tenant URL is the host with this path."""
+CATCH_ALL = "{*path}"
+METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """One function: its name in the portal, its methods, its path below the prefix, and what it does.
+
+    `operation` is the name of a method of Endpoints; `resource_type` says for whose resources.
+    """
+
+    name: str
+    methods: tuple[str, ...]
+    path: str
+    operation: str
+    resource_type: str = ""
+
+    def match(self, path: str) -> dict[str, str] | None:
+        """Return the parameters of a path below the prefix, or None when it is another one's; case is ignored."""
+        pattern = re.escape(self.path).replace(r"\{id\}", "(?P<id>[^/]+)")
+        found = re.fullmatch(pattern, path, re.IGNORECASE)
+        return {name: unquote(value) for name, value in found.groupdict().items()} if found else None
+
+
+def _of_resources(name: str, plural: str) -> tuple[Route, ...]:
+    return (
+        Route(f"Create{name}", ("POST",), plural, "create", name),
+        Route(f"List{plural}", ("GET", "HEAD"), plural, "list", name),
+        Route(f"Search{plural}", ("POST",), f"{plural}/.search", "search", name),
+        Route(f"Get{name}", ("GET", "HEAD"), f"{plural}/{{id}}", "get", name),
+        Route(f"Replace{name}", ("PUT",), f"{plural}/{{id}}", "replace", name),
+        Route(f"Patch{name}", ("PATCH",), f"{plural}/{{id}}", "patch", name),
+        Route(f"Delete{name}", ("DELETE",), f"{plural}/{{id}}", "delete", name),
+    )
+
+
+ROUTES = (
+    *_of_resources("User", "Users"),
+    *_of_resources("Group", "Groups"),
+    Route("Search", ("POST",), ".search", "search"),
+    Route("Bulk", ("POST",), "Bulk", "bulk"),
+    Route("ListSchemas", ("GET", "HEAD"), "Schemas", "list_schemas"),
+    Route("GetSchema", ("GET", "HEAD"), "Schemas/{id}", "get_schema"),
+    Route("ListResourceTypes", ("GET", "HEAD"), "ResourceTypes", "list_resource_types"),
+    Route("GetResourceType", ("GET", "HEAD"), "ResourceTypes/{id}", "get_resource_type"),
+    Route("GetServiceProviderConfig", ("GET", "HEAD"), "ServiceProviderConfig", "get_service_provider_config"),
+    Route("Me", ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"), "Me", "me"),
+    Route("Root", ("GET", "HEAD"), "", "list"),
+)
+"""RFC 7644 §3.2, the literal paths before those with a parameter."""
+
+
+def find(method: str, path: str) -> tuple[Route, dict[str, str]] | None:
+    """Return the route of a path below the prefix, with its parameters; doubled and trailing slashes are ignored."""
+    for route, parameters in _matching(path):
+        if method in route.methods:
+            return route, parameters
+    return None
+
+
+def allowed(path: str) -> list[str]:
+    """Return the methods that a path takes, sorted; none when there is no such path."""
+    methods = {method for route, _ in _matching(path) for method in route.methods}
+    return sorted(methods | {"OPTIONS"}) if methods else []
+
+
+def _matching(path: str) -> Iterable[tuple[Route, dict[str, str]]]:
+    path = "/".join(part for part in path.split("/") if part)
+    for route in ROUTES:
+        if (parameters := route.match(path)) is not None:
+            yield route, parameters
