@@ -1,0 +1,117 @@
+"""The function app under the real language worker of Azure Functions."""
+
+import sys
+import textwrap
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+    from tests.worker import Worker
+
+ROOT = Path(__file__).parent.parent
+
+STUB = textwrap.dedent(
+    """
+    import json
+    import azure.functions as func
+
+    app = func.FunctionApp(http_auth_level=func.AuthLevel.ANONYMOUS)
+    ticks = []
+
+    @app.route(route="echo/{id}", methods=["POST"])
+    async def echo(req: func.HttpRequest) -> func.HttpResponse:
+        seen = {
+            "method": req.method, "url": req.url, "headers": dict(req.headers), "params": dict(req.params),
+            "id": req.route_params["id"], "body": req.get_body().decode(),
+        }
+        return func.HttpResponse(json.dumps(seen), status_code=201, mimetype="application/json", headers={"X-A": "b"})
+
+    @app.route(route="broken", methods=["GET"])
+    def broken(req: func.HttpRequest) -> func.HttpResponse:
+        raise LookupError("it broke")
+
+    @app.timer_trigger(schedule="0 0 3 * * *", arg_name="timer")
+    async def nightly(timer: func.TimerRequest) -> None:
+        ticks.append(timer.past_due)
+    """
+)
+
+
+@pytest.fixture
+def worker(monkeypatch: pytest.MonkeyPatch) -> Iterator["Worker"]:
+    """The worker; what it does to this process is undone."""
+    reason = "the language worker of Azure Functions is published for Python 3.13 and later only"
+    pytest.importorskip("azure_functions_runtime", reason=reason)
+    from tests.worker import Worker
+
+    monkeypatch.setattr(sys, "path", list(sys.path))
+    before = sys.modules.pop("function_app", None)
+    yield Worker()
+    sys.modules.pop("function_app", None)
+    if before is not None:
+        sys.modules["function_app"] = before
+
+
+@pytest.fixture
+def stub(tmp_path: Path) -> Path:
+    """A small function app of its own."""
+    (tmp_path / "function_app.py").write_text(STUB)
+    return tmp_path
+
+
+async def test_the_functions_of_an_app_are_found(worker: "Worker", stub: Path) -> None:
+    """Names and triggers are those of the decorators."""
+    names = await worker.index(stub)
+
+    assert {name: worker.trigger(name) for name in names} == {
+        "echo": "httpTrigger",
+        "broken": "httpTrigger",
+        "nightly": "timerTrigger",
+    }
+
+
+async def test_a_call_carries_request_and_response(worker: "Worker", stub: Path) -> None:
+    """As from the host: lower-case headers, equal parameters joined, empty ones lost; the URL tells them apart."""
+    from tests.worker import HttpRequest
+
+    await worker.index(stub)
+    await worker.load("echo")
+    url = "https://made.up/echo/7?a=1&a=2&cursor="
+    request = HttpRequest("POST", url, {"If-Match": 'W/"1"'}, b'{"x": 1}', {"id": "7"})
+    response = await worker.invoke("echo", request)
+
+    assert (response.status, response.headers["x-a"]) == (201, "b")
+    assert response.headers["content-type"] == "application/json"
+    assert response.body.decode() == (
+        f'{{"method": "POST", "url": "{url}", "headers": {{"if-match": "W/\\"1\\""}}, "params": {{"a": "1,2"}}, '
+        '"id": "7", "body": "{\\"x\\": 1}"}'
+    )
+
+
+async def test_a_timer_can_be_called(worker: "Worker", stub: Path) -> None:
+    """Maintenance is called without waiting for the night."""
+    await worker.index(stub)
+    await worker.tick("nightly")
+
+    assert sys.modules["function_app"].ticks == [False]
+
+
+async def test_an_exception_in_a_function_is_raised_with_its_stack(worker: "Worker", stub: Path) -> None:
+    """The host would answer an empty 500; a test wants to know why."""
+    from tests.worker import HttpRequest, WorkerError
+
+    await worker.index(stub)
+    with pytest.raises(WorkerError, match=r"LookupError: it broke[\s\S]*function_app.py"):
+        await worker.invoke("broken", HttpRequest("GET", "https://made.up/broken"))
+
+
+async def test_an_app_that_cannot_be_imported_is_an_error(worker: "Worker", tmp_path: Path) -> None:
+    """In Azure the same shows as "0 functions found" without a trace."""
+    from tests.worker import WorkerError
+
+    (tmp_path / "function_app.py").write_text("import a_module_that_is_missing")
+    with pytest.raises(WorkerError, match="a_module_that_is_missing"):
+        await worker.index(tmp_path)

@@ -1,0 +1,160 @@
+"""The real language worker of Azure Functions as a library: it finds, loads and calls the functions of an app.
+
+`azure_functions_runtime` is the code that runs a function app in Azure; it exists for Python 3.13 only. The host speaks
+to it in protobuf messages, whose classes it takes from whoever starts it: the plain classes below have what it reads.
+What the host itself does, such as routes and the function key, is not here.
+"""
+
+import sys
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+from urllib.parse import parse_qsl, urlsplit
+from uuid import uuid4
+
+import azure_functions_runtime as runtime
+
+
+class Message:
+    """A message with the fields that it was made with."""
+
+    def __init__(self, **fields: Any) -> None:
+        vars(self).update(fields)
+
+    def WhichOneof(self, group: str) -> str | None:  # noqa: N802 - the name in protobuf
+        """Return the field that is set; the messages that are asked have one at most."""
+        return next(iter(vars(self)), None)
+
+
+class ParameterBinding(Message):
+    """A named argument, or a named result."""
+
+    def WhichOneof(self, group: str) -> str | None:  # noqa: N802
+        return "data"
+
+
+class BindingInfo(Message):
+    """What a function is bound to; the numbers are those of the host's protocol."""
+
+    inout, out, undefined = 2, 1, 0
+
+
+class StatusResult(Message):
+    """Whether the worker did what it was asked."""
+
+    Failure, Success = 0, 1
+
+
+class Messages:
+    """The message classes by the names under which the worker asks for them."""
+
+    ParameterBinding = ParameterBinding
+    BindingInfo = BindingInfo
+    StatusResult = StatusResult
+
+    def __getattr__(self, name: str) -> type[Message]:
+        return Message
+
+
+@dataclass(frozen=True)
+class HttpRequest:
+    """A request as the host hands it on: header names in lower case, route parameters already found."""
+
+    method: str
+    url: str
+    headers: dict[str, str] = field(default_factory=dict)
+    body: bytes = b""
+    route_params: dict[str, str] = field(default_factory=dict)
+
+    def message(self) -> Message:
+        """Return the message; as in the host, equal query parameters are joined by commas and empty ones are lost."""
+        query: dict[str, str] = {}
+        for name, value in parse_qsl(urlsplit(self.url).query):
+            query[name] = f"{query[name]},{value}" if name in query else value
+        http = Message(
+            method=self.method,
+            url=self.url,
+            headers={name.lower(): value for name, value in self.headers.items()},
+            params=self.route_params,
+            query=query,
+            body=Message(bytes=self.body) if self.body else Message(),
+        )
+        return Message(http=http)
+
+
+@dataclass(frozen=True)
+class HttpResponse:
+    """What a function answered; header names in lower case."""
+
+    status: int
+    headers: dict[str, str]
+    body: bytes
+
+
+class WorkerError(Exception):
+    """The worker failed; the text is what it tells the host, with the stack."""
+
+
+class Worker:
+    """One worker with one function app. The worker keeps its functions in module globals: use one at a time."""
+
+    def __init__(self) -> None:
+        self._functions: dict[str, Any] = {}
+
+    async def index(self, app: Path) -> list[str]:
+        """Import function_app.py from the folder and return the names of its functions, in the order of the app.
+
+        The folder is put in front of `sys.path`, as the host does; a function_app imported before is forgotten.
+        """
+        sys.modules.pop("function_app", None)
+        sys.path.insert(0, str(app))
+        start = Message(capabilities={}, function_app_directory=str(app))
+        started = await runtime.worker_init_request(_request(worker_init_request=start))
+        _raise_failure(started)
+        found = await runtime.functions_metadata_request(_request(functions_metadata_request=Message()))
+        _raise_failure(found)
+        self._functions = {each.name: each for each in found.function_metadata_results or ()}
+        return list(self._functions)
+
+    async def load(self, name: str) -> None:
+        """Load one function, as the host asks for each before the first call."""
+        asked = Message(function_id=self._functions[name].function_id)
+        _raise_failure(await runtime.function_load_request(_request(function_load_request=asked)))
+
+    async def invoke(self, name: str, request: HttpRequest) -> HttpResponse:
+        """Call an HTTP function."""
+        answer = (await self._call(name, "httpTrigger", request.message())).return_value.http
+        headers = {key.lower(): value for key, value in answer.headers.items()}
+        return HttpResponse(int(answer.status_code), headers, answer.body.bytes)
+
+    async def tick(self, name: str) -> None:
+        """Call a timer function, as the host does when its time has come."""
+        await self._call(name, "timerTrigger", Message(json='{"IsPastDue": false}'))
+
+    def trigger(self, name: str) -> str:
+        """Return the type of a function's trigger: httpTrigger, timerTrigger, warmupTrigger."""
+        return next(str(each.type) for each in self._functions[name].bindings.values() if "Trigger" in each.type)
+
+    async def _call(self, name: str, trigger: str, data: Message) -> Any:
+        function = self._functions[name]
+        argument = next(key for key, binding in function.bindings.items() if binding.type == trigger)
+        call = Message(
+            invocation_id=str(uuid4()),
+            function_id=function.function_id,
+            input_data=[ParameterBinding(name=argument, data=data)],
+            trigger_metadata={},
+            trace_context=Message(trace_parent="", trace_state="", attributes={}),
+            retry_context=Message(retry_count=0, max_retry_count=0, exception=None),
+        )
+        answer = await runtime.invocation_request(_request(invocation_request=call))
+        _raise_failure(answer)
+        return answer
+
+
+def _request(**kind: Message) -> Message:
+    return Message(request=Message(**kind), properties={"host": "127.0.0.1", "protos": Messages()})
+
+
+def _raise_failure(answer: Any) -> None:
+    if answer.result.status != StatusResult.Success:
+        raise WorkerError(f"{answer.result.exception.message}\n{answer.result.exception.stack_trace}")
