@@ -1,5 +1,17 @@
 """Plays Microsoft Entra's provisioning service against any SCIM endpoint, and compares the result."""
 
-from scim.simulate.command import main
+import sys
+from collections.abc import Sequence
 
-__all__ = ["main"]
+
+def main(argv: Sequence[str]) -> int:
+    """Run the command line; return 0 when equal, 1 when not, 2 when it could not start."""
+    try:
+        from scim.simulate.command import main as run
+    except ModuleNotFoundError as error:
+        # The deployed app has no use for them, so they are no dependencies of it.
+        if error.name not in ("aiohttp", "rich"):
+            raise
+        sys.stderr.write(f"simulate: the package {error.name} is missing: pip install aiohttp rich\n")
+        return 2
+    return run(argv)

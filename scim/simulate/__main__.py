@@ -2,6 +2,6 @@
 
 import sys
 
-from scim.simulate.command import main
+from scim.simulate import main
 
 sys.exit(main(sys.argv[1:]))

@@ -92,6 +92,8 @@ class Endpoint:
         answer = _due(await self._transport.request(label, "PATCH", path, body), 200, 204)
         if answer.status == 200 and not answer.text:
             self.measures.remarks["PATCH answers 200 without a body"] += 1
+        if kind is Kind.GROUPS and answer.status == 200 and '"members"' in answer.text:
+            self.measures.remarks["PATCH of a group answers members, which cost much and serve nobody"] += 1
 
     async def delete(self, kind: Kind, identifier: str) -> None:
         """Delete a resource; one that is already gone counts as deleted, as after a lost answer."""

@@ -17,8 +17,9 @@ _FAMILY = (
 )  # fmt: skip
 _PLACES = (
     ("Oslo", "Oslo", "0150", "NO", "nb-NO", "+47 22 "), ("Zürich", "ZH", "8001", "CH", "de-CH", "+41 44 "),
-    ("São Paulo", "SP", "01310-100", "BR", "pt-BR", "+55 11 "), ("Cork", "Munster", "T12 X70A", "IE", "en-IE", "+353 21 "),
-    ("Osaka", "Osaka", "530-0001", "JP", "ja-JP", "+81 6 "), ("Austin", "TX", "78701", "US", "en-US", "+1 512 "),
+    ("São Paulo", "SP", "01310-100", "BR", "pt-BR", "+55 11 "),
+    ("Cork", "Munster", "T12 X70A", "IE", "en-IE", "+353 21 "), ("Osaka", "Osaka", "530-0001", "JP", "ja-JP", "+81 6 "),
+    ("Austin", "TX", "78701", "US", "en-US", "+1 512 "),
 )  # fmt: skip
 _STREETS = ("Harbour Street", "Église Lane", "Mühlenweg", "Station Road", "Fjordgata", "Calle Mayor")
 _DEPARTMENTS = ("Finance", "Research & Development", "Sales", "Legal", "IT", "Größen & Maße", "Procurement")

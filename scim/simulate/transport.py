@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from types import TracebackType
 from typing import Any, Self
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
 
 import aiohttp
 from yarl import URL
@@ -21,6 +21,7 @@ from scim.simulate.measures import Measures
 _CONTENT_TYPE = "application/scim+json; charset=utf-8"
 _ATTEMPTS = 4
 _DEFAULT_WAIT = 1.0
+_PATH_SAFE = "/%:@!$&'()*+,;=~"
 # Entra sends none of these reliably, so an endpoint must work without them.
 _NOT_SENT = ("User-Agent", "Accept", "Accept-Encoding")
 
@@ -39,7 +40,7 @@ class Wire:
     def base(self) -> str:
         """The Tenant URL without its query (Entra's feature flags) and without a slash at the end."""
         parts = urlsplit(self.tenant_url)
-        return f"{parts.scheme}://{parts.netloc}{parts.path.rstrip('/')}"
+        return f"{parts.scheme}://{parts.netloc}{quote(parts.path.rstrip('/'), safe=_PATH_SAFE)}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,7 +129,7 @@ class Transport:
             ) as response:
                 text = (await response.read()).decode("utf-8", "replace")
                 status, answer_headers = response.status, response.headers
-        except (TimeoutError, aiohttp.ClientError, ssl.SSLError, OSError) as error:
+        except (TimeoutError, aiohttp.ClientError, ssl.SSLError, OSError, UnicodeError) as error:
             self.measures.record(kind, "none", time.perf_counter() - started)
             raise _broken(error, self._wire.timeout) from error
         self.measures.record(kind, str(status), time.perf_counter() - started)

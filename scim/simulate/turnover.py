@@ -9,19 +9,21 @@ from scim.simulate.directory import Directory, Person, Standing, Team
 from scim.simulate.invention import Invention, chance, department, family_name, plain, residence
 from scim.simulate.mapping import COLUMNS, EMAIL
 
+_FOUNDERS = 25
+
 
 @dataclass(frozen=True, slots=True)
 class Rates:
-    """Percent of the people (restores: of the leavers; teams: of the teams) that change in one cycle.
+    """Percent of the people (teams: of the teams) that change in one cycle; above 0 at least one does.
 
-    A rate above 0 means at least one, if there is anybody to change.
+    `restores` is the chance in percent that a leaver comes back in the next cycle.
     """
 
     joiners: float = 2
     movers: float = 5
     leavers: float = 3
     renames: float = 1
-    restores: float = 30
+    restores: float = 50
     teams: float = 20
 
 
@@ -84,7 +86,9 @@ class Turnover:
             for person in self.directory.people.values()
             if person.standing is Standing.LEFT and 0 < person.left_in < number
         ]
-        for person in self._pick(source, left, self.rates.restores):
+        for person in left:
+            if source.random() * 100 >= self.rates.restores:
+                continue
             person.standing, person.left_in = Standing.PRESENT, 0
             self._touch("restored", person)
 
@@ -142,7 +146,7 @@ class Turnover:
             self._swap(source, team, present)
         renamed = source.choice(teams)
         self._rename_team(renamed)
-        founded = self.invention.team(present, len(renamed.members))
+        founded = self.invention.team(present, min(len(renamed.members), _FOUNDERS))
         self.directory.add_team(founded)
         self._touch_team("founded", founded)
         if len(teams) > 2:
