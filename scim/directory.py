@@ -1,5 +1,6 @@
 """The users and groups of a tenant: created, read, replaced, patched and deleted, each change in one transaction."""
 
+import asyncio
 import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
@@ -49,12 +50,13 @@ class Directory:
         self.memberships = Memberships(tenant)
         self.tombstones = Tombstones(tenant)
 
-    async def get(self, kind: Kind, resource_id: str, projection: Projection | None = None) -> Stored:
-        """Return a resource, with its memberships unless the projection leaves them out. Raises NotFound."""
-        stored = await self.read(kind, resource_id)
-        if projection is not None and not projection.wants(kind.edges):
-            return stored
-        return await self.memberships.attached(stored)
+    async def get(self, kind: Kind, resource_id: str, projection: Projection) -> Stored:
+        """Return a resource, with its memberships if the projection wants them. Raises NotFound."""
+        if not projection.wants(kind.edges) or not keys.is_id(resource_id):
+            return await self.read(kind, resource_id)
+        edges = self.memberships.members if kind.letter == "g" else self.memberships.groups
+        stored, found = await asyncio.gather(self.read(kind, resource_id), edges(resource_id))
+        return stored.with_edges(found)
 
     async def read(self, kind: Kind, resource_id: str) -> Stored:
         """Return a resource without its memberships. Raises NotFound."""

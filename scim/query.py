@@ -76,11 +76,16 @@ def list_response(resources: Sequence[Resource], **page: int | str | None) -> Re
 
 
 def normal(attribute: Attribute, value: Any) -> Any:
-    """Return a value in the form in which it is compared: letter case folded unless it matters, dates as instants."""
+    """Return a value in the form in which it is compared: letter case folded unless it matters, dates as instants.
+
+    Values that are equal in this form are also written alike, so that keys can be made from it.
+    """
     if isinstance(value, str):
         if attribute.type == "dateTime":
             return parse_date_time(value) or value
         return value if attribute.case_exact else fold(value)
+    if isinstance(value, float) and value.is_integer():
+        return int(value)  # 5.0 equals 5
     return value
 
 

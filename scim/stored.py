@@ -16,7 +16,6 @@ from scim.schema import Attribute, ResourceType, Schemas, Target
 
 MAX_DERIVED = 45
 """Most look-up and name rows of one resource: the old and the new ones fit into one transaction."""
-DEFAULT_FILTERABLE = "externalId,emails.value,employeeNumber,manager.value"
 
 
 @dataclass(frozen=True, slots=True)

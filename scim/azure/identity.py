@@ -1,18 +1,13 @@
-"""The identity under which the app calls Azure."""
-
-import logging
+"""The identity with which the service talks to Azure; azure.identity is slow to import and only needed here."""
 
 from azure.core.credentials_async import AsyncTokenCredential
 
 
-def identity(client_id: str | None) -> AsyncTokenCredential:
-    """Return the managed identity with this client id, or what the environment offers where none is named.
+def identity(client_id: str = "") -> AsyncTokenCredential:
+    """Return the managed identity with that client id, or without one whatever the environment offers.
 
-    The second is for a developer's machine, after `az login`. The SDK is imported here, since it costs a third of
-    a second that only an app with an identity needs to spend. The caller closes the credential.
+    The latter is for a developer's machine: `az login`, or the variables that azure.identity documents.
     """
     from azure.identity.aio import DefaultAzureCredential, ManagedIdentityCredential
 
-    if client_id:
-        return ManagedIdentityCredential(client_id=client_id, http_logging_level=logging.DEBUG)
-    return DefaultAzureCredential(http_logging_level=logging.DEBUG)
+    return ManagedIdentityCredential(client_id=client_id) if client_id else DefaultAzureCredential()

@@ -1,0 +1,107 @@
+"""The composition root: settings become a service; what a setting does not ask for is not imported."""
+
+import os
+from dataclasses import dataclass
+from functools import partial
+
+from scim.auth import FixedTokens, TokenSource
+from scim.directory import Directory
+from scim.endpoints import Endpoints
+from scim.indexes import Indexes
+from scim.maintenance import Maintenance
+from scim.rows import Rows
+from scim.schema import SchemaDocumentError, Schemas, load_schemas
+from scim.search import ScanLimit, Search
+from scim.settings import Settings, SettingsError
+from scim.sqlite import SqliteRows
+from scim.stored import Kind, kinds
+from scim.tenant import Tenant
+
+
+@dataclass(frozen=True)
+class App:
+    """The parts of a running service that a host or a command uses."""
+
+    settings: Settings
+    tenant: Tenant
+    kinds: dict[str, Kind]
+    directory: Directory
+    indexes: Indexes
+    endpoints: Endpoints
+    maintenance: Maintenance
+    tokens: TokenSource
+
+    async def close(self) -> None:
+        """Release connections; the process may end or build another app afterwards."""
+        await self.tokens.close()
+        await self.tenant.rows.close()
+
+
+def from_environ() -> App:
+    """Return the app that the environment describes. Raises SettingsError."""
+    return build(Settings.from_environ(os.environ))
+
+
+def build(settings: Settings, tenant: Tenant | None = None, tokens: TokenSource | None = None) -> App:
+    """Return the app that settings describe; tests pass a tenant with a clock of their own.
+
+    Raises SettingsError when schema documents or filterable attributes cannot be used.
+    """
+    schemas = _schemas(settings)
+    known = _kinds(settings, schemas)
+    tenant = tenant or Tenant(open_rows(settings), settings.tenant)
+    tokens = tokens or _tokens(settings)
+    directory = Directory(tenant, known)
+    indexes = Indexes(tenant, known)
+    search = Search(tenant, directory.memberships, indexes, ScanLimit(settings.scan_rows, settings.scan_seconds))
+    return App(
+        settings=settings,
+        tenant=tenant,
+        kinds=known,
+        directory=directory,
+        indexes=indexes,
+        endpoints=Endpoints(schemas, directory, search, tokens, settings.base_url),
+        maintenance=Maintenance(tenant, directory.tombstones, settings.change_retention_days),
+        tokens=tokens,
+    )
+
+
+def _schemas(settings: Settings) -> Schemas:
+    try:
+        return load_schemas(settings.schemas)
+    except SchemaDocumentError as error:
+        raise SettingsError(f"SCIM_SCHEMAS: {error}") from error
+
+
+def _kinds(settings: Settings, schemas: Schemas) -> dict[str, Kind]:
+    try:
+        return kinds(schemas, settings.filterable)
+    except ValueError as error:
+        raise SettingsError(f"SCIM_FILTERABLE: {error}") from error
+
+
+def open_rows(settings: Settings) -> Rows:
+    """Return the store that SCIM_STORAGE names. Raises SettingsError on text that names none."""
+    storage = settings.storage
+    if storage.startswith("sqlite:"):
+        return SqliteRows(storage.removeprefix("sqlite:"))
+    from scim.azure.identity import identity
+    from scim.azure.tables import TableRows
+
+    try:
+        if storage.startswith("https://"):
+            return TableRows.from_endpoint(storage, settings.tenant, partial(identity, settings.client_id))
+        return TableRows.from_connection_string(storage, settings.tenant)
+    except ValueError:
+        raise SettingsError(
+            "SCIM_STORAGE must be https://<account>.table.core.windows.net, a storage connection string"
+            " (UseDevelopmentStorage=true for Azurite), or sqlite:<path>."
+        ) from None
+
+
+def _tokens(settings: Settings) -> TokenSource:
+    if not settings.key_vault:
+        return FixedTokens(settings.token)
+    from scim.azure.vault import VaultTokens
+
+    return VaultTokens(settings.key_vault, client_id=settings.client_id or None)

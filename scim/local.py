@@ -1,0 +1,218 @@
+"""The local host: serves the functions of function_app.py over HTTP by the rules of the Azure Functions host."""
+
+import asyncio
+import importlib
+import json
+import logging
+import os
+import re
+import secrets
+import signal
+import sys
+import uuid
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import unquote
+
+import azure.functions as func
+from aiohttp import web
+
+from scim import routes
+
+FOLDER = Path(".local")
+"""Where the store and the token of `make run` lie."""
+TIMER_SECONDS = 300
+_HOST_LIMIT = 100 * 1024 * 1024
+"""Bytes in a body that the host itself takes; the service's own limit is lower and answers in SCIM's form."""
+
+
+@dataclass(frozen=True, slots=True)
+class HttpFunction:
+    """A function with an HTTP trigger, as the function app declares it."""
+
+    name: str
+    methods: frozenset[str]
+    route: str
+    call: Callable[..., Awaitable[func.HttpResponse]]
+
+    @property
+    def rank(self) -> list[int]:
+        """For sorting: segment by segment, a literal goes before a parameter and that before a catch-all."""
+        return [_rank(segment) for segment in self.route.split("/")]
+
+    def match(self, path: str) -> dict[str, str] | None:
+        """Return the route's parameters if the path is the route's; letter case is ignored, %2F stays encoded."""
+        found = _pattern(self.route).fullmatch(path.strip("/"))
+        if found is None:
+            return None
+        return {name: _decoded(value) for name, value in found.groupdict().items() if value is not None}
+
+
+def _rank(segment: str) -> int:
+    return 2 if segment.startswith("{*") else 1 if segment.startswith("{") else 0
+
+
+def _pattern(route: str) -> re.Pattern[str]:
+    parts = []
+    for segment in route.split("/"):
+        name = segment.strip("{*}")
+        parts.append([re.escape(segment), f"(?P<{name}>[^/]+)", f"(?P<{name}>.*)"][_rank(segment)])
+    return re.compile("/".join(parts), re.IGNORECASE)
+
+
+def _decoded(value: str) -> str:
+    return unquote(value.replace("%2F", "%252F").replace("%2f", "%252f"))
+
+
+Timer = Callable[..., Awaitable[None]]
+
+
+def functions(app: func.FunctionApp) -> tuple[list[HttpFunction], list[Timer]]:
+    """Return the HTTP functions of an app, the most specific routes first, and what its timers call.
+
+    To be called once for an app: asking it twice counts each function double.
+    """
+    http, timers = [], []
+    for function in app.get_functions():
+        call = function.get_user_function()
+        for binding in json.loads(function.get_function_json())["bindings"]:
+            if binding["type"] == "httpTrigger":
+                methods = frozenset(str(method).upper() for method in binding["methods"])
+                http.append(HttpFunction(str(function.get_function_name()), methods, binding["route"], call))
+            elif binding["type"] == "timerTrigger":
+                timers.append(call)
+    return sorted(http, key=lambda each: each.rank), timers
+
+
+class _Context:
+    """What a function sees of its invocation."""
+
+    def __init__(self) -> None:
+        self.invocation_id = str(uuid.uuid4())
+
+
+def host(http: Sequence[HttpFunction]) -> web.Application:
+    """Return a web application that passes requests to functions as the Functions host does."""
+
+    async def serve(request: web.Request) -> web.Response:
+        for function in http:
+            parameters = function.match(request.raw_path.partition("?")[0])
+            if parameters is not None and request.method in function.methods:
+                return await _invoke(function, request, parameters)
+        return web.Response(status=404)
+
+    application = web.Application(client_max_size=_HOST_LIMIT)
+    application.router.add_route("*", "/{path:.*}", serve)
+    return application
+
+
+async def _invoke(function: HttpFunction, request: web.Request, parameters: dict[str, str]) -> web.Response:
+    answer = await function.call(
+        func.HttpRequest(
+            method=request.method,
+            url=f"{request.scheme}://{request.host}{request.raw_path}",
+            headers=dict(request.headers),
+            route_params=parameters,
+            body=await request.read(),
+        ),
+        _Context(),
+    )
+    headers = {name: value for name, value in answer.headers.items() if name.lower() != "content-type"}
+    if answer.status_code not in (204, 304):
+        headers["Content-Type"] = f"{answer.mimetype}; charset={answer.charset}"
+    return web.Response(status=answer.status_code, body=answer.get_body() or None, headers=headers)
+
+
+def prepare_environment(environ: dict[str, str] | os._Environ[str], folder: Path = FOLDER) -> None:
+    """Fill in what a developer has not set: the embedded store, and a token that is made on first use.
+
+    The token lies in a file that only its owner can read.
+    """
+    if not environ.get("SCIM_STORAGE"):
+        folder.mkdir(mode=0o700, exist_ok=True)
+        environ["SCIM_STORAGE"] = f"sqlite:{folder / 'scim.db'}"
+    if not environ.get("SCIM_TOKEN") and not environ.get("SCIM_KEY_VAULT"):
+        environ["SCIM_TOKEN"] = _token(folder / "token")
+
+
+def _token(path: Path) -> str:
+    path.parent.mkdir(mode=0o700, exist_ok=True)
+    if not path.exists():
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        with os.fdopen(descriptor, "w") as file:
+            file.write(secrets.token_hex(32))
+    return path.read_text().strip()
+
+
+async def serve(port: int) -> None:
+    """Serve function_app.py on 127.0.0.1 until SIGINT or SIGTERM; port 0 takes a free one."""
+    function_app = importlib.import_module("function_app")
+    http, timers = functions(function_app.app)
+    runner = web.AppRunner(host(http), access_log=None)
+    await runner.setup()
+    site = web.TCPSite(runner, "127.0.0.1", port)
+    await site.start()
+    port = runner.addresses[0][1]
+    _announce(port)
+    running = [asyncio.create_task(_repeat(each)) for each in timers]
+    stopped = asyncio.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        asyncio.get_running_loop().add_signal_handler(number, stopped.set)
+    await stopped.wait()
+    for task in running:
+        task.cancel()
+    await runner.cleanup()
+    await function_app.service.close()
+
+
+async def _repeat(function: Timer) -> None:
+    while True:
+        await asyncio.sleep(TIMER_SECONDS)
+        try:
+            await function(_Timer())
+        except Exception:
+            logging.getLogger(__name__).exception("a timer function failed; it runs again")
+
+
+class _Timer(func.TimerRequest):
+    """A timer that is on time."""
+
+    @property
+    def past_due(self) -> bool:
+        return False
+
+
+def _announce(port: int) -> None:
+    base = f"http://127.0.0.1:{port}"
+    token = os.environ.get("SCIM_TOKEN", "").split(",")[0] or "in the key vault, secret scim-token"
+    sys.stdout.write(
+        f"\n  Tenant URL    {base}/{routes.PREFIX}\n  Secret token  {token}\n  Health        {base}/health\n\n"
+    )
+    sys.stdout.flush()
+
+
+def main(arguments: list[str]) -> int:
+    """Serve until interrupted: `python -m scim serve [PORT]`; the port may also come from PORT. Returns 0."""
+    port = arguments[0] if arguments else os.environ.get("PORT", "7071")
+    if not port.isdigit():
+        sys.stderr.write(f"scim serve: the port must be a number, not '{port}'\n")
+        return 2
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    logging.getLogger("azure").setLevel(logging.WARNING)
+    prepare_environment(os.environ)
+    return _run(int(port))
+
+
+def _run(port: int) -> int:
+    from scim.settings import SettingsError
+
+    try:
+        asyncio.run(serve(port))
+    except SettingsError as error:
+        sys.stderr.write(f"scim serve: {error}\n")
+        return 2
+    except OSError as error:
+        sys.stderr.write(f"scim serve: cannot listen on 127.0.0.1:{port}: {error.strerror}; set PORT to another\n")
+        return 2
+    return 0
