@@ -3,6 +3,7 @@
 import asyncio
 import random
 import sqlite3
+import time
 from collections.abc import Callable, Sequence
 from typing import TypeVar
 
@@ -69,15 +70,15 @@ class SqliteRows:
 
         Raises Unavailable when that fails, naming the path.
         """
-        try:
-            # Built on one thread, used on another: hosts load an app outside of their event loop.
-            self._db = sqlite3.connect(path, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False)
-            self._db.execute("PRAGMA journal_mode = WAL")
-            self._db.execute("PRAGMA synchronous = NORMAL")
-            self._db.executescript(_SCHEMA)
-            self._db.execute("PRAGMA busy_timeout = 0")
-        except sqlite3.OperationalError as error:
-            raise Unavailable(f"The SQLite file {path} cannot be opened: {error}.") from error
+        deadline = time.monotonic() + BUSY_SECONDS
+        while True:
+            try:
+                self._db = _opened(path)
+                return
+            except sqlite3.DatabaseError as error:
+                if not _is_busy(error) or time.monotonic() > deadline:
+                    raise Unavailable(f"The SQLite file {path} cannot be opened: {error}.") from error
+            time.sleep(random.uniform(0.001, 0.02))  # noqa: S311 - spreads processes, no secret
 
     async def read(self, partition: str, key: str) -> Row | None:
         found = await self._run(lambda: self._db.execute(_READ, (partition, key)).fetchone())
@@ -132,9 +133,26 @@ class SqliteRows:
             try:
                 return work()
             except sqlite3.OperationalError as error:
-                code = error.sqlite_errorcode & 0xFF
-                if code not in _OUTAGE:
+                if error.sqlite_errorcode & 0xFF not in _OUTAGE:
                     raise
-                if code not in _BUSY or loop.time() > deadline:
+                if not _is_busy(error) or loop.time() > deadline:
                     raise Unavailable(f"The SQLite file does not answer: {error}.") from error
             await asyncio.sleep(random.uniform(0.001, 0.02))  # noqa: S311 - spreads processes, no secret
+
+
+def _opened(path: str) -> sqlite3.Connection:
+    # Built on one thread, used on another: hosts load an app outside of their event loop.
+    db = sqlite3.connect(path, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False)
+    try:
+        db.execute("PRAGMA journal_mode = WAL")  # refused at once, whatever the timeout, while another does the same
+        db.execute("PRAGMA synchronous = NORMAL")
+        db.executescript(_SCHEMA)
+        db.execute("PRAGMA busy_timeout = 0")
+    except BaseException:
+        db.close()
+        raise
+    return db
+
+
+def _is_busy(error: sqlite3.Error) -> bool:
+    return error.sqlite_errorcode & 0xFF in _BUSY

@@ -5,6 +5,7 @@ import logging
 import random
 import re
 import secrets
+import time
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from functools import partial
@@ -50,7 +51,6 @@ _ROLE = "the role Storage Table Data Contributor on the storage account"
 
 T = TypeVar("T")
 Operation = tuple[str, dict[str, str], dict[str, Any]]
-Sleep = Callable[[float], Awaitable[None]]
 
 
 def _transport() -> AsyncHttpTransport[Any, Any]:
@@ -96,7 +96,8 @@ class TableRows:
         make_credential: Callable[[], AsyncTokenCredential] | None = None,
         *,
         make_transport: Callable[[], AsyncHttpTransport[Any, Any]] = _transport,
-        sleep: Sleep = asyncio.sleep,
+        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         """Keep how to connect; nothing is sent. Prefer the two class methods.
 
@@ -106,6 +107,7 @@ class TableRows:
             raise ValueError(f"a table's name is 3 to 63 letters and digits, the first a letter, not {table!r:.80}")
         self._make_client, self._make_credential = make_client, make_credential
         self._make_transport, self._sleep, self._table = make_transport, sleep, table
+        self._clock = clock
         self._open: WeakKeyDictionary[asyncio.AbstractEventLoop, tuple[TableClient, AsyncTokenCredential | None]] = (
             WeakKeyDictionary()
         )
@@ -224,9 +226,8 @@ class TableRows:
 
         Raises Unavailable, or the SDK's HttpResponseError when the service has refused the request as it is.
         """
-        loop = asyncio.get_running_loop()
-        deadline = loop.time() + BUDGET_SECONDS
-        client = self._client(loop)
+        client = self._client()
+        deadline = self._clock() + BUDGET_SECONDS
         for number in range(1, TRIES + 1):
             try:
                 async with asyncio.timeout(TRY_SECONDS):
@@ -237,7 +238,7 @@ class TableRows:
                 if not _is_transient(error):
                     raise
                 pause = max(_retry_after(error), random.uniform(0.5, 1) * min(MAX_PAUSE, 0.1 * 4**number))  # noqa: S311
-                if number == TRIES or pause > MAX_PAUSE or loop.time() + pause > deadline:
+                if number == TRIES or pause > MAX_PAUSE or self._clock() + pause > deadline:
                     raise _unavailable(error) from error
             await self._sleep(pause)
         raise AssertionError("the last try returns or raises")
@@ -264,7 +265,8 @@ class TableRows:
                 f" the app's identity {_ROLE}."
             ) from error
 
-    def _client(self, loop: asyncio.AbstractEventLoop) -> TableClient:
+    def _client(self) -> TableClient:
+        loop = asyncio.get_running_loop()
         if loop not in self._open:
             credential = self._make_credential() if self._make_credential else None
             self._open[loop] = (self._make_client(credential, self._make_transport()), credential)
