@@ -48,7 +48,7 @@ def fold(text: str) -> str:
 
 
 def parse_date_time(text: str) -> datetime | None:
-    """Return the instant that an xsd:dateTime names, or None when it is none; no time zone means UTC.
+    """Return the instant in UTC that an xsd:dateTime names, or None when it is none; no time zone means UTC.
 
     Fractions beyond microseconds are cut off: pollers of the .NET world send seven digits.
     """
@@ -60,8 +60,8 @@ def parse_date_time(text: str) -> datetime | None:
 def _instant(date_and_time: str, fraction: str | None, zone: str | None) -> datetime | None:
     exact = f"{date_and_time}.{fraction.ljust(6, '0')}" if fraction else date_and_time
     try:
-        return datetime.fromisoformat((exact + (zone or "Z")).upper())
-    except ValueError:
+        return datetime.fromisoformat((exact + (zone or "Z")).upper()).astimezone(UTC)
+    except (ValueError, OverflowError):  # the latter: before the year 1 in UTC
         return None
 
 

@@ -1,0 +1,39 @@
+"""What the tests of the SCIM rooms share: the schemas with Contoso's extension, a user, and short ways to PATCH."""
+
+from pathlib import Path
+from typing import Any
+
+from scim.patch import Change, PatchOp, apply
+from scim.resource import Resource
+from scim.schema import load_schemas
+
+EXTENSIONS = Path(__file__).parent / "extensions"
+SCHEMAS = load_schemas(EXTENSIONS)
+USER, GROUP = SCHEMAS.user, SCHEMAS.group
+CORE = USER.schema.id
+ENTERPRISE = "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User"
+CONTOSO = "urn:ietf:params:scim:schemas:extension:Contoso:2.0:User"
+MIRA: Resource = {
+    "id": "0123456789abcdef0123456789abcdef",
+    "externalId": "5d0e7d0c",
+    "userName": "mira@contoso.example",
+    "active": True,
+    "displayName": "Mira Solberg",
+    "name": {"givenName": "Mira", "familyName": "Solberg"},
+    "emails": [
+        {"value": "mira@contoso.example", "type": "work", "primary": True},
+        {"value": "mira@home.example", "type": "home"},
+    ],
+    ENTERPRISE: {"department": "Sea", "manager": {"value": "26118915", "$ref": "https://x.example/Users/26118915"}},
+}
+
+
+def patched(current: Resource, *operations: dict[str, Any]) -> Resource:
+    """Return the user that the operations make of the current one."""
+    return apply(USER, current, PatchOp.from_body({"Operations": list(operations)}).operations).resource
+
+
+def patched_group(*operations: dict[str, Any], members: list[Resource] | None = None) -> Change:
+    """Return what the operations change of a group."""
+    crew = {"id": "fedcba9876543210fedcba9876543210", "displayName": "Crew"}
+    return apply(GROUP, crew, PatchOp.from_body({"Operations": list(operations)}).operations, members)
