@@ -23,10 +23,15 @@ _ATTEMPTS = 5
 
 @dataclass(slots=True)
 class Findings:
-    """What differs, and how many resources of an earlier run lie beside those of this one."""
+    """What differs, and how many resources lie beside those of this run.
+
+    `left_over` are of an earlier run. `orphans` come from a creation whose answer was lost, and whose source
+    was renamed or deleted before the retry: Entra would leave them too, and the endpoint did no wrong.
+    """
 
     differences: list[Difference] = field(default_factory=list)
     left_over: int = 0
+    orphans: int = 0
     read: int = 0
 
 
@@ -160,11 +165,14 @@ class ReadBack:
         for key, target in linked.items():
             if target not in listing.entries:
                 self._differ(subject, sources[key].name, "in the list", "missing from the list")
+        keys = {source.attributes["externalId"]: key for key, source in sources.items()}
         known = set(linked.values()) | set(self._links.deleted[kind].values())
         for entry in self._session.ownership.of(kind, listing):
             if entry.id in known:
                 continue
             if entry.id in self._session.earlier.all_ids[kind]:
                 self._findings.left_over += 1
+            elif self._session.recover(kind, keys.get(entry.external_id or "", ""), entry.id):
+                self._findings.orphans += 1
             else:
                 self._differ(subject, entry.name, "nothing", f"one more, id {entry.id}")

@@ -46,7 +46,7 @@ class References:
             return
         wanted = {self._links.people[member] for member in team.members if member in self._links.people}
         sent, doubtful = self._links.members[key], self._links.doubtful.setdefault(key, set())
-        joining = sorted(wanted if self._session.cycle == 0 else wanted - sent)
+        joining = sorted(wanted if self._session.cycle == 0 else wanted - (sent - doubtful))
         leaving = sorted((sent | doubtful) - wanted)
         dialect = self._session.dialect(key)
         for batch in self._batches(joining):
@@ -56,6 +56,7 @@ class References:
             doubtful.difference_update(batch)
             self._session.journal.members_added += len(batch)
         for batch in self._batches(leaving):
+            doubtful.update(batch)
             await self._session.endpoint.patch(Kind.GROUPS, target, dialect.remove_members(batch), "remove members")
             sent.difference_update(batch)
             doubtful.difference_update(batch)

@@ -101,6 +101,9 @@ def _verdict(plan: Plan, outcome: Outcome, console: Console) -> None:
     if outcome.findings.left_over:
         left = f"{outcome.findings.left_over} resources of an earlier run with this seed are left"
         console.print(f"{left}; --clean-only deletes them.")
+    if outcome.findings.orphans:
+        lost = f"{outcome.findings.orphans} resources stem from creations whose answer was lost"
+        console.print(f"{lost}, and whose source changed before the retry.")
     if outcome.equal is not None:
         read = f"{outcome.findings.read} resources read back from {plan.wire.base}"
         word = "Equal" if outcome.equal else f"Not equal, {len(outcome.differences)} differences"

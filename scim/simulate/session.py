@@ -1,5 +1,6 @@
 """What a provisioning job knows while it runs: links to the target, and what it believes stands there."""
 
+from collections import Counter
 from dataclasses import dataclass, field
 
 from scim.simulate.dialect import Dialect, Dialects
@@ -25,7 +26,7 @@ class Links:
     managers: dict[str, str | None] = field(default_factory=dict)  # person -> id of the manager shown
     members: dict[str, set[str]] = field(default_factory=dict)  # team -> ids of the members sent
     doubtful: dict[str, set[str]] = field(default_factory=dict)  # team -> ids sent without an answer
-    posted: set[str] = field(default_factory=set)  # sources whose POST had no answer, or a 5xx
+    lost: Counter[str] = field(default_factory=Counter)  # source -> POST without an answer, or with a 5xx
     unmanaged: set[str] = field(default_factory=set)  # people disabled: Entra writes them no more
 
 
@@ -87,16 +88,23 @@ class Session:
             resource = await self.endpoint.create(kind, body)
         except Failure as failure:
             if failure.status is None or failure.status >= 500:
-                self.links.posted.add(key)
+                self.links.lost[key] += 1
             raise
         self.links.created[kind].add(resource["id"])
         return resource
 
     def met(self, kind: Kind, key: str, resource: Resource) -> Resource:
         """Note a resource found at the target: it may come from a POST whose answer was lost."""
-        if key in self.links.posted:
-            self.links.created[kind].add(resource["id"])
+        self.recover(kind, key, resource["id"])
         return resource
+
+    def recover(self, kind: Kind, key: str, identifier: str) -> bool:
+        """Say whether the resource may come from a POST of this source whose answer was lost."""
+        if not self.links.lost[key]:
+            return False
+        self.links.lost[key] -= 1
+        self.links.created[kind].add(identifier)
+        return True
 
     def dialect(self, key: str) -> Dialect:
         return self.dialects.choose(key)

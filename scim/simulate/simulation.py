@@ -182,5 +182,6 @@ def as_json(plan: Plan, outcome: Outcome) -> dict[str, Any]:
         "failures": [failure.as_json() for failure in outcome.journal.failures],
         "differences": [difference.as_json() for difference in outcome.differences],
         "left_over": outcome.findings.left_over,
+        "orphans": outcome.findings.orphans,
         "cleaned": outcome.cleaned,
     }

@@ -2,7 +2,10 @@
 
 from collections.abc import Callable
 from dataclasses import replace
+from random import Random
 from typing import Any
+
+import pytest
 
 from scim.simulate.directory import Standing
 from scim.simulate.journal import Action, Subject
@@ -176,6 +179,33 @@ async def test_a_creation_whose_answer_was_lost_is_matched_not_repeated(
 
     assert outcome.equal
     assert outcome.journal.counts[Subject.USER, Action.CREATED] == 11
+
+
+@pytest.mark.parametrize("seed", [1, 2, 3])
+async def test_faults_at_random_heal_until_the_directory_is_right(
+    stand_in: StandIn, endpoint: tuple[str, str], seed: int
+) -> None:
+    """Errors before and after the work, and outages: the retries end with an equal directory."""
+    dice = Random(seed)
+
+    def fault(seen: Seen) -> Any:
+        chance = dice.random()
+        # Without the connection test that opens the run, and the lists at its ends.
+        if len(stand_in.requests) < 6 or "startIndex" in seen.query or chance > 0.15:
+            return None
+        if chance > 0.10:
+            return error(503, "busy", Retry_After="0")
+        if chance > 0.05:
+            kind, _, identifier = seen.path.removeprefix("/").partition("/")
+            stand_in.respond(seen, kind, identifier or None)
+        return error(500, "a bad day")
+
+    stand_in.fault = fault
+    outcome = await play(a_plan(endpoint, users=40, groups=4, cycles=4, retries=40, concurrency=8))
+
+    assert outcome.differences == []
+    assert outcome.waiting == 0
+    assert len(outcome.journal.failures) > 10
 
 
 async def test_a_permanent_refusal_stays_in_escrow_and_shows_as_a_difference(
