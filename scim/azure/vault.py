@@ -34,6 +34,7 @@ from azure.keyvault.secrets import SecretProperties
 from azure.keyvault.secrets.aio import SecretClient
 
 from scim.auth import digest
+from scim.azure.identity import identity
 from scim.errors import Unavailable
 
 SECRET = "scim-token"  # noqa: S105 - the name of the secret, not its value
@@ -284,19 +285,10 @@ class VaultTokens:
         if self._client is None:
             credential = self._credential
             if credential is None:
-                credential = self._own_credential = _identity(self._client_id)
+                credential = self._own_credential = identity(self._client_id or "")
             options = {"retry_total": 0, "http_logging_level": logging.DEBUG, **self._options}
             self._client = SecretClient(self._vault_url, credential, **options)
         return self._client
-
-
-def _identity(client_id: str | None) -> AsyncTokenCredential:
-    """Return the managed identity, or what the environment offers where none is named."""
-    from azure.identity.aio import DefaultAzureCredential, ManagedIdentityCredential
-
-    if client_id:
-        return ManagedIdentityCredential(client_id=client_id, http_logging_level=logging.DEBUG)
-    return DefaultAzureCredential(http_logging_level=logging.DEBUG)
 
 
 def _newest_first(versions: list[SecretProperties], now: float) -> list[SecretProperties]:

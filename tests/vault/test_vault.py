@@ -538,6 +538,25 @@ class TestLifetime:
 
         assert not identity.closed
 
+    async def test_without_a_credential_the_managed_identity_is_used_and_closed(
+        self, vault: Vault, connect: Connect, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """The identity is made for the client id of the settings at the first use, and released with the client."""
+        made: list[tuple[str, MadeUpIdentity]] = []
+
+        def identity(client_id: str) -> MadeUpIdentity:
+            made.append((client_id, MadeUpIdentity()))
+            return made[-1][1]
+
+        monkeypatch.setattr("scim.azure.vault.identity", identity)
+        tokens = connect(credential=None, client_id="the-client-id")
+        assert made == []
+        vault.add("1", OLD)
+        await tokens.digests()
+        await tokens.close()
+
+        assert [(client_id, each.closed) for client_id, each in made] == [("the-client-id", True)]
+
     async def test_closing_while_a_refresh_runs(self, vault: Vault, tokens: VaultTokens, clock: Clock) -> None:
         """The function app may stop at any moment; nothing stays behind, and it may be used again."""
         vault.add("1", OLD)
