@@ -1,0 +1,41 @@
+# Set-up happens by itself, once, when a target needs it; `make` alone lists the targets.
+.PHONY: help setup run test lint types check azurite func demo package clean
+.DEFAULT_GOAL := help
+
+VENV ?= .venv
+PY := $(VENV)/bin/python
+READY := $(VENV)/.ready
+PORT ?= 7071
+
+help: ## Show the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+setup: $(READY) node_modules/.ready ## Install everything that the other targets need
+
+$(READY): requirements.txt requirements-dev.txt
+	@sh tools/venv.sh $(VENV)
+	@touch $@
+
+node_modules/.ready: package.json package-lock.json
+	npm ci --no-audit --no-fund
+	@touch $@
+
+run: $(READY) ## Serve the endpoint on this machine, http://127.0.0.1:7071/scim/v2
+	@$(PY) -m scim serve $(PORT)
+
+test: setup ## Run every test
+	@$(PY) -m pytest -n 2
+
+lint: $(READY) ## Check style
+	@$(VENV)/bin/ruff check . && $(VENV)/bin/ruff format --check .
+
+types: $(READY) ## Check types
+	@$(VENV)/bin/mypy
+
+check: lint types test ## What CI runs
+
+azurite: node_modules/.ready ## Serve an emulated Table Storage on 127.0.0.1:10002, in memory
+	@node_modules/.bin/azurite-table --inMemoryPersistence --disableTelemetry --silent --tableHost 127.0.0.1
+
+clean: ## Remove what set-up and runs have made
+	rm -rf $(VENV) node_modules .local dist .mypy_cache .ruff_cache .hypothesis

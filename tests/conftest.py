@@ -1,0 +1,104 @@
+"""A service in memory with a clock and ids of its own, and a client that calls it as a host would."""
+
+import itertools
+import json as jsonlib
+from collections.abc import AsyncIterator, Iterator, Mapping
+from datetime import UTC, datetime, timedelta
+from typing import Any, NamedTuple
+
+import pytest
+
+from scim.app import App, build
+from scim.messages import Request
+from scim.rows import Rows
+from scim.settings import Settings
+from scim.sqlite import SqliteRows
+from scim.tenant import Tenant
+
+TOKEN = "a-token-that-only-tests-know"
+HOST = "https://scim.example"
+BASE_URL = f"{HOST}/scim/v2"
+
+
+class Clock:
+    """A clock that stands still until a test moves it."""
+
+    def __init__(self) -> None:
+        self.time = datetime(2026, 1, 31, 12, 0, tzinfo=UTC)
+
+    def __call__(self) -> datetime:
+        return self.time
+
+    def forward(self, **step: float) -> None:
+        """Move the time forward by the parts that a timedelta takes."""
+        self.time += timedelta(**step)
+
+
+class Answer(NamedTuple):
+    """What a client gets: status, headers, and the JSON of the body (None without one)."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: Any
+
+
+class Http:
+    """A client of the service that needs no network; it sends the token unless a header says otherwise."""
+
+    def __init__(self, app: App) -> None:
+        self._app = app
+
+    async def request(
+        self,
+        method: str,
+        path: str,
+        json: Any = None,
+        headers: Mapping[str, str] | None = None,
+        content: bytes | None = None,
+    ) -> Answer:
+        """Send a request to a path below the Tenant URL, percent-encoded as on the wire."""
+        body = content if content is not None else b"" if json is None else jsonlib.dumps(json).encode()
+        sent = {"authorization": f"Bearer {TOKEN}", "user-agent": "tests"}
+        sent |= {name.lower(): value for name, value in (headers or {}).items()}
+        response = await self._app.endpoints.respond_anywhere(
+            Request(method, f"{BASE_URL}{path}", sent, body, "request-1")
+        )
+        content = response.content()
+        return Answer(response.status, response.headers, jsonlib.loads(content) if content else None)
+
+
+def make_app(rows: Rows, clock: Clock, **settings: Any) -> App:
+    """Return a service over rows, whose ids count upwards and whose writers never wait for each other."""
+    numbers = itertools.count(1)
+
+    async def no_pause(_: int) -> None:
+        return None
+
+    tenant = Tenant(rows, "scim", now=clock, new_id=lambda: f"{next(numbers):032x}", pause=no_pause)
+    return build(Settings(storage="sqlite::memory:", token=(TOKEN,), **settings), tenant)
+
+
+@pytest.fixture
+def clock() -> Clock:
+    """The clock of the service."""
+    return Clock()
+
+
+@pytest.fixture
+def rows() -> Iterator[Rows]:
+    """An empty store in memory."""
+    yield SqliteRows(":memory:")
+
+
+@pytest.fixture
+async def app(rows: Rows, clock: Clock) -> AsyncIterator[App]:
+    """The service over the store."""
+    made = make_app(rows, clock)
+    yield made
+    await made.close()
+
+
+@pytest.fixture
+def http(app: App) -> Http:
+    """A client of the service."""
+    return Http(app)
