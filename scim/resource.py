@@ -15,7 +15,8 @@ Resource = dict[str, Any]
 """Attributes by canonical name; those of an extension in an object under its URN."""
 
 _DATE_TIME = re.compile(
-    r"(\d{4}-\d\d-\d\dT\d\d:\d\d(?::\d\d)?)(?:\.(\d{1,6})\d{0,14})?(Z|[+-]\d\d:\d\d)?", re.ASCII | re.IGNORECASE
+    r"(\d{4}-\d\d-\d\dT\d\d:\d\d(?::\d\d)?)(?:(?<=:\d\d:\d\d)\.(\d{1,6})\d{0,14})?(Z|[+-]\d\d:\d\d)?",
+    re.ASCII | re.IGNORECASE,
 )
 
 

@@ -13,7 +13,13 @@ SCHEMAS_FOLDER = Path(__file__).parent / "schemas"
 USER = "urn:ietf:params:scim:schemas:core:2.0:User"
 GROUP = "urn:ietf:params:scim:schemas:core:2.0:Group"
 ENTERPRISE_USER = "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User"
-TYPES = ("string", "boolean", "decimal", "integer", "dateTime", "reference", "binary", "complex")
+CHARACTERISTICS = {
+    "type": ("string", "boolean", "decimal", "integer", "dateTime", "reference", "binary", "complex"),
+    "mutability": ("readWrite", "readOnly", "immutable", "writeOnly"),
+    "returned": ("default", "always", "never", "request"),
+    "uniqueness": ("none", "server", "global"),
+}
+"""What a schema document may say of an attribute; a misspelt word must not open what was to be closed."""
 
 
 class SchemaDocumentError(Exception):
@@ -41,10 +47,14 @@ class Attribute:
 
     @classmethod
     def from_document(cls, document: Mapping[str, Any]) -> "Attribute":
-        """Return the attribute that one entry of `attributes` or `subAttributes` describes."""
+        """Return the attribute that one entry of `attributes` or `subAttributes` describes.
+
+        Raises ValueError when one of its characteristics is not among CHARACTERISTICS.
+        """
+        for name, known in CHARACTERISTICS.items():
+            if document.get(name, known[0]) not in known:
+                raise ValueError(f"attribute '{document['name']}' has the unknown {name} '{document[name]}'")
         kind = document.get("type", "string")
-        if kind not in TYPES:
-            raise ValueError(f"attribute '{document['name']}' has the unknown type '{kind}'")
         return cls(
             name=document["name"],
             type=kind,
@@ -60,7 +70,11 @@ class Attribute:
 
 
 def _by_name(documents: Iterable[Mapping[str, Any]]) -> dict[str, Attribute]:
-    return {document["name"].lower(): Attribute.from_document(document) for document in documents}
+    attributes = [Attribute.from_document(document) for document in documents]
+    found = {each.name.lower(): each for each in attributes}
+    if len(found) != len(attributes):
+        raise ValueError("two attributes have the same name; letter case does not tell them apart")
+    return found
 
 
 def _read_only(name: str, **characteristics: Any) -> Attribute:
@@ -104,7 +118,10 @@ class Schema:
     @classmethod
     def from_document(cls, document: Mapping[str, Any]) -> "Schema":
         """Return the schema that a document of RFC 7643 §7 describes."""
-        return cls(document["id"], document["name"], _by_name(document["attributes"]), document)
+        urn = document["id"]
+        if not isinstance(urn, str) or not urn.lower().startswith("urn:"):
+            raise ValueError(f"the id must be a URN, not {urn!r}")
+        return cls(urn, document["name"], _by_name(document["attributes"]), document)
 
 
 @dataclass(frozen=True, slots=True)
@@ -258,7 +275,7 @@ def load_schemas(folder: Path | None = None) -> Schemas:
 def _load(path: Path) -> Schema:
     try:
         return Schema.from_document(json.loads(path.read_text(encoding="utf-8")))
-    except (OSError, ValueError, TypeError, KeyError) as error:
+    except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:
         raise SchemaDocumentError(f"{path}: not a schema document of RFC 7643 §7: {error!r}") from error
 
 
