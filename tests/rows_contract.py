@@ -41,6 +41,8 @@ async def the_row(rows: Rows, key: str, partition: str = "t") -> Row:
 class RowsContract:
     """Subclasses give the fixture `rows`: an empty store, closed after the test."""
 
+    random_commits = 1_000
+
     async def test_an_inserted_row_is_read_as_it_was_written(self, rows: Rows) -> None:
         """Key, body and modified come back, with the version that the commit returned."""
         [version] = await rows.commit("t", [Insert("a", '{"x": 1}', NOW)])
@@ -361,10 +363,10 @@ class RowsContract:
     # All together
 
     async def test_a_random_history_equals_a_dict(self, rows: Rows) -> None:
-        """A few hundred random commits do what the same changes do to a plain dict, conflicts included."""
+        """Random commits do what the same changes do to a plain dict, conflicts included."""
         choice = random.Random(20261124)
         model: dict[str, Row] = {}
-        for number in range(300):
+        for number in range(self.random_commits):
             keys = choice.sample("abcdefgh", choice.randint(1, 4))
             changes = [_random_change(choice, key, model, number) for key in keys]
             if all(_allowed(change, model) for change in changes):

@@ -7,7 +7,6 @@ import re
 import secrets
 import time
 from collections.abc import Awaitable, Callable, Sequence
-from contextlib import suppress
 from functools import partial
 from typing import Any, TypeVar
 from weakref import WeakKeyDictionary
@@ -18,7 +17,6 @@ from azure.core.exceptions import (
     AzureError,
     ClientAuthenticationError,
     HttpResponseError,
-    ResourceExistsError,
     ResourceNotFoundError,
 )
 from azure.core.pipeline.transport import AioHttpTransport, AsyncHttpTransport
@@ -74,17 +72,17 @@ class TableRows:
     **Lost answers.** A try may have been applied although its answer was lost, and then the next one conflicts
     with it. So, after a conflict on a second or later try, the rows are read back:
 
-    - A row bears this commit's nonce: it was applied, which is success. Its versions are those read; a row that
-      somebody changed since gets a version that matches nothing, so that a client cannot overwrite unseen.
-    - No row does, and the commit had bodies to write: a true conflict. (Wrong only if within those seconds each
-      row that was written was replaced or deleted by others. A commit that inserts a row of its own, as a
-      change of the directory does with its change row, is always judged right.)
-    - A commit that only deletes and touches leaves nothing of its own to find, but for touches. When a row that
-      it deletes is still there, it is a true conflict. When it only deletes and all rows are gone, it is success:
-      whoever deleted them, they are as this commit promises. Otherwise nobody can tell: `Unavailable`.
+    1. A row bears this commit's nonce: it was applied, which is success. Its versions are those read; a row that
+       somebody changed since gets a version that matches nothing, so that a client cannot overwrite unseen.
+    2. A row still has the version that the commit was to replace or delete: it was not applied, a true conflict.
+    3. The commit inserts, and its row is not there or is another's: a true conflict. Wrong only if others replaced
+       or deleted, within those seconds, each row that it wrote; so a commit that must be judged right inserts a
+       row of its own that stays, as each change of the directory does with its change row.
+    4. The commit only deletes, and all its rows are gone: success. Perhaps others deleted them, but they are gone,
+       which is all that such a commit promises.
+    5. Otherwise nobody can tell, and it is `Unavailable`, which says neither.
 
-    A try that the service applies only after the client has given up and gone on is refused by its own conditions
-    as long as a row that the commit inserts is still there.
+    The same row that stays makes the service refuse a try that arrives late, after the client has gone on.
 
     There is one client for each event loop; `close` releases the one of the running loop.
     """
@@ -209,16 +207,13 @@ class TableRows:
         self, partition: str, changes: Sequence[RowChange], nonce: str, error: HttpResponseError
     ) -> list[str]:
         """Return the versions if an earlier try was applied; raise what it was otherwise (see the class)."""
-        now = [await self._entity(partition, change.key) for change in changes]
-        pairs = list(zip(changes, now, strict=True))
+        pairs = [(change, await self._entity(partition, change.key)) for change in changes]
         if any(_bears(entity, change, nonce) for change, entity in pairs):
             return [_version(entity, change, nonce) for change, entity in pairs]
-        if any(isinstance(change, (Insert, Replace)) for change in changes):
+        if any(_stands(entity, change) or isinstance(change, Insert) for change, entity in pairs):
             raise _conflict(error) from error
-        if any(isinstance(change, Delete) and entity is not None for change, entity in pairs):
-            raise _conflict(error) from error
-        if any(isinstance(change, Touch) for change in changes):
-            raise Unavailable("The answer of the storage was lost; repeat the request.", 1) from error
+        if any(not isinstance(change, Delete) for change in changes):
+            raise Unavailable("The answer of the storage was lost; repeat the request.", retry_after=1) from error
         return ["" for _ in changes]
 
     async def _answer(self, ask: Callable[[TableClient], Awaitable[T]]) -> T:
@@ -255,11 +250,12 @@ class TableRows:
 
     async def _make_table(self, client: TableClient) -> None:
         try:
-            with suppress(ResourceExistsError):  # another instance was faster
-                await client.create_table()
+            await client.create_table()
         except HttpResponseError as error:
             if _is_transient(error):
                 raise
+            if error.status_code == 409:  # another instance was faster
+                return
             raise Unavailable(
                 f"The table '{self._table}' does not exist and cannot be made ({_words(error)}). Make it, or give"
                 f" the app's identity {_ROLE}."
@@ -333,7 +329,7 @@ def _row(entity: TableEntity) -> Row:
 
 
 def _etag(entity: TableEntity) -> str:
-    return str(entity.metadata["etag"])
+    return str(entity.metadata["etag"] or "")
 
 
 def _bears(entity: TableEntity | None, change: RowChange, nonce: str) -> bool:
@@ -341,6 +337,13 @@ def _bears(entity: TableEntity | None, change: RowChange, nonce: str) -> bool:
     if entity is None or isinstance(change, Delete):
         return False
     return bool(entity.get(_TOUCH if isinstance(change, Touch) else _NONCE) == nonce)
+
+
+def _stands(entity: TableEntity | None, change: RowChange) -> bool:
+    """Return whether the row is still as a change was to find it, and so cannot have been changed."""
+    if entity is None or not isinstance(change, (Replace, Delete)):
+        return False
+    return change.version in (None, _etag(entity))
 
 
 def _version(entity: TableEntity | None, change: RowChange, nonce: str) -> str:

@@ -1,6 +1,7 @@
 """Rows in Table Storage keep the rules of the protocol, and resolve what a lost answer leaves open."""
 
 import asyncio
+import json
 import logging
 import re
 import secrets
@@ -19,7 +20,7 @@ from azure.core.pipeline.transport import AioHttpTransport
 from scim.azure.identity import identity
 from scim.azure.tables import TableRows
 from scim.errors import Unavailable
-from scim.rows import Delete, Insert, Replace, Row, RowChange, RowConflict, Rows, Touch
+from scim.rows import MAX_BODY_BYTES, Delete, Insert, Replace, Row, RowChange, RowConflict, Rows, Touch
 from tests.azure.faults import (
     Deliver,
     Fault,
@@ -49,6 +50,8 @@ def table() -> str:
 
 @pytest.mark.filterwarnings(LARGE_BODY)
 class TestContract(RowsContract):
+    random_commits = 80
+
     @pytest.fixture
     async def rows(self, azurite: str, table: str) -> AsyncIterator[TableRows]:
         rows = TableRows.from_connection_string(azurite, table)
@@ -56,7 +59,7 @@ class TestContract(RowsContract):
         await rows.close()
 
 
-SHORT = 0.25
+SHORT = 0.15
 """Seconds of a real time-out, in the tests that wait for it."""
 LOST = {
     "reset": reset,
@@ -272,6 +275,24 @@ class TestLostAnswers:
         service.writes = [after(reset, lambda: others.commit("t", [Touch("parent")]))]
         with pytest.raises(Unavailable, match="repeat"):
             await rows.commit("t", [Delete("a"), Touch("parent")])
+        version = (await the_row(others, "parent")).version
+
+        async def replace() -> None:
+            await others.commit("t", [Replace("parent", "theirs", (await the_row(others, "parent")).version)])
+
+        service.writes = [after(reset, replace)]
+        with pytest.raises(Unavailable, match="repeat"):
+            await rows.commit("t", [Replace("parent", "ours", version)])
+
+    async def test_a_version_that_still_stands_proves_a_conflict(
+        self, rows: TableRows, others: TableRows, service: Service
+    ) -> None:
+        """Nothing was applied, or the row to replace would have another version."""
+        a, b = await others.commit("t", [Insert("a", "1"), Insert("b", "1")])
+        service.writes = [instead(reset, lambda: others.commit("t", [Replace("b", "theirs", b)]))]
+        with pytest.raises(RowConflict):
+            await rows.commit("t", [Replace("a", "2", a), Replace("b", "2", b)])
+        assert await texts(others) == {"a": "1", "b": "theirs"}
 
     async def test_a_conflict_at_the_first_try_costs_no_reading(
         self, rows: TableRows, others: TableRows, service: Service
@@ -421,15 +442,15 @@ class TestRanges:
         assert "NextPartitionKey=1!4!dA--&NextRowKey=1!4!YQ--" in service.asked[1]
 
     async def test_a_fault_between_pages_repeats_only_that_page(
-        self, rows: TableRows, others: TableRows, service: Service
+        self, rows: TableRows, service: Service, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        """1,100 rows are two pages; the second is asked for twice."""
-        keys = [f"k{n:04}" for n in range(1_100)]
-        for start in range(0, len(keys), 100):
-            await others.commit("t", [Insert(key, "") for key in keys[start : start + 100]])
-        service.reads = [honest, reset]
-        assert [row.key for row in await rows.range("t", "", "~", 2_000)] == keys
-        assert len(service.asked) == 3
+        """Five rows are three pages of two; the second is asked for twice."""
+        monkeypatch.setattr("scim.azure.tables.PAGE", 2)
+        await rows.commit("t", [Insert(f"k{n}", "") for n in range(5)])
+        service.asked.clear()
+        service.reads = [honest, status(500)]
+        assert [row.key for row in await rows.range("t", "", "~", 100)] == ["k0", "k1", "k2", "k3", "k4"]
+        assert len(service.asked) == 4
 
     async def test_no_more_is_asked_for_than_needed(self, rows: TableRows, service: Service) -> None:
         """The limit goes to the service, and with keys_only the names of what is wanted."""
@@ -487,6 +508,16 @@ class TestClient:
         """What check_limits just lets pass has at most 4 MiB on the wire, and not much less."""
         await rows.commit("t", [Insert(f"{n:03}".ljust(500, "k"), "é" * 6_300) for n in range(100)])
         assert 3_800_000 < len(service.bodies[-1]) <= 4 * 1024**2
+
+    @pytest.mark.parametrize("text", ["x", "漢", "👍", "x👍"])
+    @pytest.mark.filterwarnings(LARGE_BODY)
+    async def test_each_property_fits_the_service(self, rows: TableRows, service: Service, text: str) -> None:
+        """The largest body has properties of at most 64 KiB as UTF-16, and far fewer than 252."""
+        await rows.commit("t", [Insert("a", text * (MAX_BODY_BYTES // len(text.encode("utf-16-le"))), NOW)])
+        [sent] = re.findall(rb'\{"PartitionKey.*\}', service.bodies[-1])
+        entity = {name: value for name, value in json.loads(sent).items() if "@" not in name}
+        assert max(len(value.encode("utf-16-le")) for value in entity.values()) <= 64 * 1024
+        assert len(entity) < 40
 
     async def test_the_log_stays_quiet(self, rows: TableRows, caplog: pytest.LogCaptureFixture) -> None:
         """At INFO, the level of a function app, calls to the storage write nothing."""
