@@ -56,7 +56,7 @@ resource vault 'Microsoft.KeyVault/vaults@2025-05-01' = {
   }
 }
 
-// Not nested in the vault: the decorator fails on nested resources (Azure/bicep issue 18603).
+// Not nested in the vault: the decorator fails on nested resources (Azure/bicep#18603).
 @onlyIfNotExists()
 resource tokenSecret 'Microsoft.KeyVault/vaults/secrets@2025-05-01' = {
   parent: vault

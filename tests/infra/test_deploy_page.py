@@ -91,6 +91,7 @@ def test_the_figures_follow_from_the_prices() -> None:
         f"${5 * log:.2f}",
         f"${2 * 730 * 3600 * 0.000004:.2f}",
         f"${0.5 * 730 * 3600 * 0.000004:.2f}",
+        f"{2 * 730 * 12:,} GB-seconds at 2 GB (else ${2 * 730 * 12 * second:.2f})",
         f"about ${2 * together * second + execution + 6_000_000 * operation + 5 * log:.0f} at 2 GB",
     ]
     assert [figure for figure in figures if figure not in PAGE] == []

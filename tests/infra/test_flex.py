@@ -11,7 +11,7 @@ from tests.infra.bicep import FILES, dotted, leaves, modules, outputs, parameter
 FLEX = "modules/function-app.bicep"
 PREMIUM = "modules/function-app-premium.bicep"
 
-# Azure answers 400 to these, in some regions at least (Azure/azure-cli 31414, Azure/azure-functions-host 10643).
+# Azure answers 400 to these, in some regions at least (Azure/azure-cli#31414, Azure/azure-functions-host#10643).
 REFUSED_SITE_CONFIG = {
     "alwaysOn",
     "ftpsState",
