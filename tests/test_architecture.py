@@ -1,0 +1,114 @@
+"""The plan of the house: which room may use which, and what stays out of most of them."""
+
+import ast
+from functools import cache
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+ENTRY = "function_app"
+SIMULATOR = "scim.simulate"
+MAX_LINES = 450
+
+STOREYS = (
+    ("errors", "settings", "routes"),
+    ("filter", "rows", "auth", "cursor"),
+    ("schema",),
+    ("resource",),
+    ("entra", "keys"),
+    ("validation", "query"),
+    ("place", "messages"),
+    ("patch", "discovery"),
+    ("sqlite", "azure.identity"),
+    ("azure.tables", "azure.vault"),
+    ("tenant", "stored"),
+    ("memberships", "indexes"),
+    ("tombstones", "planning"),
+    ("directory", "search", "maintenance"),
+    ("bulk",),
+    ("endpoints",),
+    ("app",),
+    ("local", "__main__"),
+)
+"""Rooms of `scim` from the ground up. A room uses only rooms of the storeys below it."""
+
+NUMBER = {f"scim.{room}": number for number, rooms in enumerate(STOREYS) for room in rooms}
+AZURE_ALLOWED = {ENTRY, "scim.local", "scim.azure.identity", "scim.azure.tables", "scim.azure.vault"}
+ENVIRONMENT_ALLOWED = {"scim.app", "scim.local"}
+"""The second stands for the Functions host, which hands settings over in the environment."""
+
+
+def source_of(module: str) -> str:
+    return (ROOT / (module.replace(".", "/") + ".py")).read_text(encoding="utf-8")
+
+
+def modules() -> list[str]:
+    """Return the names of all modules, those that only make a folder a package left out."""
+    files = [path for path in sorted((ROOT / "scim").rglob("*.py")) if path.name != "__init__.py"]
+    return [ENTRY, *(".".join(path.relative_to(ROOT).with_suffix("").parts) for path in files)]
+
+
+@cache
+def tree_of(module: str) -> ast.Module:
+    return ast.parse(source_of(module))
+
+
+@cache
+def imports_of(module: str) -> frozenset[str]:
+    """Return every module that a module imports, wherever in it the import stands, and every name it takes of one."""
+    found: set[str] = set()
+    for node in ast.walk(tree_of(module)):
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{module} imports relatively; write the full name"
+            found |= {str(node.module), *(f"{node.module}.{alias.name}" for alias in node.names)}
+    return frozenset(found)
+
+
+SERVICE = [each for each in modules() if not each.startswith(SIMULATOR)]
+
+
+def test_every_room_is_on_the_plan() -> None:
+    """A new room gets a place in STOREYS, and one that is gone leaves it."""
+    rooms = set(SERVICE) - {ENTRY}
+    assert not rooms - set(NUMBER), "list these rooms in STOREYS, above all that they import"
+    assert not set(NUMBER) - rooms, "these rooms are in STOREYS but no longer in scim/"
+
+
+@pytest.mark.parametrize("room", [each for each in SERVICE if each in NUMBER])
+def test_a_room_uses_only_the_storeys_below_it(room: str) -> None:
+    """So there is one direction and no circle, and the rooms below can be understood without those above."""
+    above = [each for each in sorted(imports_of(room)) if each in NUMBER and NUMBER[each] >= NUMBER[room]]
+    assert not above, f"{room} must not import what is beside or above it"
+
+
+@pytest.mark.parametrize("room", SERVICE)
+def test_only_few_rooms_know_azure(room: str) -> None:
+    """The service runs on the embedded store without any package of Azure but the Functions worker's."""
+    uses_azure = any(each.split(".")[0] == "azure" for each in imports_of(room))
+    assert not uses_azure or room in AZURE_ALLOWED
+
+
+@pytest.mark.parametrize("room", SERVICE)
+def test_the_environment_is_read_in_one_place(room: str) -> None:
+    """Everything else gets settings as values, so tests need no environment and a reader finds every setting."""
+    attributes = [node for node in ast.walk(tree_of(room)) if isinstance(node, ast.Attribute)]
+    read = {f"{node.value.id}.{node.attr}" for node in attributes if isinstance(node.value, ast.Name)}
+    reads = (read | imports_of(room)) & {"os.environ", "os.getenv"}
+    assert not reads or room in ENVIRONMENT_ALLOWED
+
+
+@pytest.mark.parametrize("module", modules())
+def test_a_room_fits_into_a_head(module: str) -> None:
+    """A room over the limit is two rooms."""
+    assert len(source_of(module).splitlines()) <= MAX_LINES
+
+
+@pytest.mark.parametrize("module", [each for each in modules() if each.startswith(SIMULATOR)])
+def test_the_simulator_and_the_service_know_nothing_of_each_other(module: str) -> None:
+    """The simulator speaks HTTP to any endpoint, so it can be pointed at somebody else's."""
+    foreign = [each for each in imports_of(module) if each.startswith("scim.") and not each.startswith(SIMULATOR)]
+    assert not foreign
+    assert not [room for room in SERVICE if module in imports_of(room)]
