@@ -152,22 +152,26 @@ class Place:
         assert self._selection is not None  # noqa: S101
         matches = path_matcher(self._selection, self._target)
         if not any(matches(each) for each in present):
-            return self._applied_to_new(op, present, value)
+            return self._applied_to_new(op, present, value, matches)
         after = [self._applied_to_value(op, each, value) if matches(each) else each for each in present]
         return [each for each in after if each is not None]
 
-    def _applied_to_new(self, op: str, present: list[Any], value: Any) -> list[Any]:
+    def _applied_to_new(self, op: str, present: list[Any], value: Any, matches: Matcher) -> list[Any]:
         """Entra adds or replaces `emails[type eq "work"].value` where there is no such value: it comes to be."""
         if op == "remove" or value in (None, ""):
             return present
         described = _described(self._selection, self._attribute)
-        if described is None:
+        made = self._applied_to_value("add", described, value) if described is not None else None
+        if made is None or not matches(made):
             raise NoTarget(f"{self._where} has no value that the filter selects.")
-        made = self._applied_to_value("add", described, value)
-        return [*present, made] if made else present
+        return [*present, made]
 
     def _applied_to_value(self, op: str, before: Resource, value: Any) -> Resource | None:
-        """Return one selected value after the operation; None when it is gone."""
+        """Return one selected value after the operation; None when it is gone.
+
+        One that is exchanged as a whole keeps what the filter says of it, else the same request sent again would not
+        find it and make another.
+        """
         if self._sub is not None:
             return self._with_sub(before, None if op == "remove" else value)
         if op == "remove":
@@ -175,7 +179,8 @@ class Place:
         read: Resource | None = read_single(self._attribute, value, self._where)
         if op == "add" or not isinstance(value, dict):
             return self._merged(before, read or {})
-        return read
+        selected_by = _described(self._selection, self._attribute) or {}
+        return read and {**{name: before[name] for name in selected_by}, **read}
 
     def _with_sub(self, before: Resource, value: Any) -> Resource:
         assert self._sub is not None  # noqa: S101

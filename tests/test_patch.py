@@ -187,7 +187,10 @@ def test_remove_with_a_value_beside_a_single_target_ignores_the_value() -> None:
         (op("replace", "emails", [{"value": "n"}]), {"emails": [{"value": "n"}]}),
         (op("replace", "emails", []), {"emails": ...}),
         (op("replace", 'emails[type eq "home"].value', "h"), {"emails": [WORK, {"value": "h", "type": "home"}]}),
-        (op("replace", 'emails[type eq "home"]', {"value": "h"}), {"emails": [WORK, {"value": "h"}]}),
+        (op("replace", 'emails[type eq "home"]', {"value": "h"}), {"emails": [WORK, {"value": "h", "type": "home"}]}),
+        (op("replace", 'emails[type eq "home"]', {"value": "h", "type": "other"}),
+         {"emails": [WORK, {"value": "h", "type": "other"}]}),
+        (op("replace", 'emails[type ne "work"]', {"value": "h"}), {"emails": [WORK, {"value": "h"}]}),
         (op("replace", 'emails[type eq "home"]', "h"), {"emails": [WORK, {"value": "h", "type": "home"}]}),
         (op("replace", 'emails[type eq "home"]', {}), {"emails": [WORK]}),
         (op("replace", "emails.type", "other"), {"emails": [{**WORK, "type": "other"}, {**HOME, "type": "other"}]}),
@@ -247,6 +250,16 @@ def test_a_filter_that_describes_no_value_and_selects_none_has_no_target(selecti
         with pytest.raises(NoTarget):
             patched(BARE, op(verb, f"emails[{selection}].value", "x"))
     assert patched(BARE, op("remove", f"emails[{selection}].value")) == BARE
+
+
+def test_a_value_that_would_not_be_what_the_filter_describes_does_not_come_to_be() -> None:
+    """The second of two equal requests must not make a value that the first one changed away."""
+    for path, value in (
+        ('emails[value eq "a"].value', "b"),
+        ('emails[type eq "work"]', {"type": "home", "value": "b"}),
+    ):
+        with pytest.raises(NoTarget):
+            patched(BARE, op("replace", path, value))
 
 
 def test_operations_on_one_described_value_fill_one_value() -> None:
