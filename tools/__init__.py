@@ -1,0 +1,1 @@
+"""What builds the product and is no part of it."""
