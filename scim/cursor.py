@@ -12,6 +12,7 @@ Position = tuple[Any, ...]
 """The order key of the last resource that was returned."""
 
 _FORM = 1
+"""Belongs to the scope: cursors of another form are those of another search."""
 
 
 class Cursor:
@@ -23,11 +24,11 @@ class Cursor:
     """
 
     def __init__(self, scope: list[str | None]) -> None:
-        self._scope = json.dumps(scope)
+        self._scope = json.dumps([_FORM, *scope])
 
     def encode(self, position: Position) -> str:
         """Return the cursor of the page behind a position."""
-        payload = json.dumps([_FORM, position], separators=(",", ":")).encode()
+        payload = json.dumps(position, separators=(",", ":")).encode()
         return base64.urlsafe_b64encode(self._checksum(payload) + payload).decode().rstrip("=")
 
     def decode(self, text: str) -> Position | None:
@@ -47,7 +48,7 @@ class Cursor:
                 "The cursor does not belong to this search. Take it from nextCursor of the page before, with the same"
                 " filter, sortBy and sortOrder; or begin anew with an empty cursor."
             )
-        position: Position = _as_tuple(json.loads(payload)[1])
+        position: Position = _as_tuple(json.loads(payload))
         return position
 
     def _checksum(self, payload: bytes) -> bytes:

@@ -22,6 +22,9 @@ from scim.tenant import PAGE, Tenant
 MAX_EDGES = 200_000
 """Most memberships that one page carries; a response with more would not fit into an instance's memory."""
 
+SORT_LENGTH = 200
+"""Characters of a value that sorting looks at; values that begin alike come in the order of ids."""
+
 
 @dataclass(frozen=True, slots=True)
 class ScanLimit:
@@ -71,7 +74,7 @@ class Search:
     async def _collected(self, plans: Sequence[Plan], request: SearchRequest, position: Position | None) -> "_Part":
         """Find all matches, order them and cut out the page."""
         order = _order(plans, request.sort_by)
-        reverse = (request.sort_order or "").lower() == "descending"
+        reverse = bool(request.sort_by) and (request.sort_order or "").lower() == "descending"
         found = [(order(each), each) for plan in plans async for each in self._matches(plan)]
         found.sort(key=lambda entry: entry[0], reverse=reverse)
         start = request.start_index - 1
@@ -114,15 +117,16 @@ class Search:
         budget = _Budget(self._limit)
         first, last_id = position or (0, "")
         for number in range(first, len(plans)):
-            plan = plans[number]
-            async for batch in self._candidates(plan, last_id if number == first else ""):
+            plan, seen = plans[number], last_id if number == first else ""
+            async for batch in self._candidates(plan, seen):
                 for each in batch:
-                    if len(found) == request.count:
-                        return _Part(found, None, (number, _before(batch, each, found)))
                     if plan.matches is None or plan.matches(each.resource("")):
+                        if len(found) == request.count:
+                            return _Part(found, None, (number, seen) if found else None)
                         found.append(each)
+                    seen = each.id
                 if budget.spent(len(batch)):
-                    return _Part(found, None, (number, batch[-1].id))
+                    return _Part(found, None, (number, seen))
         return _Part(found, None, None)
 
     async def _listed(self, kinds: Sequence[Kind], request: SearchRequest, position: Position | None) -> "_Part":
@@ -242,6 +246,8 @@ def _order(plans: Sequence[Plan], sort_by: str | None) -> Callable[[Stored], Pos
     def key(each: Stored) -> Position:
         letter = each.kind.letter
         own = by[letter](each.resource("")) if letter in by else (1,)
+        # A cursor holds the key and must fit into a URL.
+        own = tuple(part[:SORT_LENGTH] if isinstance(part, str) else part for part in own)
         return (own, place[letter], each.id)
 
     return key
@@ -256,12 +262,6 @@ def _sort_path(sort_by: str) -> AttributePath:
 
 def _behind(key: Position, position: Position, reverse: bool) -> bool:
     return key < position if reverse else key > position
-
-
-def _before(batch: list[Stored], each: Stored, found: list[Stored]) -> str:
-    """The id up to which a walk has come when it stops before `each`."""
-    at = batch.index(each)
-    return batch[at - 1].id if at else found[-1].id
 
 
 def _in_order_of(found: list[Stored], loaded: list[Stored]) -> list[Stored]:
