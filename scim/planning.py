@@ -4,8 +4,21 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from scim import keys
+from scim.entra import rewrite_single
 from scim.errors import InvalidFilter, TooMany
-from scim.filter import Among, And, Comparison, Filter, Not, Or, ValuePath, comparisons, parse_attribute, parse_filter
+from scim.filter import (
+    Among,
+    And,
+    Comparison,
+    Filter,
+    Not,
+    Or,
+    Value,
+    ValuePath,
+    comparisons,
+    parse_attribute,
+    parse_filter,
+)
 from scim.indexes import Indexes
 from scim.query import Matcher, matcher
 from scim.schema import Target
@@ -67,13 +80,16 @@ class Planner:
                 return Or(tuple([await self._with_memberships(kind, term) for term in terms]))
             case Not(term):
                 return Not(await self._with_memberships(kind, term))
-            case ValuePath(path, Comparison(path=inner, operator="eq", text=text)) if inner.name.lower() == "value":
-                return await self._holders(kind, kind.type.resolve(path), text) or tree
-            case Comparison(path=path, operator="eq", text=text):
-                return await self._holders(kind, kind.type.resolve(path), text) or tree
+            case ValuePath(path, Comparison(path=inner) as term) if inner.name.lower() == "value":
+                return await self._holders(kind, kind.type.resolve(path), term) or tree
+            case Comparison(path=path):
+                return await self._holders(kind, kind.type.resolve(path), tree) or tree
         return tree
 
-    async def _holders(self, kind: Kind, target: Target | None, other: str) -> Among | None:
+    async def _holders(self, kind: Kind, target: Target | None, comparison: Comparison) -> Among | None:
+        other = comparison.text
+        if comparison.operator != "eq" or comparison.value is None:
+            return None
         if str(target) not in (kind.edges, f"{kind.edges}.value"):
             return None
         if not keys.is_id(other):
@@ -117,7 +133,7 @@ class Planner:
             return None
         if str(target) == "id":
             return [comparison.text] if keys.is_id(comparison.text) else []
-        value = kind.key_value(target, comparison.text)
+        value = kind.key_value(target, _literal(target, comparison))
         if str(target) in kind.unique:
             row = await self._tenant.read(keys.name(kind.letter, str(target), value))
             return [row.body] if row else []
@@ -128,6 +144,14 @@ class Planner:
         prefix = keys.look_ups(kind.letter, str(target), value)
         rows = await self._tenant.under(prefix, self._most + 1, keys_only=True)
         return [keys.last_part(row.key) for row in rows] if len(rows) <= self._most else None
+
+
+def _literal(target: Target, comparison: Comparison) -> Value:
+    """Return the filter's value in the attribute's own type, as resources have it."""
+    if target.leaf and target.leaf.type in ("boolean", "integer", "decimal"):
+        value: Value = rewrite_single(target.leaf, comparison.value)
+        return value
+    return comparison.text
 
 
 def _compared(target: Target | None) -> Target | None:
