@@ -5,11 +5,11 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
-from urllib.parse import parse_qsl, urlsplit
+from urllib.parse import parse_qsl
 
 from pydantic import ValidationError
 
-from scim.errors import InvalidSyntax, InvalidValue, PayloadTooLarge, ScimError
+from scim.errors import InvalidCount, InvalidSyntax, InvalidValue, PayloadTooLarge, ScimError
 from scim.query import SearchRequest
 from scim.routes import PREFIX
 
@@ -33,13 +33,18 @@ class Request:
     @property
     def path(self) -> str:
         """The path of the URL, still percent-encoded."""
-        return urlsplit(self.url).path
+        return "/" + self._address.partition("/")[2]
 
     @property
     def base_url(self) -> str:
         """The address that all SCIM routes are below, as the client wrote it."""
-        parts = urlsplit(self.url)
-        return f"{parts.scheme}://{parts.netloc}/{PREFIX}"
+        scheme = self.url.partition("://")[0]
+        return f"{scheme}://{self._address.partition('/')[0]}/{PREFIX}"
+
+    @property
+    def _address(self) -> str:
+        """Host and path. Not by urlsplit, which falls over a Host header such as `[`."""
+        return re.split("[?#]", self.url, maxsplit=1)[0].partition("://")[2]
 
     def query(self) -> dict[str, str]:
         """Return the query parameters by lower-case name; of a repeated one, the first.
@@ -48,7 +53,8 @@ class Request:
         begins with an empty one. Raises InvalidValue when a parameter is not UTF-8.
         """
         try:
-            pairs = parse_qsl(urlsplit(self.url).query, keep_blank_values=True, errors="strict")
+            query = self.url.partition("?")[2].partition("#")[0]
+            pairs = parse_qsl(query, keep_blank_values=True, errors="strict")
         except ValueError:
             raise InvalidValue("A query parameter is not percent-encoded UTF-8.") from None
         return {name.lower(): value for name, value in reversed(pairs)}
@@ -146,7 +152,8 @@ _PARAMETERS = {
 def search_request(values: Any) -> SearchRequest:
     """Return the search that query parameters or a body describe; names match whatever their case.
 
-    Raises InvalidSyntax when a body is no object, InvalidValue naming a parameter that is not as it should be.
+    Raises InvalidSyntax when a body is no object, InvalidCount when the count is no number, InvalidValue naming
+    another parameter that is not as it should be.
     """
     if not isinstance(values, Mapping):
         raise InvalidSyntax("The body must be a SearchRequest, a JSON object.")
@@ -155,4 +162,5 @@ def search_request(values: Any) -> SearchRequest:
         return SearchRequest.model_validate({name: value for name, value in known.items() if value is not None})
     except ValidationError as error:
         first = error.errors()[0]
-        raise InvalidValue(f"{'.'.join(str(step) for step in first['loc'])}: {first['msg']}.") from None
+        failure = InvalidCount if first["loc"][0] == "count" else InvalidValue
+        raise failure(f"{'.'.join(str(step) for step in first['loc'])}: {first['msg']}.") from None
