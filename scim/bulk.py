@@ -64,23 +64,26 @@ class Bulk:
     by a PATCH at the end.
     """
 
-    def __init__(self, request: BulkRequest, perform: Perform) -> None:
+    def __init__(self, request: BulkRequest, perform: Perform, base_url: str) -> None:
         self._request = request
         self._perform = perform
+        self._base_url = base_url
         self._ids: dict[str, str | None] = {}
         self._deferred: list[tuple[int, str, dict[str, Any]]] = []
         self._results: dict[int, dict[str, Any]] = {}
         self._errors = 0
 
     async def run(self) -> dict[str, Any]:
-        """Perform the operations and return the BulkResponse; after failOnErrors errors the rest is left out."""
+        """Perform the operations and return the BulkResponse; after failOnErrors errors the rest is left out.
+
+        What was begun is finished all the same: a resource gets the references that it was created without.
+        """
         for index in self._order():
             if self._has_failed():
                 break
             await self._run(index)
         for index, path, operation in self._deferred:
-            if not self._has_failed():
-                await self._run_deferred(index, path, operation)
+            await self._run_deferred(index, path, operation)
         return {"schemas": [BULK_RESPONSE], "Operations": [self._results[each] for each in sorted(self._results)]}
 
     def _has_failed(self) -> bool:
@@ -108,6 +111,7 @@ class Bulk:
 
     async def _run(self, index: int) -> None:
         operation = self._request.operations[index]
+        path = operation.path
         try:
             path = self._resolved_path(operation)
             data, deferred = self._resolved_data(operation)
@@ -119,7 +123,7 @@ class Bulk:
                 self._created(operation, response)
                 location = response.headers.get("Location", "")
                 self._deferred += [(index, f"{path}/{location.rpartition('/')[2]}", each) for each in deferred]
-        self._results[index] = self._result(operation, response)
+        self._results[index] = self._result(operation, path, response)
 
     async def _run_deferred(self, index: int, path: str, operation: dict[str, Any]) -> None:
         try:
@@ -129,7 +133,7 @@ class Bulk:
         else:
             response = await self._perform("PATCH", path, body, None)
         if response.status >= 300:
-            self._results[index] = self._result(self._request.operations[index], response)
+            self._results[index] |= {"status": str(response.status), "response": response.body}
         elif etag := response.headers.get("ETag"):
             self._results[index]["version"] = etag
 
@@ -167,14 +171,17 @@ class Bulk:
             if bulk_id and bulk_id not in self._ids:
                 yield bulk_id
 
-    def _result(self, operation: BulkOperation, response: Response) -> dict[str, Any]:
+    def _result(self, operation: BulkOperation, path: str, response: Response) -> dict[str, Any]:
+        """RFC 7644 §3.7.3: each result names its resource, except that of a failed POST, which has none."""
         failed = response.status >= 300
         self._errors += failed
+        created = operation.method.upper() == "POST"
+        location = response.headers.get("Location") if created else f"{self._base_url}/{path.strip('/')}"
         result = {
             "method": operation.method.upper(),
             "bulkId": operation.bulk_id,
             "version": response.headers.get("ETag"),
-            "location": response.headers.get("Location"),
+            "location": location,
             "status": str(response.status),
             "response": response.body if failed else None,
         }

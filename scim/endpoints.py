@@ -59,13 +59,14 @@ class Endpoints:
         path = request.path.strip("/")
         inside = (path.lower() + "/").startswith(routes.PREFIX + "/")
         path = path[len(routes.PREFIX) :] if inside else path
+        allowed = routes.allowed(path) if inside else []
+        found = routes.find(request.method, path) if inside else None
 
         async def operation() -> Response:
-            allowed = routes.allowed(path) if inside else []
             if request.method == "OPTIONS" and allowed:
                 return Response(204, headers={"Allow": ", ".join(allowed)})
             await authorize(request.headers.get("authorization"), self._tokens)
-            if allowed and (found := routes.find(request.method, path)):
+            if found:
                 return await self._perform(request, *found)
             if allowed:
                 methods = ", ".join(allowed)
@@ -75,7 +76,8 @@ class Endpoints:
                 " below it are /Users, /Groups, /Schemas, /ResourceTypes and /ServiceProviderConfig."
             )
 
-        return await self._answer(request, "Anywhere", {}, operation)
+        name, parameters = (found[0].name, found[1]) if found else ("Anywhere", {})
+        return await self._answer(request, name, parameters, operation)
 
     async def health(self) -> Response:
         """Say, to anybody, whether storage and token source answer: 200 when both do, else 503."""
@@ -110,12 +112,11 @@ class Endpoints:
             response = error_response(_Internal(f"Internal error; the log has it under request {request.request_id}."))
             level = logging.ERROR
         milliseconds = (time.perf_counter() - start) * 1000
-        client = request.headers.get("user-agent", "-")
         logger.log(
             level,
-            "%s %s id=%s status=%d ms=%.1f request=%s client=%.100s",
-            *(request.method, name, parameters.get("id", "-")[:64], response.status, milliseconds),
-            *(request.request_id, client),
+            "%s %s id=%.64s status=%d ms=%.1f request=%s client=%.100s",
+            *(request.method, name, _on_one_line(parameters.get("id", "-")), response.status, milliseconds),
+            *(request.request_id, _client(request) or "-"),
         )
         return response
 
@@ -212,7 +213,8 @@ class Endpoints:
             name, parameters = (found[0].name, found[1]) if found else ("Bulk", {})
             return await self._answer(inner, name, parameters, operation)
 
-        return Response(200, await Bulk(BulkRequest.from_body(request.json()), perform).run())
+        bulk = Bulk(BulkRequest.from_body(request.json()), perform, self._base(request))
+        return Response(200, await bulk.run())
 
     async def list_schemas(self, request: Request, _route: Route, _: Parameters) -> Response:
         """GET of all schemas. RFC 7644 §4."""
@@ -220,7 +222,8 @@ class Endpoints:
 
     async def get_schema(self, request: Request, _route: Route, parameters: Parameters) -> Response:
         """GET of one schema by its URN. RFC 7644 §4."""
-        return _document(discovery.schema_documents(self._schemas, self._base(request)), "schema", parameters["id"])
+        documents = discovery.schema_documents(self._schemas, self._base(request))
+        return _document(request, documents, "schema", parameters["id"])
 
     async def list_resource_types(self, request: Request, _route: Route, _: Parameters) -> Response:
         """GET of all resource types. RFC 7644 §4."""
@@ -229,10 +232,11 @@ class Endpoints:
     async def get_resource_type(self, request: Request, _route: Route, parameters: Parameters) -> Response:
         """GET of one resource type by its name. RFC 7644 §4."""
         documents = discovery.resource_type_documents(self._schemas, self._base(request))
-        return _document(documents, "resource type", parameters["id"])
+        return _document(request, documents, "resource type", parameters["id"])
 
     async def get_service_provider_config(self, request: Request, _route: Route, _: Parameters) -> Response:
         """GET of what the service supports. RFC 7644 §4."""
+        _refuse_filter(request)
         return Response(200, discovery.service_provider_config(self._base(request)))
 
     async def me(self, _request: Request, _route: Route, _: Parameters) -> Response:
@@ -260,24 +264,40 @@ def _inner(request: Request, method: str, path: str, data: Any, version: str | N
     headers = {name: value for name, value in request.headers.items() if name == "user-agent"}
     if version is not None:
         headers["if-match"] = version
-    return Request(method, request.base_url + path, headers, json.dumps(data).encode(), request.request_id)
+    body = json.dumps(data, ensure_ascii=False).encode()
+    return Request(method, request.base_url + path, headers, body, request.request_id)
 
 
 def _origin(request: Request) -> Origin:
-    return Origin(request.request_id, request.headers.get("user-agent", ""))
+    return Origin(request.request_id, _client(request))
+
+
+def _client(request: Request) -> str:
+    return _on_one_line(request.headers.get("user-agent", ""))
+
+
+def _on_one_line(text: str) -> str:
+    """What a client may write into the log and into change rows: no line breaks, and nothing but characters."""
+    return "".join(each if each.isprintable() else "?" for each in text)
 
 
 def _projection(kind: Kind, search: SearchRequest) -> Projection:
     return Projection(kind.type, search.attributes, search.excluded_attributes)
 
 
-def _documents(request: Request, documents: list[Resource]) -> Response:
+def _refuse_filter(request: Request) -> None:
+    """RFC 7644 §4."""
     if "filter" in request.query():
         raise Forbidden("Discovery does not take filters; leave the parameter 'filter' out.")
+
+
+def _documents(request: Request, documents: list[Resource]) -> Response:
+    _refuse_filter(request)
     return Response(200, list_response(documents, totalResults=len(documents), startIndex=1))
 
 
-def _document(documents: list[Resource], what: str, document_id: str) -> Response:
+def _document(request: Request, documents: list[Resource], what: str, document_id: str) -> Response:
+    _refuse_filter(request)
     found = discovery.find(documents, document_id)
     if found is None:
         known = ", ".join(each["id"] for each in documents)
