@@ -13,7 +13,7 @@ WRONG = "The token is not valid. Copy the current secret token into the client's
 
 def digest(token: str) -> bytes:
     """Return the SHA-256 of a token, the only form in which tokens are kept."""
-    return hashlib.sha256(token.encode()).digest()
+    return hashlib.sha256(token.encode(errors="surrogatepass")).digest()
 
 
 class TokenSource(Protocol):

@@ -37,7 +37,7 @@ class Settings(BaseModel):
     """Rows that a search without look-up may read."""
     scan_seconds: float = Field(default=20.0, gt=0, le=200)
     """Seconds that a search without look-up may take."""
-    change_retention_days: int = Field(default=90, ge=1)
+    change_retention_days: int = Field(default=90, ge=1, le=36_500)
     """Days for which change rows are kept."""
     client_id: str = ""
     """Client id of the managed identity; the setting is `AZURE_CLIENT_ID`, as the Azure SDKs know it."""
@@ -55,6 +55,13 @@ class Settings(BaseModel):
                 raise ValueError("is a Key Vault reference that was not resolved; set SCIM_KEY_VAULT instead")
             if len(token) < 16:
                 raise ValueError("has a token of fewer than 16 characters, which can be guessed")
+        return value
+
+    @field_validator("base_url")
+    @classmethod
+    def _address(cls, value: str) -> str:
+        if value and not re.fullmatch(r"https?://[^\s?#]+", value):
+            raise ValueError("must be an address such as https://scim.contoso.com/scim/v2")
         return value
 
     @field_validator("tenant")
