@@ -19,10 +19,13 @@ import azure.functions as func
 from aiohttp import web
 
 from scim import routes
+from scim.errors import Unavailable
+from scim.settings import SettingsError
 
 FOLDER = Path(".local")
 """Where the store and the token of `make run` lie."""
 TIMER_SECONDS = 300
+MAX_PORT = 65_535
 _HOST_LIMIT = 100 * 1024 * 1024
 """Bytes in a body that the host itself takes; the service's own limit is lower and answers in SCIM's form."""
 
@@ -195,8 +198,8 @@ def _announce(port: int) -> None:
 def main(arguments: list[str]) -> int:
     """Serve until interrupted: `python -m scim serve [PORT]`; the port may also come from PORT. Returns 0."""
     port = arguments[0] if arguments else os.environ.get("PORT", "7071")
-    if not port.isdigit():
-        sys.stderr.write(f"scim serve: the port must be a number, not '{port}'\n")
+    if not port.isdecimal() or int(port) > MAX_PORT:
+        sys.stderr.write(f"scim serve: the port must be a number up to {MAX_PORT}, not '{port}'\n")
         return 2
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     logging.getLogger("azure").setLevel(logging.WARNING)
@@ -205,11 +208,9 @@ def main(arguments: list[str]) -> int:
 
 
 def _run(port: int) -> int:
-    from scim.settings import SettingsError
-
     try:
         asyncio.run(serve(port))
-    except SettingsError as error:
+    except (SettingsError, Unavailable) as error:
         sys.stderr.write(f"scim serve: {error}\n")
         return 2
     except OSError as error:
