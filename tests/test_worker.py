@@ -1,10 +1,12 @@
 """The function app under the real language worker of Azure Functions."""
 
+import json
+import os
 import sys
 import textwrap
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -115,3 +117,78 @@ async def test_an_app_that_cannot_be_imported_is_an_error(worker: "Worker", tmp_
     (tmp_path / "function_app.py").write_text("import a_module_that_is_missing")
     with pytest.raises(WorkerError, match="a_module_that_is_missing"):
         await worker.index(tmp_path)
+
+
+TOKEN = "a-token-made-up-for-tests"
+ROOT_URL = "https://made.up/scim/v2"
+
+
+@pytest.fixture
+async def service(worker: "Worker", monkeypatch: pytest.MonkeyPatch) -> AsyncIterator["Worker"]:
+    """The function app of this checkout, with rows in memory."""
+    for name in [name for name in os.environ if name.startswith("SCIM_")]:
+        monkeypatch.delenv(name)
+    monkeypatch.setenv("SCIM_STORAGE", "sqlite::memory:")
+    monkeypatch.setenv("SCIM_TOKEN", TOKEN)
+    await worker.index(ROOT)
+    yield worker
+    await sys.modules["function_app"].service.close()
+
+
+async def call(
+    worker: "Worker", name: str, method: str, path: str, body: object = None, **parameters: str
+) -> tuple[int, Any]:
+    """Send a request with the token to a function; return status and JSON."""
+    from tests.worker import HttpRequest
+
+    headers = {"Authorization": f"Bearer {TOKEN}", "Content-Type": "application/scim+json"}
+    content = json.dumps(body).encode() if body is not None else b""
+    response = await worker.invoke(name, HttpRequest(method, f"{ROOT_URL}{path}", headers, content, parameters))
+    assert response.headers["content-type"].startswith(("application/scim+json", "application/json"))
+    return response.status, json.loads(response.body) if response.body else None
+
+
+async def test_the_worker_finds_each_route_as_a_function(service: "Worker") -> None:
+    """The portal shows one function for each route, the health check and the timer; each can be loaded."""
+    from scim.routes import ROUTES
+
+    assert {*service.names} >= {each.name for each in ROUTES} | {"Health", "Maintenance"}
+    for name in service.names:
+        await service.load(name)
+
+
+async def test_a_user_lives_through_the_worker(service: "Worker") -> None:
+    """Create, get, patch, search and delete, each by its own function."""
+    user = {"schemas": ["urn:ietf:params:scim:schemas:core:2.0:User"], "userName": "ada@made.up", "externalId": "a"}
+    patch = {
+        "schemas": ["urn:ietf:params:scim:api:messages:2.0:PatchOp"],
+        "Operations": [{"op": "Replace", "path": "active", "value": "False"}],
+    }
+    status, created = await call(service, "CreateUser", "POST", "/Users", user)
+    assert status == 201
+    path, user_id = f"/Users/{created['id']}", created["id"]
+
+    assert (await call(service, "PatchUser", "PATCH", path, patch, id=user_id))[0] in (200, 204)
+    status, read = await call(service, "GetUser", "GET", path, id=user_id)
+    assert (status, read["active"]) == (200, False)
+    status, found = await call(service, "ListUsers", "GET", '/Users?filter=externalId+eq+"a"')
+    assert (status, found["totalResults"]) == (200, 1)
+    assert (await call(service, "DeleteUser", "DELETE", path, id=user_id))[0] == 204
+    assert (await call(service, "GetUser", "GET", path, id=user_id))[0] == 404
+
+
+async def test_a_request_without_token_is_refused_in_scim(service: "Worker") -> None:
+    """401 with the header that RFC 6750 asks for, through the worker's own response message."""
+    from tests.worker import HttpRequest
+
+    response = await service.invoke("ListUsers", HttpRequest("GET", f"{ROOT_URL}/Users"))
+
+    assert (response.status, response.headers["www-authenticate"]) == (401, 'Bearer realm="scim"')
+    assert json.loads(response.body)["schemas"] == ["urn:ietf:params:scim:api:messages:2.0:Error"]
+
+
+async def test_maintenance_and_health_run(service: "Worker") -> None:
+    """The timer ends without an error, and health says that storage and tokens answer."""
+    await service.tick("Maintenance")
+
+    assert (await call(service, "Health", "GET", "/health"))[0] == 200

@@ -114,6 +114,11 @@ class Worker:
         found = await runtime.functions_metadata_request(_request(functions_metadata_request=Message()))
         _raise_failure(found)
         self._functions = {each.name: each for each in found.function_metadata_results or ()}
+        return self.names
+
+    @property
+    def names(self) -> list[str]:
+        """The functions that were found."""
         return list(self._functions)
 
     async def load(self, name: str) -> None:
