@@ -51,8 +51,8 @@ def build(settings: Settings, tenant: Tenant | None = None, tokens: TokenSource 
     known = _kinds(settings, schemas)
     tenant = tenant or Tenant(open_rows(settings), settings.tenant)
     tokens = tokens or _tokens(settings)
-    directory = Directory(tenant, known)
     indexes = Indexes(tenant, known)
+    directory = Directory(tenant, known, indexes)
     search = Search(tenant, directory.memberships, indexes, ScanLimit(settings.scan_rows, settings.scan_seconds))
     return App(
         settings=settings,

@@ -9,6 +9,7 @@ from typing import Any
 
 from scim import keys, memberships
 from scim.errors import NotFound, Uniqueness
+from scim.indexes import Indexes
 from scim.memberships import Memberships, Plan
 from scim.patch import Change, MemberChange, MembersNeeded, Operation, apply, member_ids
 from scim.resource import Projection, Resource
@@ -44,9 +45,10 @@ class Directory:
     what validation and PATCH say, and Unavailable.
     """
 
-    def __init__(self, tenant: Tenant, kinds: dict[str, Kind]) -> None:
+    def __init__(self, tenant: Tenant, kinds: dict[str, Kind], indexes: Indexes) -> None:
         self.tenant = tenant
         self.kinds = kinds
+        self._indexes = indexes
         self.memberships = Memberships(tenant)
         self.tombstones = Tombstones(tenant)
 
@@ -68,6 +70,7 @@ class Directory:
     async def create(self, kind: Kind, body: Any, origin: Origin) -> Stored:
         """Return the resource that was made from a POST body. RFC 7644 §3.3."""
         document, members = _read_body(kind, body)
+        await self._indexes.complete()  # an empty tenant starts with complete look-ups: said before it has a resource
         resource_id = self.tenant.new_id()
 
         async def attempt(number: int) -> Stored:
