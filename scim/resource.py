@@ -93,10 +93,10 @@ class Projection:
         self, resource_type: ResourceType, attributes: Iterable[str] = (), excluded: Iterable[str] = ()
     ) -> None:
         named = list(attributes)
-        self._attributes = _with_extensions(resource_type)
+        self._attributes = resource_type.attributes
         self._wanted = _selection(resource_type, named) if named else None
         self._excluded = _selection(resource_type, excluded)
-        self._everything = not named and not self._excluded and not _hides_by_default(self._attributes.values())
+        self._everything = not named and not self._excluded and not resource_type.hides_by_default
 
     def wants(self, name: str) -> bool:
         """Whether the attribute of that name is returned at all, so that it has to be read."""
@@ -107,21 +107,6 @@ class Projection:
         if self._everything:
             return resource
         return _choose(self._attributes, resource, self._wanted, self._excluded)
-
-
-def _with_extensions(resource_type: ResourceType) -> dict[str, Attribute]:
-    """An extension is to a projection what a complex attribute is: a name with attributes below it."""
-    extensions = {
-        schema.id.lower(): Attribute(schema.id, type="complex", sub_attributes=schema.attributes)
-        for schema in resource_type.extensions
-    }
-    return {**resource_type.core, **extensions}
-
-
-def _hides_by_default(attributes: Iterable[Attribute]) -> bool:
-    return any(
-        each.returned in ("never", "request") or _hides_by_default(each.sub_attributes.values()) for each in attributes
-    )
 
 
 def _kept(attribute: Attribute, wanted: Selection | None, excluded: Selection) -> bool:

@@ -165,6 +165,23 @@ class ResourceType:
         """The attributes at the top level of a resource by lower-case name, the common ones among them."""
         return {**COMMON, **self.schema.attributes}
 
+    @cached_property
+    def attributes(self) -> dict[str, Attribute]:
+        """All that may stand at the top level of a resource by lower-case name: core attributes and extensions.
+
+        An extension is here what a complex attribute is: a name with attributes below it.
+        """
+        extensions = {
+            schema.id.lower(): Attribute(schema.id, type="complex", sub_attributes=schema.attributes)
+            for schema in self.extensions
+        }
+        return {**self.core, **extensions}
+
+    @cached_property
+    def hides_by_default(self) -> bool:
+        """Whether some attribute is not returned unless it is asked for, or never."""
+        return _hides(self.attributes.values())
+
     def extension(self, urn: str) -> Schema | None:
         """Return the extension with that URN, whatever its case."""
         schema = self._schemas.get(urn.lower())
@@ -217,6 +234,10 @@ class ResourceType:
             "schema": self.schema.id,
             "schemaExtensions": [{"schema": schema.id, "required": False} for schema in self.extensions],
         }
+
+
+def _hides(attributes: Iterable[Attribute]) -> bool:
+    return any(each.returned in ("never", "request") or _hides(each.sub_attributes.values()) for each in attributes)
 
 
 def _split(names: str) -> tuple[str, str]:
