@@ -66,6 +66,20 @@ class Http:
         content = response.content()
         return Answer(response.status, response.headers, jsonlib.loads(content) if content else None)
 
+    async def created(self, path: str, **attributes: Any) -> Any:
+        """Create a resource that must be created, and return it as the service answers."""
+        answer = await self.request("POST", path, attributes)
+        assert answer.status == 201, answer.body
+        return answer.body
+
+    async def user(self, name: str, **attributes: Any) -> Any:
+        """Create a user of that name; see `created`."""
+        return await self.created("/Users", userName=f"{name}@contoso.example", **attributes)
+
+    async def group(self, name: str, *members: str) -> Any:
+        """Create a group of that name, whose members have these ids; see `created`."""
+        return await self.created("/Groups", displayName=name, members=[{"value": each} for each in members])
+
 
 def make_app(rows: Rows, clock: Clock, **settings: Any) -> App:
     """Return a service over rows, whose ids count upwards and whose writers never wait for each other."""

@@ -1,0 +1,62 @@
+"""Cursors: opaque to clients, and good for one search only."""
+
+import base64
+import re
+
+import pytest
+
+from scim.cursor import Cursor, Position
+from scim.errors import InvalidCursor
+
+SEARCH: list[str | None] = ["scim", "u", 'title eq "x"', None, None]
+POSITIONS: list[Position] = [
+    (0, "00ff"),
+    ((0, "m\u00fcller"), 1, "00ff"),
+    ((0, 1769860800.125), 0, "a"),
+    ((1,), 0, "a"),
+]
+
+
+@pytest.mark.parametrize("position", POSITIONS)
+def test_a_cursor_leads_back_to_its_position(position: Position) -> None:
+    """With every kind of sort key, and in characters that need no encoding in a URL (RFC 9865 §2)."""
+    text = Cursor(SEARCH).encode(position)
+    assert re.fullmatch(r"[A-Za-z0-9_-]+", text)
+    assert Cursor(list(SEARCH)).decode(text) == position
+
+
+def test_an_empty_cursor_is_the_first_page() -> None:
+    """Which is how a walk begins."""
+    assert Cursor(SEARCH).decode("") is None
+
+
+@pytest.mark.parametrize("part", range(5))
+def test_a_cursor_of_another_search_is_refused(part: int) -> None:
+    """Tenant, kinds, filter and order all belong to the search."""
+    other = [*SEARCH[:part], "other", *SEARCH[part + 1 :]]
+    with pytest.raises(InvalidCursor, match="does not belong"):
+        Cursor(other).decode(Cursor(SEARCH).encode((0, "00ff")))
+
+
+@pytest.mark.parametrize("text", ["x", "!", "AAAA", "A" * 100, "\u00fc", "00ff00ff", " ", "=", "QUJD\n", "\ud800"])
+def test_a_made_up_cursor_is_refused(text: str) -> None:
+    """Whatever it is made of, and never with an error of another kind."""
+    with pytest.raises(InvalidCursor):
+        Cursor(SEARCH).decode(text)
+
+
+def test_a_cursor_with_any_byte_changed_is_refused() -> None:
+    """A mistake in copying does not lead to another page."""
+    content = base64.urlsafe_b64decode(Cursor(SEARCH).encode((0, "00ff00")) + "==")
+    for at in range(len(content)):
+        wrong = bytes([*content[:at], content[at] ^ 1, *content[at + 1 :]])
+        with pytest.raises(InvalidCursor):
+            Cursor(SEARCH).decode(base64.urlsafe_b64encode(wrong).decode())
+
+
+def test_a_cut_cursor_is_refused() -> None:
+    """So is one that a proxy or a log has shortened."""
+    text = Cursor(SEARCH).encode((0, "00ff00"))
+    for length in range(1, len(text)):
+        with pytest.raises(InvalidCursor):
+            Cursor(SEARCH).decode(text[:length])

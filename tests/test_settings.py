@@ -1,0 +1,93 @@
+"""Settings: what the environment may say, and how a mistake in it is told."""
+
+from pathlib import Path
+
+import pytest
+
+from scim.settings import DEFAULT_FILTERABLE, Settings, SettingsError
+
+TOKEN = "a-token-of-sixteen-or-more"
+ENOUGH = {"SCIM_STORAGE": "sqlite::memory:", "SCIM_TOKEN": TOKEN}
+
+
+def read(**environ: str) -> Settings:
+    return Settings.from_environ(ENOUGH | environ)
+
+
+def test_storage_and_a_token_are_enough() -> None:
+    """Everything else has a default, and an empty setting counts as not set, as Azure leaves them."""
+    settings = read(SCIM_BASE_URL="", SCIM_SCAN_ROWS=" ", PATH="/bin")
+    assert settings == Settings(storage="sqlite::memory:", token=(TOKEN,))
+    assert (settings.tenant, settings.filterable, settings.scan_rows) == ("scim", DEFAULT_FILTERABLE, 20_000)
+
+
+def test_each_setting_is_read() -> None:
+    """Names are SCIM_ and the field's name in capitals, but for the one that the Azure SDKs name."""
+    settings = Settings.from_environ(
+        {
+            "SCIM_STORAGE": "https://contoso.table.core.windows.net",
+            "SCIM_KEY_VAULT": "https://contoso.vault.azure.net",
+            "SCIM_TENANT": "Contoso1",
+            "SCIM_BASE_URL": "https://scim.contoso.example/scim/v2",
+            "SCIM_FILTERABLE": "externalId, title,",
+            "SCIM_SCHEMAS": "extensions",
+            "SCIM_SCAN_ROWS": "500",
+            "SCIM_SCAN_SECONDS": "1.5",
+            "SCIM_CHANGE_RETENTION_DAYS": "7",
+            "AZURE_CLIENT_ID": "11111111-2222-3333-4444-555555555555",
+        }
+    )
+    assert settings.model_dump() == {
+        "storage": "https://contoso.table.core.windows.net",
+        "token": (),
+        "key_vault": "https://contoso.vault.azure.net",
+        "tenant": "Contoso1",
+        "base_url": "https://scim.contoso.example/scim/v2",
+        "filterable": ("externalId", "title"),
+        "schemas": Path("extensions"),
+        "scan_rows": 500,
+        "scan_seconds": 1.5,
+        "change_retention_days": 7,
+        "client_id": "11111111-2222-3333-4444-555555555555",
+    }
+
+
+def test_several_tokens_are_separated_by_commas() -> None:
+    """The current and the next one are valid at once while a token is rotated."""
+    assert read(SCIM_TOKEN=f"{TOKEN}-old, {TOKEN}-new").token == (f"{TOKEN}-old", f"{TOKEN}-new")
+
+
+@pytest.mark.parametrize("missing", ["SCIM_STORAGE", "SCIM_TOKEN"])
+def test_what_is_missing_is_named(missing: str) -> None:
+    """Neither the store nor the token has a default that would be safe."""
+    with pytest.raises(SettingsError, match=missing):
+        Settings.from_environ({name: value for name, value in ENOUGH.items() if name != missing})
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "reason"),
+    [
+        ("SCIM_TOKEN", "short", "16 characters"),
+        ("SCIM_TOKEN", f"{TOKEN},short", "16 characters"),
+        ("SCIM_TOKEN", "@Microsoft.KeyVault(SecretUri=https://contoso.vault.azure.net/x)", "SCIM_KEY_VAULT"),
+        ("SCIM_TENANT", "has space", "letters and digits"),
+        ("SCIM_TENANT", "ab", "letters and digits"),
+        ("SCIM_TENANT", "1scim", "a letter first"),
+        ("SCIM_BASE_URL", "scim.contoso.example", "https://"),
+        ("SCIM_BASE_URL", "https://x.example?a=b", "https://"),
+        ("SCIM_SCAN_ROWS", "many", "integer"),
+        ("SCIM_SCAN_ROWS", "99", "100"),
+        ("SCIM_SCAN_SECONDS", "0", "greater than 0"),
+        ("SCIM_SCAN_SECONDS", "201", "200"),
+        ("SCIM_SCAN_SECONDS", "nan", "SCIM_SCAN_SECONDS"),
+        ("SCIM_CHANGE_RETENTION_DAYS", "0", "1"),
+        ("SCIM_CHANGE_RETENTION_DAYS", "36501", "36500"),
+    ],
+)
+def test_what_is_wrong_is_named_without_its_value(name: str, value: str, reason: str) -> None:
+    """The error begins with the setting, says what to set, and does not repeat what may be a secret."""
+    with pytest.raises(SettingsError, match=reason) as caught:
+        read(**{name: value})
+    assert str(caught.value).startswith(f"{name}: ")
+    assert "short" not in str(caught.value)
+    assert "SecretUri" not in str(caught.value)
