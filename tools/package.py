@@ -133,11 +133,12 @@ def _modules(root: Path) -> Iterator[Path]:
 
 
 def dependencies(python_version: str, python: Path, cache: Path) -> Path:
-    """Return a folder with the dependencies of the lock; they are installed once for each content of the lock."""
+    """Return a folder with the dependencies of the lock; installed once for each lock and set of rules."""
     lock = lock_file(python_version)
     if not lock.is_file():
         raise PackageError(f"There is no {lock}: write it with --lock --python-version {python_version}.")
-    key = hashlib.sha256(lock.read_bytes()).hexdigest()[:16]
+    rules = repr((PLATFORM, LEFT_OUT_OF_DEPENDENCIES, KEPT_OF_DIST_INFO))
+    key = hashlib.sha256(lock.read_bytes() + rules.encode()).hexdigest()[:16]
     installed = cache / f"{python_version}-{key}"
     if not installed.is_dir():
         cache.mkdir(parents=True, exist_ok=True)
