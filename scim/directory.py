@@ -4,7 +4,6 @@ import asyncio
 import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from itertools import pairwise
 from typing import Any
 
 from scim import keys, memberships
@@ -14,7 +13,7 @@ from scim.memberships import Memberships, Plan
 from scim.patch import Change, MemberChange, MembersNeeded, Operation, apply, member_ids
 from scim.resource import Projection, Resource
 from scim.rows import Delete, Insert, Replace, RowChange, Touch
-from scim.stored import Kind, Stored
+from scim.stored import MAX_DERIVED, Kind, Stored
 from scim.tenant import Tenant
 from scim.tombstones import BATCHES_AT_ONCE, Tombstones, merged
 from scim.validation import keep_unwritable, read_resource
@@ -68,19 +67,37 @@ class Directory:
         return Stored.from_row(kind, row)
 
     async def create(self, kind: Kind, body: Any, origin: Origin) -> Stored:
-        """Return the resource that was made from a POST body. RFC 7644 §3.3."""
+        """Return the resource that was made from a POST body. RFC 7644 §3.3.
+
+        A group is there with all of its members or not at all: more of them than fit into its transaction are
+        written before it, and not shown until it is there.
+        """
         document, members = _read_body(kind, body)
         await self._indexes.complete()  # an empty tenant starts with complete look-ups: said before it has a resource
-        resource_id = self.tenant.new_id()
+        now = self.tenant.time()
+        new = Stored(kind, self.tenant.new_id(), {**document, "meta": {"created": now}}, "", now)
+        plan = await self.memberships.plan(new.id, members)
+        derived = len(kind.names(document)) + len(kind.look_ups(new.id, document))
+        if many := len(plan.added) > memberships.capacity(3 + derived):
+            await self._prepare(_Writing("create", origin), new, plan)
 
         async def attempt(number: int) -> Stored:
-            now = self.tenant.time()
-            after = Stored(kind, resource_id, {**document, "meta": {"created": now}}, "", now)
-            plan = await self.memberships.plan(resource_id, members)
-            head = [Insert(kind.key(resource_id), _body(after), now), await self._counted(kind, resource_id, 1)]
-            return await self._write(_Writing("create", origin, number), {}, after, head, plan)
+            head = [Insert(kind.key(new.id), _body(new), now), await self._counted(kind, new.id, 1)]
+            if many:
+                head.append(Delete(keys.making(new.id)))
+            current = await self.memberships.plan(new.id, members) if number and not many else plan
+            return await self._write(_Writing("create", origin, number), {}, new, head, Plan() if many else current)
 
         return await self.tenant.retried(attempt)
+
+    async def _prepare(self, writing: _Writing, group: Stored, plan: Plan) -> None:
+        """Write the memberships of a group that is not there yet."""
+        await self._names({}, group, attempt=1)  # a name that is taken is refused before anything is written
+        group.kind.look_up_changes(group.id, {}, group.document)  # and so are too many values
+        making = Insert(keys.making(group.id), "", group.modified)
+        await self.tenant.commit([making])
+        for batch in _batches(plan, memberships.capacity(2)):
+            await self._write_edges(writing, group, making.key, batch)
 
     async def replace(self, kind: Kind, resource_id: str, body: Any, if_match: str | None, origin: Origin) -> Stored:
         """Return the resource after a PUT. RFC 7644 §3.5.1.
@@ -135,9 +152,10 @@ class Directory:
                 return current
             now = self.tenant.time()
             after = Stored(kind, resource_id, outcome.resource, current.version, now)
-            # A touch does not conflict with others who change members of the same group.
+            # A touch does not conflict with others who change members of the same group. To say who all members are
+            # is another matter: nobody may have changed them since they were read.
             head: RowChange = Touch(kind.key(resource_id), now)
-            if not same or if_match is not None:
+            if not same or outcome.members.cleared or if_match is not None:
                 head = Replace(kind.key(resource_id), _body(after), current.version, now)
             return await self._write(replace(writing, attempt=number), current.document, after, [head], plan)
 
@@ -158,13 +176,15 @@ class Directory:
                 self._audit(_Writing("delete", origin), current, [], Plan()),
             ]
             derived = _derived_deletes(current)
+            if number or len(derived) > MAX_DERIVED:
+                derived = await self.tenant.settled(derived)
             room = memberships.capacity(len(fixed) + len(derived) + 1)
             unlinked = await self.tombstones.unlinking(resource_id, room + 1)
             if many := len(unlinked) > room:
-                fixed.append(Insert(keys.tombstone(resource_id), kind.letter))
+                edges: list[RowChange] = [Insert(keys.tombstone(resource_id), kind.letter, self.tenant.time())]
             else:
-                derived += merged(unlinked)
-            await self.tenant.commit([*fixed, *(await self.tenant.settled(derived) if number else derived)])
+                edges = merged(unlinked)
+            await self.tenant.commit([*fixed, *derived, *(await self.tenant.settled(edges) if number else edges)])
             return many
 
         if await self.tenant.retried(attempt):
@@ -179,7 +199,7 @@ class Directory:
         are cut short, the client's retry adds what is missing.
         """
         look_ups = after.kind.look_up_changes(after.id, before, after.document)
-        if writing.attempt:
+        if writing.attempt or len(look_ups) > 2 * MAX_DERIVED:
             look_ups = await self.tenant.settled(look_ups)
         fixed = [*head, *await self._names(before, after, writing.attempt), *look_ups]
         first, *rest = _batches(plan, memberships.capacity(len(fixed) + 1))
@@ -187,20 +207,25 @@ class Directory:
         edges = await self._edge_changes(after.id, first, writing.attempt)
         version = (await self.tenant.commit([*fixed, audit, *edges]))[0]
         for batch in rest:
-            version = await self._write_edges(writing, after, batch) or version
+            version = await self._write_edges(writing, after, after.kind.key(after.id), batch) or version
         return replace(after, version=version)
 
-    async def _write_edges(self, writing: _Writing, group: Stored, batch: Plan) -> str | None:
-        """Commit some memberships of a group that was changed already; return its new version if it got one."""
+    async def _write_edges(self, writing: _Writing, group: Stored, parent: str, batch: Plan) -> str | None:
+        """Commit some memberships of a group; return the new version of the parent row if it got one.
+
+        The parent is the row that must be there all the time: the group's, or that which stands for it. Raises
+        NotFound when it is gone.
+        """
 
         async def attempt(number: int) -> str | None:
             plan = batch
             if number:
-                await self.read(group.kind, group.id)
+                if await self.tenant.read(parent) is None:
+                    raise NotFound(f"The {group.kind.type.name} {group.id} was deleted meanwhile.")
                 plan = await self.memberships.plan(group.id, batch.change(), must_exist=False)
             if not plan:
                 return None
-            head = Touch(group.kind.key(group.id), self.tenant.time())
+            head = Touch(parent, self.tenant.time())
             audit = self._audit(writing, group, [], plan)
             return (await self.tenant.commit([head, audit, *await self._edge_changes(group.id, plan, number)]))[0]
 
@@ -286,14 +311,11 @@ def _named_members(kind: Kind, body: dict[str, Any]) -> Any:
 
 
 def _batches(plan: Plan, first: int) -> list[Plan]:
-    """Divide a plan into parts that fit into transactions, the first beside other changes; there is at least one."""
+    """Divide a plan into parts that fit into transactions, the first beside other changes, even if it is empty."""
     edges = [(edge, True) for edge in plan.added] + [(edge, False) for edge in plan.removed]
     size = memberships.capacity(2)
-    cuts = [0, first, *range(first + size, len(edges) + size, size)]
-    parts = [edges[start:end] for start, end in pairwise(cuts)]
-    return [Plan([e for e, new in part if new], [e for e, new in part if not new]) for part in parts if part] or [
-        Plan()
-    ]
+    parts = [edges[:first], *(edges[start : start + size] for start in range(first, len(edges), size))]
+    return [Plan([e for e, new in part if new], [e for e, new in part if not new]) for part in parts]
 
 
 def _derived_deletes(current: Stored) -> list[RowChange]:

@@ -1,58 +1,70 @@
 """Which look-ups are complete, so that a filter may rely on them."""
 
 import json
+from collections.abc import Iterable
+from datetime import datetime, timedelta
 
 from scim import keys
 from scim.rows import Insert, Replace, RowChange
 from scim.stored import Kind
 from scim.tenant import Tenant
 
+FRESH = timedelta(minutes=1)
+"""How long a process relies on what it has read of the record."""
+
 
 class Indexes:
     """The attributes whose look-up rows are there for every resource.
 
     An attribute that becomes filterable on a tenant with resources has look-up rows only for what is written from
-    then on; until `python -m scim verify --repair` has made the others, filters on it are answered by a scan.
+    then on; until `python -m scim verify --repair` has made the others, filters on it are answered by a scan. One
+    that is filterable no longer is taken from the record, since its rows are no longer kept.
     """
 
     def __init__(self, tenant: Tenant, kinds: dict[str, Kind]) -> None:
         self._tenant = tenant
-        self._configured = {f"{kind.letter}.{path}" for kind in kinds.values() for path in kind.filterable}
-        self._complete: frozenset[str] | None = None
+        self.configured = frozenset(f"{kind.letter}.{path}" for kind in kinds.values() for path in kind.filterable)
+        self._complete: frozenset[str] = frozenset()
+        self._read_at: datetime | None = None
 
     async def complete(self) -> frozenset[str]:
-        """Return the complete look-ups as `<u|g>.<path>`; read from storage once in the life of the process."""
-        if self._complete is None:
-            self._complete = frozenset(await self._tenant.retried(self._settle))
+        """Return the complete look-ups as `<u|g>.<path>`.
+
+        They are read from storage once a minute: a repair, or another instance with other settings, may change them.
+        The first call on a new tenant records that all are complete; it must come before the first resource.
+        """
+        now = self._tenant.now()
+        if self._read_at is None or now - self._read_at >= FRESH:
+            self._complete, self._read_at = frozenset(await self._tenant.retried(self._settle)), now
         return self._complete
 
-    async def declare_complete(self) -> None:
-        """Record that the look-up rows of every configured attribute are there, as a repair made sure."""
+    async def declare_complete(self, paths: Iterable[str]) -> None:
+        """Record that the look-up rows of these attributes are there, as a repair made sure."""
+        complete = self.configured & set(paths)
 
         async def attempt(_: int) -> None:
             row = await self._tenant.read(keys.INDEXES)
-            await self._tenant.commit([self._record(self._configured, row.version if row else None)])
+            await self._tenant.commit([_record(complete, row.version if row else None)])
 
         await self._tenant.retried(attempt)
-        self._complete = frozenset(self._configured)
+        self._read_at = None
 
-    async def _settle(self, _: int) -> set[str]:
-        """Take away what is no longer configured, since its rows are no longer kept; a new tenant starts complete."""
+    async def _settle(self, _: int) -> frozenset[str]:
         row = await self._tenant.read(keys.INDEXES)
         if row is None:
-            complete = self._configured if await self._is_empty() else set()
-            await self._tenant.commit([self._record(complete, None)])
+            complete = self.configured if await self._is_empty() else frozenset()
+            await self._tenant.commit([_record(complete, None)])
             return complete
-        recorded = set(json.loads(row.body))
-        complete = recorded & self._configured
+        recorded = frozenset(json.loads(row.body))
+        complete = recorded & self.configured
         if complete != recorded:
-            await self._tenant.commit([self._record(complete, row.version)])
+            await self._tenant.commit([_record(complete, row.version)])
         return complete
 
     async def _is_empty(self) -> bool:
         return not any([await self._tenant.under(keys.resource(letter, ""), 1, keys_only=True) for letter in "ug"])
 
-    @staticmethod
-    def _record(complete: set[str], version: str | None) -> RowChange:
-        body = json.dumps(sorted(complete))
-        return Replace(keys.INDEXES, body, version) if version else Insert(keys.INDEXES, body)
+
+def _record(complete: Iterable[str], version: str | None) -> RowChange:
+    body = json.dumps(sorted(complete))
+    return Replace(keys.INDEXES, body, version) if version else Insert(keys.INDEXES, body)

@@ -8,6 +8,7 @@
     c.<u|g>.<first two digits>       how many resources have ids that begin so
     e.<time>.<random>                a change, for audit
     t.<id>                           a deleted resource whose memberships are still being removed
+    t.<id>.new                       a group in the making: its memberships are written before itself
     s.indexes                        which look-ups are complete
 
 `<h>` is a hash of a normalised value, since values may have any character and length.
@@ -80,6 +81,16 @@ def change(milliseconds: int, unique: str) -> str:
 def tombstone(resource_id: str = "") -> str:
     """The row of a deleted resource that still has memberships; without an id, what all of them begin with."""
     return f"t.{resource_id}"
+
+
+def making(group_id: str) -> str:
+    """The row of a group in the making, whose memberships are not shown either."""
+    return f"t.{group_id}.new"
+
+
+def entombed(key: str) -> str:
+    """The id in the key of a tombstone or of a group in the making."""
+    return key.split(".")[1]
 
 
 def last_part(key: str) -> str:

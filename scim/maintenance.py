@@ -30,6 +30,7 @@ class Maintenance:
     async def finish_deletes(self, end: float) -> int:
         """Remove the memberships of deleted resources; return how many resources were finished."""
         finished = 0
+        await self._tombstones.bury_unfinished()
         for resource_id in await self._tombstones.all():
             done = False
             while not done and time.monotonic() < end:

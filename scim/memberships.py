@@ -2,15 +2,20 @@
 
 Both ends are touched in the same transaction. That gives each a new version, since its representation changed, and
 it is what keeps ghosts away: the transaction fails when either end was deleted meanwhile.
+
+Memberships of what has a tombstone are not shown. Tombstones are read before memberships, never after: then a
+membership that is read although its end was deleted earlier has a tombstone that was seen, since the sweep takes the
+tombstone away last.
 """
 
+import asyncio
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from scim import keys
 from scim.errors import InvalidValue
 from scim.patch import MemberChange
-from scim.rows import MAX_CHANGES, Delete, Insert, RowChange, Touch
+from scim.rows import MAX_CHANGES, Delete, Insert, Row, RowChange, Touch
 from scim.stored import Edge, Stored
 from scim.tenant import PAGE, Tenant
 
@@ -43,13 +48,14 @@ class Memberships:
 
     async def members(self, group_id: str, limit: int | None = None) -> list[Edge]:
         """Return the members of a group in the order of their ids."""
-        rows = await self._tenant.under(keys.member(group_id), limit)
-        return await self._shown([Edge(keys.last_part(row.key), row.body) for row in rows])
+        gone = await self.tombstones()
+        return _shown(gone, group_id, _members(await self._tenant.under(keys.member(group_id), limit)))
 
     async def groups(self, member_id: str, limit: int | None = None) -> list[Edge]:
         """Return the groups that a user or group is a direct member of, in the order of their ids."""
+        gone = await self.tombstones()
         rows = await self._tenant.under(keys.membership(member_id), limit, keys_only=True)
-        return await self._shown([Edge(keys.last_part(row.key), "g") for row in rows])
+        return _shown(gone, member_id, [Edge(keys.last_part(row.key), "g", row.version) for row in rows])
 
     async def attached(self, stored: Stored) -> Stored:
         """Return a resource with its members or groups."""
@@ -63,6 +69,7 @@ class Memberships:
         more than `limit` of them.
         """
         side = "m" if letter == "g" else "r"
+        gone = await self.tombstones()
         rows, last, before = [], f"{side}.{first_id}.", f"{side}.{last_id}.{keys.BEYOND}"
         while True:
             page = await self._tenant.range(last, before, PAGE, keys_only=side == "r")
@@ -72,23 +79,16 @@ class Memberships:
             if len(page) < PAGE:
                 break
             last = page[-1].key
-        gone = await self.tombstones()
         found: dict[str, list[Edge]] = {}
         for row in rows:
             _, owner, other = row.key.split(".")
             if other not in gone:
-                found.setdefault(owner, []).append(Edge(other, row.body if side == "m" else "g"))
+                found.setdefault(owner, []).append(Edge(other, row.body if side == "m" else "g", row.version))
         return found
 
     async def tombstones(self) -> set[str]:
-        """Return the ids of deleted resources whose memberships are still being removed: they are not shown."""
-        return {keys.last_part(row.key) for row in await self._tenant.under(keys.tombstone(), keys_only=True)}
-
-    async def _shown(self, edges: list[Edge]) -> list[Edge]:
-        if not edges:
-            return edges
-        gone = await self.tombstones()
-        return [edge for edge in edges if edge.id not in gone] if gone else edges
+        """Return the ids of what is deleted, or not there yet, but has memberships: they are not shown."""
+        return {keys.entombed(row.key) for row in await self._tenant.under(keys.tombstone(), keys_only=True)}
 
     async def plan(self, group_id: str, change: MemberChange, *, must_exist: bool = True) -> Plan:
         """Return what a change of members comes to, given who is a member and who exists now.
@@ -101,23 +101,23 @@ class Memberships:
         if group_id in change.added:
             raise InvalidValue(f"The group {group_id} cannot be a member of itself.")
         if change.cleared:
+            present = {edge.id: edge for edge in await self.members(group_id)}
             wanted = set(change.added)
-            current = await self._tenant.under(keys.member(group_id))
-            present = {keys.last_part(row.key): row.body for row in current}
             removed = [each for each in present if each not in wanted]
+            exists = await self.exist([each for each in change.added if each not in present])
+            missing = [each for each in change.added if each not in present and each not in exists]
         else:
             named = [each for each in change.wanted if keys.is_id(each)]
-            present = await self._present(group_id, named)
+            present, exists = await asyncio.gather(self._present(group_id, named), self.exist(change.added))
             removed = [each for each in change.removed if each in present]
-        new = [each for each in change.added if each not in present]
-        exists = await self.exist(new)
-        if must_exist and (missing := [each for each in new if each not in exists]):
+            missing = [each for each in change.added if each not in exists]
+        if must_exist and missing:
             raise InvalidValue(_missing(missing))
-        added = [Edge(each, exists[each]) for each in new if each in exists]
-        return Plan(added, [Edge(each, present[each]) for each in removed])
+        added = [Edge(each, exists[each]) for each in change.added if each in exists and each not in present]
+        return Plan(added, [present[each] for each in removed])
 
-    async def _present(self, group_id: str, ids: Sequence[str]) -> dict[str, str]:
-        """Return which ids are members, with their kinds.
+    async def _present(self, group_id: str, ids: Sequence[str]) -> dict[str, Edge]:
+        """Return which ids are members; among them may be some that were deleted and are still to be removed.
 
         The cost follows the number of ids, not the size of the group: many ids are found in a scan only as long as
         that is cheaper than looking for each.
@@ -126,10 +126,10 @@ class Memberships:
             limit = len(ids) * ROWS_PER_READ
             rows = await self._tenant.under(keys.member(group_id), limit)
             if len(rows) < limit:
-                members = {keys.last_part(row.key): row.body for row in rows}
-                return {each: members[each] for each in ids if each in members}
+                wanted = set(ids)
+                return {edge.id: edge for edge in _members(rows) if edge.id in wanted}
         found = await self._tenant.read_all([keys.member(group_id, each) for each in ids])
-        return {each: row.body for each, row in zip(ids, found, strict=True) if row}
+        return {edge.id: edge for edge in _members(row for row in found if row)}
 
     async def exist(self, ids: Sequence[str]) -> dict[str, str]:
         """Return which ids are those of users or groups, with their kinds."""
@@ -168,21 +168,39 @@ def added(group_id: str, edges: Iterable[Edge]) -> list[RowChange]:
 
 
 def removed(group_id: str, members: Iterable[Edge]) -> list[RowChange]:
-    """Return the changes that take members from a group and touch the members."""
-    return [change for edge in members for change in _unlink(group_id, edge.id, keys.resource(edge.kind, edge.id))]
+    """Return the changes that take members from a group and touch the members.
+
+    Where the version of a membership is known they conflict when it is another one by now: it can be taken away and
+    made again between a read and a commit.
+    """
+    changes: list[RowChange] = []
+    for edge in members:
+        changes += [
+            Delete(keys.member(group_id, edge.id), edge.version),
+            Delete(keys.membership(edge.id, group_id)),
+            Touch(keys.resource(edge.kind, edge.id)),
+        ]
+    return changes
 
 
-def left(member_id: str, groups: Iterable[Edge]) -> list[RowChange]:
+def left(member_id: str, groups: Iterable[str]) -> list[RowChange]:
     """Return the changes that take a member from groups and touch the groups."""
-    return [change for edge in groups for change in _unlink(edge.id, member_id, keys.resource("g", edge.id))]
+    changes: list[RowChange] = []
+    for group_id in groups:
+        changes += [
+            Delete(keys.member(group_id, member_id)),
+            Delete(keys.membership(member_id, group_id)),
+            Touch(keys.resource("g", group_id)),
+        ]
+    return changes
 
 
-def _unlink(group_id: str, member_id: str, touched: str) -> list[RowChange]:
-    return [
-        Delete(keys.member(group_id, member_id)),
-        Delete(keys.membership(member_id, group_id)),
-        Touch(touched),
-    ]
+def _members(rows: Iterable[Row]) -> list[Edge]:
+    return [Edge(keys.last_part(row.key), row.body, row.version) for row in rows]
+
+
+def _shown(gone: set[str], owner: str, edges: list[Edge]) -> list[Edge]:
+    return [] if owner in gone else [edge for edge in edges if edge.id not in gone]
 
 
 def _missing(ids: Sequence[str]) -> str:

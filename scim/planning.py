@@ -94,6 +94,8 @@ class Planner:
             return None
         if not keys.is_id(other):
             return Among(frozenset())
+        if await self._tenant.read(keys.tombstone(other)):
+            return Among(frozenset())  # deleted; its memberships are still being removed
         prefix = keys.membership(other) if kind.letter == "g" else keys.member(other)
         rows = await self._tenant.under(prefix, self._most + 1, keys_only=True)
         if len(rows) > self._most:

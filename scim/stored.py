@@ -3,7 +3,7 @@
 import hashlib
 import json
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from scim import keys
@@ -20,10 +20,11 @@ MAX_DERIVED = 45
 
 @dataclass(frozen=True, slots=True)
 class Edge:
-    """The other end of a membership: its id and its kind."""
+    """The other end of a membership: its id and its kind, and the version of the row that says so where it was read."""
 
     id: str
     kind: str
+    version: str | None = field(default=None, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,12 +139,17 @@ class Kind:
         return str(normal(leaf, value))
 
     def look_up_changes(self, resource_id: str, before: Mapping[str, Any], after: Mapping[str, Any]) -> list[RowChange]:
-        """Return what to do so that the look-up rows fit the document afterwards."""
+        """Return what to do so that the look-up rows fit the document afterwards.
+
+        Raises InvalidValue when values come to be too many. Those that were there before an attribute became
+        filterable stand in the way of no other change.
+        """
         old, new = self.look_ups(resource_id, before), self.look_ups(resource_id, after)
-        if len(new) + len(self.unique) > MAX_DERIVED:
+        names = len(self.names(after))
+        if new - old and len(new) + names > MAX_DERIVED:
             raise InvalidValue(
                 f"The {self.type.name} has {len(new)} values in {', '.join(self.filterable)}, which filters look up;"
-                f" at most {MAX_DERIVED - len(self.unique)} can be kept. Send fewer values."
+                f" at most {MAX_DERIVED - names} can be kept. Send fewer values."
             )
         return [*map(Delete, sorted(old - new)), *(Insert(key, "") for key in sorted(new - old))]
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import random
+import sys
 import uuid
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass, field
@@ -60,22 +61,23 @@ class Tenant:
     async def under(self, prefix: str, limit: int | None = None, keys_only: bool = False) -> list[Row]:
         """Return the rows whose keys begin with the prefix, all of them or the first `limit`."""
         rows: list[Row] = []
-        async for page in self.pages(prefix, keys_only=keys_only):
+        async for page in self.pages(prefix, keys_only=keys_only, limit=limit):
             rows += page
-            if limit is not None and len(rows) >= limit:
-                return rows[:limit]
         return rows
 
-    async def pages(self, prefix: str, after: str = "", keys_only: bool = False) -> AsyncIterator[list[Row]]:
-        """Yield the rows whose keys begin with the prefix, from behind `after`, a page at a time."""
-        last = max(after, prefix)
-        while True:
-            page = await self.range(last, prefix + keys.BEYOND, PAGE, keys_only)
+    async def pages(
+        self, prefix: str, after: str = "", keys_only: bool = False, limit: int | None = None
+    ) -> AsyncIterator[list[Row]]:
+        """Yield the rows whose keys begin with the prefix, from behind `after`, a page at a time, at most `limit`."""
+        last, left = max(after, prefix), sys.maxsize if limit is None else limit
+        while left > 0:
+            size = min(PAGE, left)
+            page = await self.range(last, prefix + keys.BEYOND, size, keys_only)
             if page:
                 yield page
-            if len(page) < PAGE:
+            if len(page) < size:
                 return
-            last = page[-1].key
+            last, left = page[-1].key, left - size
 
     async def read_all(self, wanted: Sequence[str]) -> list[Row | None]:
         """Return the rows of many keys, in the order of the keys; a bounded number is read at a time."""
@@ -95,7 +97,8 @@ class Tenant:
         """Return those of the changes to derived rows that still have something to do.
 
         For a second try: what a first one did not expect, such as a look-up row that is there already, must not
-        stand in the way of the change for ever.
+        stand in the way of the change for ever. A delete with a version stays, since it is meant to conflict when
+        its row is another one or gone: that is what makes sure that the rows read here are still as they were.
         """
         listed = list(changes)
         rows = await self.read_all([change.key for change in listed])
@@ -118,6 +121,6 @@ def _has_effect(change: RowChange, row: Row | None) -> bool:
     match change:
         case Insert():
             return row is None
-        case Delete() | Touch():
+        case Delete(version=None) | Touch():
             return row is not None
     return True

@@ -1,15 +1,19 @@
-"""Large deletes: a tombstone stands for a deleted resource until the last of its memberships is removed."""
+"""Tombstones: they hide the memberships of what is deleted, or not there yet, until the last one is removed."""
 
 from collections.abc import Iterable, Sequence
+from datetime import timedelta
 
 from scim import keys
 from scim.memberships import capacity, left, removed
-from scim.rows import Delete, RowChange
+from scim.resource import format_date_time
+from scim.rows import Delete, Insert, RowChange, RowConflict
 from scim.stored import Edge
 from scim.tenant import Tenant
 
 BATCHES_AT_ONCE = 20
 """Transactions that the delete request itself spends on memberships; the timer does the rest."""
+MAKING = timedelta(hours=1)
+"""How long a group may be in the making: far longer than any request lasts."""
 
 
 def merged(changes: Iterable[Sequence[RowChange]]) -> list[RowChange]:
@@ -28,15 +32,36 @@ class Tombstones:
 
     async def all(self) -> list[str]:
         """Return the ids of all resources that have a tombstone."""
-        return [keys.last_part(row.key) for row in await self._tenant.under(keys.tombstone(), keys_only=True)]
+        rows = await self._tenant.under(keys.tombstone(), keys_only=True)
+        return [keys.entombed(row.key) for row in rows if row.key == keys.tombstone(keys.entombed(row.key))]
+
+    async def bury_unfinished(self) -> int:
+        """Turn groups that were in the making when their request died into deleted ones; return how many.
+
+        A request that is still alive after all cannot finish then, since its row is gone.
+        """
+        oldest = format_date_time(self._tenant.now() - MAKING)
+        buried = 0
+        for row in await self._tenant.under(keys.tombstone(), keys_only=True):
+            group_id = keys.entombed(row.key)
+            if row.key == keys.making(group_id) and row.modified < oldest:
+                buried += await self._buried(group_id, row.version)
+        return buried
+
+    async def _buried(self, group_id: str, version: str) -> bool:
+        grave = Insert(keys.tombstone(group_id), "g", self._tenant.time())
+        try:
+            await self._tenant.commit([Delete(keys.making(group_id), version), grave])
+        except RowConflict:  # another timer was faster
+            return False
+        return True
 
     async def unlinking(self, resource_id: str, limit: int) -> list[list[RowChange]]:
         """Return, for up to `limit` memberships of a resource on either side, the changes that remove each."""
         members = await self._tenant.under(keys.member(resource_id), limit)
-        groups = await self._tenant.under(keys.membership(resource_id), limit, keys_only=True)
+        groups = await self._tenant.under(keys.membership(resource_id), limit - len(members), keys_only=True)
         changes = [removed(resource_id, [Edge(keys.last_part(row.key), row.body)]) for row in members]
-        changes += [left(resource_id, [Edge(keys.last_part(row.key), "g")]) for row in groups]
-        return changes[:limit]
+        return changes + [left(resource_id, [keys.last_part(row.key)]) for row in groups]
 
     async def sweep(self, resource_id: str, batches: int) -> bool:
         """Remove memberships in at most so many transactions; return whether none is left."""
