@@ -51,8 +51,8 @@ TRY_SECONDS = 5.0
 FIRST_BACKOFF = 0.25
 REFERENCE = "@Microsoft.KeyVault("
 
-# The client raises the last three on an answer that is JSON of another shape, as a proxy between may give.
-_ERRORS = (AzureError, ValueError, TypeError, AttributeError)
+# The clients raise all but the first on an answer that is JSON of another shape, as a proxy between may give.
+_ERRORS = (AzureError, ValueError, TypeError, AttributeError, LookupError)
 
 _log = logging.getLogger(__name__)
 

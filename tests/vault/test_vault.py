@@ -5,6 +5,7 @@ import logging
 from typing import Any
 
 import pytest
+from azure.core.credentials import AccessToken
 from azure.keyvault.secrets import KeyVaultSecret
 from azure.keyvault.secrets.aio import SecretClient
 
@@ -459,6 +460,16 @@ class TestFirstLoad:
         vault.broken = None
         wait_for(tokens, [])
         assert await accepts(tokens, OLD), "the next request tries again"
+
+    async def test_an_identity_endpoint_that_answers_nonsense(self, vault: Vault, connect: Connect) -> None:
+        """azure.identity raises KeyError on a token without its fields; that is an outage too."""
+
+        class Nonsense(MadeUpIdentity):
+            async def get_token(self, *scopes: str, **options: Any) -> AccessToken:
+                raise KeyError("resource")
+
+        with pytest.raises(Unavailable, match="KeyError"):
+            await connect(credential=Nonsense()).digests()
 
     async def test_nobody_listens(self, vault: Vault, connect: Connect) -> None:
         """A vault that cannot be reached is an outage and not a crash."""
