@@ -7,7 +7,7 @@ import re
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, assume, given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
@@ -381,7 +381,7 @@ def test_an_operation_that_is_sent_twice_does_what_it_does_once(current: Resourc
     try:
         once = apply(USER, current, operation).resource
     except ScimError:
-        assume(False)
+        return
     try:
         twice = apply(USER, once, operation).resource
     except NoTarget:
