@@ -117,9 +117,7 @@ class Turnover:
 
     def _rename(self, source: Random) -> None:
         """Give people another family name, and with it another user name and address."""
-        # Entra looks for a restored user by the name it knew: not both in one cycle.
-        people = [person for person in self.directory.present() if person.key not in self._people]
-        for person in self._pick(source, people, self.rates.renames):
+        for person in self._pick(source, self.directory.present(), self.rates.renames):
             given, family = person.attributes.get(COLUMNS["givenName"], "x"), family_name(source)
             login = f"{plain(given)}.{plain(family)}.{crc32(person.key.encode()):08x}{person.domain}"
             person.attributes |= {COLUMNS["familyName"]: family, "userName": login, EMAIL: login}
