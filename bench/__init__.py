@@ -1,0 +1,1 @@
+"""Benchmarks: what docs/benchmarks.md says was measured with these."""

@@ -1,0 +1,184 @@
+"""Cold start: from the start of a process to the first answer, under the real worker of Azure Functions.
+
+    python -m bench.cold_start [--rounds 9]
+
+The package that Azure runs is built and unpacked, beside it a trivial function app with the same dependencies. Both
+are started in turn, with compiled code and without, each time in a new process, and the medians are printed as
+Markdown, with the processor time of each import below. Python 3.13 with requirements-dev.txt, and Azurite, are needed.
+
+What is not measured: the platform's own part (an instance, the host, the mount of the package) and real networks. The
+vault, the identity endpoint and Table Storage are stand-ins on this machine, and the files are in the page cache.
+"""
+
+import argparse
+import json
+import os
+import platform
+import shutil
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from bench.stand_ins import TOKEN, stand_ins
+from tests import azurite
+from tools import package
+
+HERE = Path(__file__).resolve().parent
+TRIVIAL = """
+import azure.functions as func
+
+app = func.FunctionApp(http_auth_level=func.AuthLevel.ANONYMOUS)
+
+@app.route(route="hello", methods=["GET"])
+async def hello(req: func.HttpRequest) -> func.HttpResponse:
+    return func.HttpResponse("hello")
+"""
+USERS = "https://made.up/scim/v2/Users"
+MADE_UP = {
+    "SCIM_STORAGE": "https://made-up.table.core.windows.net",
+    "SCIM_KEY_VAULT": "https://made-up.vault.azure.net",
+    "AZURE_CLIENT_ID": "00000000-0000-0000-0000-000000000000",
+}
+
+
+@dataclass
+class Start:
+    """One way to start: which app, what is asked, and the seconds that each round took."""
+
+    name: str
+    app: Path
+    arguments: tuple[str, ...]
+    status: int
+    environment: dict[str, str] = field(default_factory=dict)
+    wall: list[float] = field(default_factory=list)
+    cpu: list[float] = field(default_factory=list)
+
+    def run(self) -> None:
+        """Start a process, wait for its answer, and keep the seconds."""
+        command = [sys.executable, "-B", str(HERE / "first_answer.py"), str(self.app), *self.arguments]
+        environment = {"PATH": os.environ["PATH"], **self.environment}
+        began = time.perf_counter()
+        with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment) as process:  # noqa: S603
+            line = process.stdout.readline() if process.stdout else ""
+            self.wall.append(time.perf_counter() - began)
+        answer = json.loads(line)
+        if answer["status"] != self.status:
+            raise SystemExit(f"{self.name}: answered {answer['status']} instead of {self.status}")
+        self.cpu.append(answer["cpu"])
+
+
+def main() -> None:
+    """Measure and print."""
+    parser = argparse.ArgumentParser(description="Measure the cold start.")
+    parser.add_argument("--rounds", type=int, default=9)
+    rounds = parser.parse_args().rounds
+    with tempfile.TemporaryDirectory() as folder, azurite.running() as storage, stand_ins() as azure:
+        apps = _apps(Path(folder))
+        starts = [start for compiled in (True, False) for start in _starts(apps, compiled, {**azure}, storage)]
+        for _ in range(rounds):
+            for start in starts:
+                start.run()
+        tables = [*_starts_table(starts, rounds), "", *_imports_table(apps["scim", True], rounds)]
+    sys.stdout.write("\n".join(tables) + "\n")
+
+
+def _starts(apps: dict[tuple[str, bool], Path], compiled: bool, azure: dict[str, str], storage: str) -> Iterator[Start]:
+    local = {"SCIM_STORAGE": "sqlite::memory:", "SCIM_TOKEN": TOKEN}
+    trivial, scim = apps["trivial", compiled], apps["scim", compiled]
+    yield Start("trivial app", trivial, ("hello", "https://made.up/hello"), 200)
+    yield Start("SCIM, SQLite and a token: users listed", scim, ("ListUsers", USERS, TOKEN), 200, local)
+    yield Start("SCIM as deployed: a request without token refused", scim, ("ListUsers", USERS), 401, MADE_UP)
+    deployed = {**azure, "SCIM_STORAGE": storage}
+    name = "SCIM as deployed: identity, vault, table, users listed"
+    yield Start(name, scim, ("ListUsers", USERS, TOKEN), 200, deployed)
+
+
+def _apps(folder: Path) -> dict[tuple[str, bool], Path]:
+    """Unpack both packages, once with compiled code and once without."""
+    version = "{}.{}".format(*sys.version_info)
+    source = folder / "hello"
+    source.mkdir()
+    (source / "function_app.py").write_text(TRIVIAL)
+    shutil.copy(package.ROOT / "host.json", source)
+    apps = {}
+    for name, root in (("trivial", source), ("scim", package.ROOT)):
+        built = package.build(version, folder / f"{name}.zip", root, package.ROOT / "build" / "package")
+        apps[name, True], apps[name, False] = folder / name, folder / f"{name}-source"
+        shutil.unpack_archive(built, apps[name, True])
+        shutil.copytree(apps[name, True], apps[name, False], ignore=shutil.ignore_patterns("__pycache__"))
+    return apps
+
+
+def _starts_table(starts: list[Start], rounds: int) -> Iterator[str]:
+    yield f"Process start to first answer, medians of {rounds} rounds in turn; {_machine()}."
+    yield ""
+    yield "| start | .pyc | ms | processor ms | times the trivial app | by processor time |"
+    yield "|---|---|--:|--:|--:|--:|"
+    trivial = starts[0]
+    for start in starts:
+        compiled = "no" if start.app.name.endswith("-source") else "yes"
+        wall, cpu = statistics.median(start.wall), statistics.median(start.cpu)
+        times, by_cpu = wall / statistics.median(trivial.wall), cpu / statistics.median(trivial.cpu)
+        yield f"| {start.name} | {compiled} | {wall * 1e3:.0f} | {cpu * 1e3:.0f} | {times:.2f} | {by_cpu:.2f} |"
+
+
+def _imports_table(app: Path, rounds: int, least: float = 2.0) -> Iterator[str]:
+    """Yield what each package costs to import, if it is more than `least` milliseconds."""
+    packages: Counter[str] = Counter()
+    modules: Counter[str] = Counter()
+    for module, microseconds in _fastest_imports(app, rounds).items():
+        packages[_package(module)] += microseconds
+        modules[_package(module)] += 1
+    total = packages.total() / 1e3
+    yield f"Imports as deployed, with azure.identity, which the first token needs: {total:.0f} ms."
+    yield ""
+    yield "| package | ms | modules |"
+    yield "|---|--:|--:|"
+    for name, microseconds in packages.most_common():
+        if microseconds / 1e3 >= least:
+            yield f"| {name} | {microseconds / 1e3:.1f} | {modules.pop(name)} |"
+            total -= microseconds / 1e3
+    yield f"| all others | {total:.1f} | {modules.total()} |"
+
+
+def _fastest_imports(app: Path, rounds: int) -> dict[str, int]:
+    """Return the own microseconds of each module; the fastest round counts, for the others were only disturbed."""
+    path = [str(app), str(app / package.SITE_PACKAGES)]
+    code = f"import sys; sys.path[:0] = {path}; import function_app, azure.identity.aio"
+    command = [sys.executable, "-B", "-I", "-S", "-X", "importtime", "-c", code]
+    fastest: dict[str, int] = {}
+    for _ in range(rounds):
+        done = subprocess.run(command, env=MADE_UP, capture_output=True, text=True, check=True)  # noqa: S603
+        for microseconds, module in _imports(done.stderr):
+            fastest[module] = min(fastest.get(module, microseconds), microseconds)
+    return fastest
+
+
+def _imports(report: str) -> Iterator[tuple[int, str]]:
+    """Yield the own microseconds and the name of each module from the report of -X importtime."""
+    for line in report.splitlines():
+        own, _, name = line.removeprefix("import time:").replace("|", " ").strip().partition(" ")
+        if line.startswith("import time:") and own.isdecimal():
+            yield int(own), name.split()[-1]
+
+
+def _package(module: str) -> str:
+    """Return the package to which a module's time is counted."""
+    parts = module.split(".")
+    if parts[0] == "azure":
+        return ".".join(parts[:3] if parts[1:2] in (["data"], ["keyvault"]) else parts[:2])
+    return "Python itself" if parts[0] in sys.stdlib_module_names else parts[0]
+
+
+def _machine() -> str:
+    return f"Python {platform.python_version()}, {os.cpu_count()} processors, load {os.getloadavg()[0]:.1f}"
+
+
+if __name__ == "__main__":
+    main()
