@@ -7,6 +7,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from scim.simulate.journal import Action, Failed
+from scim.simulate.mapping import ENTERPRISE
 from scim.simulate.simulation import Outcome, Plan
 
 _SHOWN = 20
@@ -22,6 +23,7 @@ def show(plan: Plan, outcome: Outcome, console: Console) -> None:
         console.print(_failures(outcome.journal.failures))
     if outcome.differences:
         console.print(_differences(outcome))
+        console.print(f"Differences: {escape(_by_attribute(outcome))}.", soft_wrap=True)
     for remark, count in outcome.measures.remarks.most_common():
         console.print(f"Remark: {escape(remark)} ({count} times)", soft_wrap=True)
     _verdict(plan, outcome, console)
@@ -83,9 +85,19 @@ def _differences(outcome: Outcome) -> Table:
     for name in ("About", "Name", "Attribute", "Directory", "Endpoint"):
         table.add_column(name, overflow="fold")
     for one in outcome.differences[:_SHOWN]:
-        words = (one.name, one.attribute, one.expected, one.found)
+        words = (one.name, _short(one.attribute), one.expected, one.found)
         table.add_row(str(one.subject), *(escape(word) for word in words))
     return table
+
+
+def _short(attribute: str) -> str:
+    return attribute.replace(ENTERPRISE, "enterprise")
+
+
+def _by_attribute(outcome: Outcome) -> str:
+    """Return how many differences there are of each attribute, for the rows that the table leaves out."""
+    counts = Counter(_short(one.attribute) or f"whole {one.subject}" for one in outcome.differences)
+    return ", ".join(f"{count} {attribute}" for attribute, count in counts.most_common())
 
 
 def _verdict(plan: Plan, outcome: Outcome, console: Console) -> None:
