@@ -49,22 +49,24 @@ class Planner:
         self._most = most
 
     async def plans(self, kinds: Sequence[Kind], text: str | None) -> list[Plan]:
-        """Return a plan for each kind that knows the filter's attributes. Raises InvalidFilter when none does."""
+        """Return a plan for each kind.
+
+        Raises InvalidFilter when no kind has one of the attributes. Where several kinds are searched, one that lacks
+        an attribute is searched as if it had no value. RFC 7644 §3.4.2.1.
+        """
         if text is None:
             return [Plan(kind) for kind in kinds]
         tree = parse_filter(text)
-        known, error = [], None
-        for kind in kinds:
-            try:
-                matcher(tree, kind.type)
-                known.append(kind)
-            except InvalidFilter as unknown:
-                error = unknown
-        if error and not known:
-            raise error
-        return [await self._plan(kind, tree) for kind in known]
+        if len(kinds) == 1:
+            return [await self._plan(kinds[0], tree)]
+        for around, comparison in comparisons(tree):
+            path = around or comparison.path
+            if not any(kind.type.resolve(path) for kind in kinds):
+                raise InvalidFilter(f"No resource has an attribute '{path}'; /Schemas lists those there are.")
+        return [await self._plan(kind, _without_unknown(kind, tree)) for kind in kinds]
 
     async def _plan(self, kind: Kind, tree: Filter) -> Plan:
+        matcher(tree, kind.type)  # says what is wrong before anything is read
         tree = await self._with_memberships(kind, tree)
         return Plan(kind, await self._candidates(kind, tree), matcher(tree, kind.type), _looks_at_edges(kind, tree))
 
@@ -93,7 +95,7 @@ class Planner:
         if str(target) not in (kind.edges, f"{kind.edges}.value"):
             return None
         if not keys.is_id(other):
-            return Among(frozenset())
+            return _NOBODY
         if await self._tenant.read(keys.tombstone(other)):
             return Among(frozenset())  # deleted; its memberships are still being removed
         prefix = keys.membership(other) if kind.letter == "g" else keys.member(other)
@@ -146,6 +148,26 @@ class Planner:
         prefix = keys.look_ups(kind.letter, str(target), value)
         rows = await self._tenant.under(prefix, self._most + 1, keys_only=True)
         return [keys.last_part(row.key) for row in rows] if len(rows) <= self._most else None
+
+
+_NOBODY = Among(frozenset())
+
+
+def _without_unknown(kind: Kind, tree: Filter) -> Filter:
+    """Return the filter with a verdict in place of each comparison of an attribute that the kind does not have."""
+    match tree:
+        case And(terms):
+            return And(tuple(_without_unknown(kind, term) for term in terms))
+        case Or(terms):
+            return Or(tuple(_without_unknown(kind, term) for term in terms))
+        case Not(term):
+            return Not(_without_unknown(kind, term))
+        case ValuePath(path=path) if kind.type.resolve(path) is None:
+            return _NOBODY
+        case Comparison(path=path, operator=operator, value=value) if kind.type.resolve(path) is None:
+            holds = operator == ("eq" if value is None else "ne")
+            return Not(_NOBODY) if holds else _NOBODY
+    return tree
 
 
 def _literal(target: Target, comparison: Comparison) -> Value:
