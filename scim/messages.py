@@ -11,6 +11,7 @@ from pydantic import ValidationError
 
 from scim.errors import InvalidCount, InvalidSyntax, InvalidValue, PayloadTooLarge, ScimError
 from scim.query import SearchRequest
+from scim.resource import to_json
 from scim.routes import PREFIX
 
 MEDIA_TYPE = "application/scim+json"
@@ -44,7 +45,7 @@ class Request:
     @property
     def _address(self) -> str:
         """Host and path. Not by urlsplit, which falls over a Host header such as `[`."""
-        return re.split("[?#]", self.url, maxsplit=1)[0].partition("://")[2]
+        return self.url.partition("#")[0].partition("?")[0].partition("://")[2]
 
     def query(self) -> dict[str, str]:
         """Return the query parameters by lower-case name; of a repeated one, the first.
@@ -52,8 +53,10 @@ class Request:
         Read from the URL, since the host joins repeated parameters and drops empty ones, and a walk by cursor
         begins with an empty one. Raises InvalidValue when a parameter is not UTF-8.
         """
+        query = self.url.partition("?")[2].partition("#")[0]
+        if not query:
+            return {}
         try:
-            query = self.url.partition("?")[2].partition("#")[0]
             pairs = parse_qsl(query, keep_blank_values=True, errors="strict")
         except ValueError:
             raise InvalidValue("A query parameter is not percent-encoded UTF-8.") from None
@@ -79,7 +82,7 @@ class Response:
         if self.body is None:
             return b""
         # Half a surrogate pair in an error's detail must not turn a 400 into a 500.
-        return json.dumps(self.body, ensure_ascii=False, separators=(",", ":")).encode(errors="replace")
+        return to_json(self.body).encode(errors="replace")
 
 
 def error_response(error: ScimError) -> Response:
@@ -95,9 +98,9 @@ def parse_json(body: bytes) -> Any:
     """
     try:
         text = body.decode("utf-8-sig")
-        value = json.loads(text, object_pairs_hook=_object, parse_constant=_constant)
+        value = _DECODER.decode(text)
         if _SURROGATE.search(text):
-            json.dumps(value, ensure_ascii=False).encode()
+            to_json(value).encode()
     except UnicodeDecodeError:
         raise InvalidSyntax("The body is not UTF-8.") from None
     except UnicodeEncodeError:
@@ -127,6 +130,10 @@ def _constant(name: str) -> Any:
     raise ValueError(f"{name} is no JSON number")
 
 
+_DECODER = json.JSONDecoder(object_pairs_hook=_object, parse_constant=_constant)
+"""Made once: json.loads would make one for each call."""
+
+
 def _check_depth(value: Any) -> None:
     """Bound the depth here, so that no later walk over the value can exhaust the stack."""
     level = [value]
@@ -148,6 +155,8 @@ _PARAMETERS = {
     for name in ("attributes", "excludedAttributes", "filter", "sortBy", "sortOrder", "startIndex", "count", "cursor")
 }
 
+_EVERYTHING = SearchRequest()
+
 
 def search_request(values: Any) -> SearchRequest:
     """Return the search that query parameters or a body describe; names match whatever their case.
@@ -158,6 +167,8 @@ def search_request(values: Any) -> SearchRequest:
     if not isinstance(values, Mapping):
         raise InvalidSyntax("The body must be a SearchRequest, a JSON object.")
     known = {_PARAMETERS[name.lower()]: value for name, value in values.items() if name.lower() in _PARAMETERS}
+    if not known:
+        return _EVERYTHING
     try:
         return SearchRequest.model_validate({name: value for name, value in known.items() if value is not None})
     except ValidationError as error:

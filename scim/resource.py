@@ -1,5 +1,6 @@
 """A resource as a tree of attributes in canonical spelling: read values, compare, choose what is returned."""
 
+import json
 import re
 import unicodedata
 from collections.abc import Iterable, Mapping
@@ -18,6 +19,13 @@ _DATE_TIME = re.compile(
     r"(\d{4}-\d\d-\d\dT\d\d:\d\d(?::\d\d)?)(?:(?<=:\d\d:\d\d)\.(\d{1,6})\d{0,14})?(Z|[+-]\d\d:\d\d)?",
     re.ASCII | re.IGNORECASE,
 )
+
+_ENCODER = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), check_circular=False)
+
+
+def to_json(value: Any) -> str:
+    """Return the JSON text of a value without spaces, with every character as it is."""
+    return _ENCODER.encode(value)  # json.dumps would make an encoder for each call
 
 
 def values(resource: Mapping[str, Any], target: Target) -> list[Any]:
