@@ -17,8 +17,8 @@ Handler = Callable[[func.HttpRequest, func.Context], Awaitable[func.HttpResponse
 
 
 def _request(request: func.HttpRequest, context: func.Context) -> Request:
-    headers = {name.lower(): value for name, value in request.headers.items()}
-    return Request(request.method.upper(), request.url, headers, request.get_body(), context.invocation_id)
+    # The headers are a mapping with lower-case names already.
+    return Request(request.method.upper(), request.url, request.headers, request.get_body(), context.invocation_id)
 
 
 def _response(response: Response, media_type: str = MEDIA_TYPE) -> func.HttpResponse:

@@ -4,6 +4,7 @@ import json
 import logging
 import time
 from collections.abc import Awaitable, Callable, Mapping
+from functools import lru_cache
 from typing import Any
 
 from scim import discovery, routes
@@ -278,11 +279,18 @@ def _client(request: Request) -> str:
 
 def _on_one_line(text: str) -> str:
     """What a client may write into the log and into change rows: no line breaks, and nothing but characters."""
-    return "".join(each if each.isprintable() else "?" for each in text)
+    return text if text.isprintable() else "".join(each if each.isprintable() else "?" for each in text)
 
 
 def _projection(kind: Kind, search: SearchRequest) -> Projection:
+    if not search.attributes and not search.excluded_attributes:
+        return _default_projection(kind)
     return Projection(kind.type, search.attributes, search.excluded_attributes)
+
+
+@lru_cache(maxsize=8)
+def _default_projection(kind: Kind) -> Projection:
+    return Projection(kind.type)
 
 
 def _refuse_filter(request: Request) -> None:

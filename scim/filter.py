@@ -4,6 +4,7 @@ import json
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from functools import lru_cache
 
 from scim.errors import InvalidFilter, InvalidPath, ScimError
 
@@ -110,6 +111,7 @@ def parse_filter(text: str) -> Filter:
     return tree
 
 
+@lru_cache(maxsize=256)
 def parse_path(text: str) -> Path:
     """Return the target that the path of a PATCH operation names.
 
