@@ -12,6 +12,7 @@ import sys
 import uuid
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from urllib.parse import unquote
 
@@ -56,6 +57,7 @@ def _rank(segment: str) -> int:
     return 2 if segment.startswith("{*") else 1 if segment.startswith("{") else 0
 
 
+@cache
 def _pattern(route: str) -> re.Pattern[str]:
     parts = []
     for segment in route.split("/"):
@@ -99,9 +101,9 @@ def host(http: Sequence[HttpFunction]) -> web.Application:
     """Return a web application that passes requests to functions as the Functions host does."""
 
     async def serve(request: web.Request) -> web.Response:
+        path = request.raw_path.partition("?")[0]
         for function in http:
-            parameters = function.match(request.raw_path.partition("?")[0])
-            if parameters is not None and request.method in function.methods:
+            if request.method in function.methods and (parameters := function.match(path)) is not None:
                 return await _invoke(function, request, parameters)
         return web.Response(status=404)
 

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import cache
 from urllib.parse import unquote
 
 PREFIX = "scim/v2"
@@ -26,9 +27,13 @@ class Route:
 
     def match(self, path: str) -> dict[str, str] | None:
         """Return the parameters of a path below the prefix, or None when it is another one's; case is ignored."""
-        pattern = re.escape(self.path).replace(r"\{id\}", "(?P<id>[^/]+)")
-        found = re.fullmatch(pattern, path, re.IGNORECASE)
+        found = _pattern(self.path).fullmatch(path)
         return {name: unquote(value) for name, value in found.groupdict().items()} if found else None
+
+
+@cache
+def _pattern(path: str) -> re.Pattern[str]:
+    return re.compile(re.escape(path).replace(r"\{id\}", "(?P<id>[^/]+)"), re.IGNORECASE)
 
 
 def _of_resources(name: str, plural: str) -> tuple[Route, ...]:
