@@ -9,6 +9,7 @@ from scim.errors import InvalidFilter, TooMany
 from scim.filter import (
     Among,
     And,
+    AttributePath,
     Comparison,
     Filter,
     Not,
@@ -16,7 +17,6 @@ from scim.filter import (
     Value,
     ValuePath,
     comparisons,
-    parse_attribute,
     parse_filter,
 )
 from scim.indexes import Indexes
@@ -115,37 +115,36 @@ class Planner:
                 if all(part is not None for part in parts):
                     return sorted({each for part in parts for each in part or ()})
             case ValuePath(path, inner):
-                return await self._candidates_within(kind, str(path), inner)
+                return await self._candidates_within(kind, path, inner)
             case Among(ids):
                 return sorted(ids)
             case Comparison(operator="eq"):
-                return await self._looked_up(kind, str(tree.path), tree)
+                return await self._looked_up(kind, tree.path, tree)
         return None
 
-    async def _candidates_within(self, kind: Kind, path: str, inner: Filter) -> list[str] | None:
+    async def _candidates_within(self, kind: Kind, path: AttributePath, inner: Filter) -> list[str] | None:
         """`emails[type eq "work" and value eq "x"]` has its candidates among those of `emails.value eq "x"`."""
         for term in inner.terms if isinstance(inner, And) else (inner,):
             if isinstance(term, Comparison) and term.operator == "eq":
-                found = await self._looked_up(kind, f"{path}.{term.path.name}", term)
+                found = await self._looked_up(kind, replace(path, sub=term.path.name), term)
                 if found is not None:
                     return found
         return None
 
-    async def _looked_up(self, kind: Kind, path: str, comparison: Comparison) -> list[str] | None:
-        target = _compared(kind.type.resolve(parse_attribute(path)))
+    async def _looked_up(self, kind: Kind, path: AttributePath, comparison: Comparison) -> list[str] | None:
+        target = _compared(kind.type.resolve(path))
         if target is None or comparison.value is None:
             return None
-        if str(target) == "id":
+        name = str(target)
+        if name == "id":
             return [comparison.text] if keys.is_id(comparison.text) else []
         value = kind.key_value(target, _literal(target, comparison))
-        if str(target) in kind.unique:
-            row = await self._tenant.read(keys.name(kind.letter, str(target), value))
+        if name in kind.unique:
+            row = await self._tenant.read(keys.name(kind.letter, name, value))
             return [row.body] if row else []
-        if str(target) not in kind.filterable:
+        if name not in kind.filterable or f"{kind.letter}.{name}" not in await self._indexes.complete():
             return None
-        if f"{kind.letter}.{target}" not in await self._indexes.complete():
-            return None
-        prefix = keys.look_ups(kind.letter, str(target), value)
+        prefix = keys.look_ups(kind.letter, name, value)
         rows = await self._tenant.under(prefix, self._most + 1, keys_only=True)
         return [keys.last_part(row.key) for row in rows] if len(rows) <= self._most else None
 

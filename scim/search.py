@@ -204,6 +204,8 @@ class Search:
         return [each.with_edges(edges.get(each.id, [])) for each in batch]
 
     async def _edges_of_each(self, batch: list[Stored]) -> list[Stored]:
+        if len(batch) == 1:
+            return [await self._memberships.attached(batch[0])]  # a search for one name: no task for it
         return list(await asyncio.gather(*(self._memberships.attached(each) for each in batch)))
 
 
