@@ -1,6 +1,6 @@
 """Cold start: from the start of a process to the first answer, under the real worker of Azure Functions.
 
-    python -m bench.cold_start [--rounds 9]
+    python -m bench.cold_start [--rounds 9] [--write]
 
 The package that Azure runs is built and unpacked, beside it a trivial function app with the same dependencies. Both
 are started in turn, with compiled code and without, each time in a new process, and the medians are printed as
@@ -13,7 +13,6 @@ vault, the identity endpoint and Table Storage are stand-ins on this machine, an
 import argparse
 import json
 import os
-import platform
 import shutil
 import statistics
 import subprocess
@@ -77,15 +76,29 @@ def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(description="Measure the cold start.")
     parser.add_argument("--rounds", type=int, default=9)
-    rounds = parser.parse_args().rounds
+    parser.add_argument("--write", action="store_true", help="write docs/benchmarks.md")
+    options = parser.parse_args()
+    text = measured(options.rounds)
+    sys.stdout.write(text)
+    if options.write:
+        from bench.machine import described, load, revision
+        from bench.sections import write_section
+
+        taken = described(["azure-functions-runtime"], further=[f"commit {revision()}", load()])
+        command = f"python -m bench.cold_start --rounds {options.rounds} --write"
+        write_section("cold-start", f"`{command}`; {taken}.\n\n{text}")
+
+
+def measured(rounds: int) -> str:
+    """Return both tables as Markdown."""
     with tempfile.TemporaryDirectory() as folder, azurite.running() as storage, stand_ins() as azure:
         apps = _apps(Path(folder))
         starts = [start for compiled in (True, False) for start in _starts(apps, compiled, {**azure}, storage)]
         for _ in range(rounds):
             for start in starts:
                 start.run()
-        tables = [*_starts_table(starts, rounds), "", *_imports_table(apps["scim", True], rounds)]
-    sys.stdout.write("\n".join(tables) + "\n")
+        lines = [*_starts_table(starts, rounds), "", *_imports_table(apps["scim", True], rounds)]
+    return "\n".join(lines) + "\n"
 
 
 def _starts(apps: dict[tuple[str, bool], Path], compiled: bool, azure: dict[str, str], storage: str) -> Iterator[Start]:
@@ -116,7 +129,7 @@ def _apps(folder: Path) -> dict[tuple[str, bool], Path]:
 
 
 def _starts_table(starts: list[Start], rounds: int) -> Iterator[str]:
-    yield f"Process start to first answer, medians of {rounds} rounds in turn; {_machine()}."
+    yield f"Process start to first answer, medians of {rounds} rounds in turn; load {os.getloadavg()[0]:.1f}."
     yield ""
     yield "| start | .pyc | ms | processor ms | times the trivial app | by processor time |"
     yield "|---|---|--:|--:|--:|--:|"
@@ -174,10 +187,6 @@ def _package(module: str) -> str:
     if parts[0] == "azure":
         return ".".join(parts[:3] if parts[1:2] in (["data"], ["keyvault"]) else parts[:2])
     return "Python itself" if parts[0] in sys.stdlib_module_names else parts[0]
-
-
-def _machine() -> str:
-    return f"Python {platform.python_version()}, {os.cpu_count()} processors, load {os.getloadavg()[0]:.1f}"
 
 
 if __name__ == "__main__":
