@@ -53,13 +53,17 @@ class Http:
         method: str,
         path: str,
         json: Any = None,
-        headers: Mapping[str, str] | None = None,
+        headers: Mapping[str, str | None] | None = None,
         content: bytes | None = None,
     ) -> Answer:
-        """Send a request to a path below the Tenant URL, percent-encoded as on the wire."""
+        """Send a request to a path below the Tenant URL, percent-encoded as on the wire.
+
+        A header that is None is not sent.
+        """
         body = content if content is not None else b"" if json is None else jsonlib.dumps(json).encode()
-        sent = {"authorization": f"Bearer {TOKEN}", "user-agent": "tests"}
-        sent |= {name.lower(): value for name, value in (headers or {}).items()}
+        usual: dict[str, str | None] = {"authorization": f"Bearer {TOKEN}", "user-agent": "tests"}
+        chosen = usual | {name.lower(): value for name, value in (headers or {}).items()}
+        sent = {name: value for name, value in chosen.items() if value is not None}
         response = await self._app.endpoints.respond_anywhere(
             Request(method, f"{BASE_URL}{path}", sent, body, "request-1")
         )
