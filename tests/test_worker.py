@@ -75,6 +75,16 @@ async def test_the_functions_of_an_app_are_found(worker: "Worker", stub: Path) -
     }
 
 
+async def test_another_app_can_follow_in_the_same_process(worker: "Worker", stub: Path) -> None:
+    """The module of the app before is forgotten, whatever its folder was."""
+    await worker.index(stub)
+    other = stub / "other"
+    other.mkdir()
+    (other / "function_app.py").write_text(STUB.replace("def echo", "def other"))
+
+    assert "other" in await worker.index(other)
+
+
 async def test_a_call_carries_request_and_response(worker: "Worker", stub: Path) -> None:
     """As from the host: lower-case headers, equal parameters joined, empty ones lost; the URL tells them apart."""
     from tests.worker import HttpRequest

@@ -58,7 +58,7 @@ class Messages:
 
 @dataclass(frozen=True)
 class HttpRequest:
-    """A request as the host hands it on: header names in lower case, route parameters already found."""
+    """A request as the host hands it on, route parameters already found."""
 
     method: str
     url: str
@@ -74,7 +74,7 @@ class HttpRequest:
         http = Message(
             method=self.method,
             url=self.url,
-            headers={name.lower(): value for name, value in self.headers.items()},
+            headers=self.headers,
             params=self.route_params,
             query=query,
             body=Message(bytes=self.body) if self.body else Message(),
