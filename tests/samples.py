@@ -1,7 +1,10 @@
 """What the tests of the SCIM rooms share: the schemas with Contoso's extension, a user, and short ways to PATCH."""
 
+import os
 from pathlib import Path
 from typing import Any
+
+from hypothesis import HealthCheck, settings
 
 from scim.patch import Change, PatchOp, apply
 from scim.resource import Resource
@@ -37,3 +40,14 @@ def patched_group(*operations: dict[str, Any], members: list[Resource] | None = 
     """Return what the operations change of a group."""
     crew = {"id": "fedcba9876543210fedcba9876543210", "displayName": "Crew"}
     return apply(GROUP, crew, PatchOp.from_body({"Operations": list(operations)}).operations, members)
+
+
+def examples(number: int) -> settings:
+    """Return settings for a test on so many generated cases, which are the same each time where CI is set."""
+    return settings(
+        max_examples=number,
+        deadline=None,  # how fast the machine is today is no property
+        database=None,
+        derandomize="CI" in os.environ,
+        suppress_health_check=[HealthCheck.too_slow],
+    )

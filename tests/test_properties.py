@@ -2,12 +2,11 @@
 
 import copy
 import json
-import os
 import re
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
@@ -30,17 +29,7 @@ from scim.query import SearchRequest, matcher, normal, sort_key
 from scim.resource import Projection, Resource, fold, parse_date_time
 from scim.schema import Attribute, ResourceType
 from scim.validation import read_resource
-from tests.samples import CONTOSO, CORE, ENTERPRISE, GROUP, MIRA, USER
-
-settings.register_profile(
-    "scim",
-    max_examples=120,
-    deadline=None,  # how fast the machine is today is no property
-    database=None,
-    derandomize="CI" in os.environ,
-    suppress_health_check=[HealthCheck.too_slow],
-)
-settings.load_profile("scim")
+from tests.samples import CONTOSO, CORE, ENTERPRISE, GROUP, MIRA, USER, examples
 
 # --- Filters and paths as text and as trees --------------------------------------------------------------------------
 
@@ -133,6 +122,7 @@ def grouped(tree: Filter) -> str:
     return f"({text_of(tree)})" if isinstance(tree, (And, Or)) else text_of(tree)
 
 
+@examples(120)
 @given(expressions)
 def test_any_text_is_a_tree_or_a_scim_error(text: str) -> None:
     """No filter and no path, however broken, brings the service down."""
@@ -144,12 +134,14 @@ def test_any_text_is_a_tree_or_a_scim_error(text: str) -> None:
             assert len(error.detail) < 300
 
 
+@examples(120)
 @given(trees)
 def test_a_tree_that_is_written_parses_back_to_itself(tree: Filter) -> None:
     """Nothing of a filter is lost or bound otherwise."""
     assert parse_filter(text_of(tree)) == tree
 
 
+@examples(120)
 @given(attributes, st.one_of(st.none(), trees))
 def test_a_path_that_is_written_parses_back_to_itself(attribute: AttributePath, selection: Filter | None) -> None:
     """With a filter the sub-attribute stands behind the brackets."""
@@ -237,6 +229,7 @@ users: st.SearchStrategy[Resource] = st.fixed_dictionaries(
 )
 
 
+@examples(120)
 @given(bodies, st.sampled_from([USER, GROUP]))
 def test_any_body_is_a_resource_or_a_scim_error(body: Any, kind: ResourceType) -> None:
     """No JSON brings the service down, none is changed, and what was read reads back the same and is JSON again."""
@@ -251,6 +244,7 @@ def test_any_body_is_a_resource_or_a_scim_error(body: Any, kind: ResourceType) -
     assert json.loads(json.dumps(resource, allow_nan=False)) == resource
 
 
+@examples(120)
 @given(
     st.one_of(
         json_values, st.dictionaries(st.sampled_from(["count", "startIndex", "filter", "attributes"]), json_values)
@@ -336,8 +330,8 @@ messages = st.one_of(
 )
 
 
+@examples(400)
 @given(users, messages)
-@settings(max_examples=400)
 def test_any_patch_is_a_resource_or_a_scim_error(current: Resource, body: Any) -> None:
     """No PATCH brings the service down or touches the resource it is given; what it makes could have been posted."""
     before = copy.deepcopy(current)
@@ -355,6 +349,7 @@ def test_any_patch_is_a_resource_or_a_scim_error(current: Resource, body: Any) -
     assert json.loads(json.dumps(after, allow_nan=False)) == after
 
 
+@examples(120)
 @given(messages)
 def test_any_patch_of_a_group_is_a_change_or_a_scim_error(body: Any) -> None:
     """Members are changed by ids only, and never part of the resource."""
@@ -373,8 +368,8 @@ def test_any_patch_of_a_group_is_a_change_or_a_scim_error(body: Any) -> None:
     assert all(isinstance(each, str) and each for each in change.members.wanted)
 
 
+@examples(300)
 @given(users, operations)
-@settings(max_examples=300)
 def test_an_operation_that_is_sent_twice_does_what_it_does_once(current: Resource, body: dict[str, Any]) -> None:
     """Entra sends a request again when the answer is lost; at most the target is gone by then."""
     operation = [Operation.model_validate(body)]
@@ -390,6 +385,7 @@ def test_an_operation_that_is_sent_twice_does_what_it_does_once(current: Resourc
     assert twice == once
 
 
+@examples(120)
 @given(
     users, st.sampled_from(["displayName", "title", "name.givenName", f"{ENTERPRISE}:department"]), texts.filter(bool)
 )
@@ -406,6 +402,7 @@ def test_what_was_set_is_there_and_what_was_removed_is_not(current: Resource, pa
     assert not present(sent("remove", sent("add", current)))
 
 
+@examples(120)
 @given(json_values)
 def test_any_value_of_members_names_ids_or_is_refused(value: Any) -> None:
     """Nothing that is not understood is taken for an id."""
@@ -433,6 +430,7 @@ known_trees: st.SearchStrategy[Filter] = st.recursive(
 )  # fmt: skip
 
 
+@examples(120)
 @given(users, known_trees, known_trees)
 def test_filters_obey_logic(user: Resource, one: Filter, other: Filter) -> None:
     """not is the negation, and De Morgan's laws hold."""
@@ -446,6 +444,7 @@ def test_filters_obey_logic(user: Resource, one: Filter, other: Filter) -> None:
     assert holds(Not(And((one, other)))) is holds(Or((Not(one), Not(other))))
 
 
+@examples(120)
 @given(users, trees)
 def test_any_filter_matches_or_is_a_scim_error(user: Resource, tree: Filter) -> None:
     """A tree of unknown attributes and odd comparisons is refused before a resource is looked at."""
@@ -456,6 +455,7 @@ def test_any_filter_matches_or_is_a_scim_error(user: Resource, tree: Filter) -> 
     assert isinstance(matches(user), bool)
 
 
+@examples(120)
 @given(st.lists(users, max_size=5), st.sampled_from(["userName", "emails", "active", "name", f"{CONTOSO}:workload"]))
 def test_sorting_puts_everybody_in_a_row(people: list[Resource], path: str) -> None:
     """Any mix of values and of none sorts, and nobody is changed."""
@@ -490,6 +490,7 @@ shown_names = st.lists(
 )
 
 
+@examples(120)
 @given(users, shown_names, shown_names)
 def test_a_response_has_what_is_always_there_and_never_what_is_excluded(
     user: Resource, named: list[str], excluded: list[str]
@@ -509,6 +510,7 @@ def test_a_response_has_what_is_always_there_and_never_what_is_excluded(
     assert all(projection.wants(name) for name in shown)
 
 
+@examples(120)
 @given(texts, texts)
 def test_folding_is_stable(one: str, other: str) -> None:
     """What compares equal once compares equal for ever: folding twice is folding once."""
@@ -516,6 +518,7 @@ def test_folding_is_stable(one: str, other: str) -> None:
     assert fold(one + other) == fold(fold(one) + fold(other)) or not (one + other).isascii()
 
 
+@examples(120)
 @given(st.one_of(texts, st.from_regex(re.compile(r"[0-9]{4}-[01][0-9]-[0-3][0-9]T[0-9:.+Z-]{5,20}"))))
 def test_any_text_is_an_instant_or_none(text: str) -> None:
     """No date brings the service down, and an instant is in UTC, so that equal ones are written alike."""
