@@ -1,6 +1,5 @@
 """PATCH: operations applied to a resource, all of them or none. RFC 7644 §3.5.2."""
 
-import copy
 import logging
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -146,7 +145,9 @@ class _Patch:
     def __init__(self, resource_type: ResourceType, current: Resource, members: list[Resource] | None) -> None:
         self._type = resource_type
         self._before = current
-        self._resource = copy.deepcopy(current)
+        # Values are replaced, never changed in place: only what holds attributes needs a copy.
+        extensions = [schema.id for schema in resource_type.extensions if schema.id in current]
+        self._resource = current | {urn: dict(current[urn]) for urn in extensions}
         self._members = members
         self._change = MemberChange()
         self._touched: dict[str, Place] = {}

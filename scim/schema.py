@@ -178,6 +178,17 @@ class ResourceType:
         return {**self.core, **extensions}
 
     @cached_property
+    def demanding(self) -> tuple[Target, ...]:
+        """The attributes that a client must fill in, themselves or one of their sub-attributes."""
+        return tuple(
+            Target("" if schema is self.schema else schema.id, attribute)
+            for schema in (self.schema, *self.extensions)
+            for attribute in schema.attributes.values()
+            if (attribute.required and attribute.mutability != "readOnly")
+            or any(sub.required for sub in attribute.sub_attributes.values())
+        )
+
+    @cached_property
     def hides_by_default(self) -> bool:
         """Whether some attribute is not returned unless it is asked for, or never."""
         return _hides(self.attributes.values())
@@ -189,7 +200,7 @@ class ResourceType:
 
     def is_core(self, urn: str) -> bool:
         """Whether the URN is that of the resource type's own schema."""
-        return urn.lower() == self.schema.id.lower()
+        return self._schemas.get(urn.lower()) is self.schema
 
     def resolve(self, path: AttributePath) -> Target | None:
         """Return what a path means for this resource type, or None when no schema knows it.

@@ -82,11 +82,11 @@ def read_value(attribute: Attribute, value: Any, where: str) -> Any:
 
     `where` is the attribute's path, for the error's detail. Raises InvalidValue.
     """
+    if not attribute.multi_valued:
+        return read_single(attribute, value, where)
     value = entra.rewrite_value(attribute, value)
     if value is None:
         return None
-    if not attribute.multi_valued:
-        return read_single(attribute, value, where)
     if not isinstance(value, list):
         raise InvalidValue(f"{where} must be a list.")
     listed = [each for item in value if (each := read_single(attribute, item, where)) is not None]
@@ -138,17 +138,15 @@ def check_required(resource_type: ResourceType, resource: Resource) -> None:
 
 def missing(resource_type: ResourceType, resource: Resource) -> Target | None:
     """Return the first required attribute or sub-attribute that has no value; an unused extension requires none."""
-    for schema in (resource_type.schema, *resource_type.extensions):
-        core = schema is resource_type.schema
-        held = resource if core else resource.get(schema.id, {})
-        for attribute in schema.attributes.values() if core or held else ():
-            target = Target("" if core else schema.id, attribute)
-            found = values(resource, target)
-            if not found and attribute.required and attribute.mutability != "readOnly":
-                return target
-            for sub in attribute.sub_attributes.values() if found else ():
-                if sub.required and any(sub.name not in each for each in found):
-                    return replace(target, sub=sub)
+    for target in resource_type.demanding:
+        attribute, found = target.attribute, values(resource, target)
+        assert attribute is not None  # noqa: S101 - no whole extension is among them
+        used = not target.extension or bool(resource.get(target.extension))
+        if used and not found and attribute.required and attribute.mutability != "readOnly":
+            return target
+        for sub in attribute.sub_attributes.values() if found else ():
+            if sub.required and any(sub.name not in each for each in found):
+                return replace(target, sub=sub)
     return None
 
 
