@@ -313,13 +313,15 @@ class RowsContract:
         assert await everything(rows) == []
 
     async def test_a_larger_commit_is_refused(self, rows: Rows) -> None:
-        """What counts is what travels: a quote takes two bytes, a character outside of ASCII six."""
+        """What counts is what travels: headers and keys, two bytes for a quote, six outside of ASCII."""
         with pytest.raises(PayloadTooLarge, match=f"{MAX_COMMIT_BYTES:,}"):
             await rows.commit("t", [Insert(f"k{n}", "x" * 400_000) for n in range(11)])
         with pytest.raises(PayloadTooLarge):
             await rows.commit("t", [Insert(f"k{n}", '"' * 400_000) for n in range(6)])
         with pytest.raises(PayloadTooLarge):
             await rows.commit("t", [Insert(f"k{n}", "漢" * 350_000) for n in range(2)])
+        with pytest.raises(PayloadTooLarge):
+            await rows.commit("t", [Insert(f"{n:03}".ljust(MAX_KEY, "k"), "x" * 38_500) for n in range(MAX_CHANGES)])
         assert await everything(rows) == []
 
     async def test_half_a_surrogate_pair_is_refused(self, rows: Rows) -> None:
