@@ -126,8 +126,12 @@ class Kind:
 
     def look_ups(self, resource_id: str, document: Mapping[str, Any]) -> set[str]:
         """Return the keys of all look-up rows that a document must have."""
+        return self._look_ups(self.filterable, resource_id, document)
+
+    def _look_ups(self, paths: Iterable[str], resource_id: str, document: Mapping[str, Any]) -> set[str]:
         found = set()
-        for path, target in self.filterable.items():
+        for path in paths:
+            target = self.filterable[path]
             for value in values(document, target):
                 found.add(keys.look_up(self.letter, path, self.key_value(target, value), resource_id))
         return found
@@ -144,14 +148,22 @@ class Kind:
         Raises InvalidValue when values come to be too many. Those that were there before an attribute became
         filterable stand in the way of no other change.
         """
-        old, new = self.look_ups(resource_id, before), self.look_ups(resource_id, after)
-        names = len(self.names(after))
-        if new - old and len(new) + names > MAX_DERIVED:
+        changed = [path for path, target in self.filterable.items() if values(before, target) != values(after, target)]
+        old, new = self._look_ups(changed, resource_id, before), self._look_ups(changed, resource_id, after)
+        if new - old:
+            self._check_number(resource_id, after)
+        return [*map(Delete, sorted(old - new)), *(Insert(key, "") for key in sorted(new - old))]
+
+    def _check_number(self, resource_id: str, document: Mapping[str, Any]) -> None:
+        targets = (*self.unique.values(), *self.filterable.values())
+        if sum(len(values(document, target)) for target in targets) <= MAX_DERIVED:
+            return  # without keys, which take hashing; equal values have one key
+        look_ups, names = len(self.look_ups(resource_id, document)), len(self.names(document))
+        if look_ups + names > MAX_DERIVED:
             raise InvalidValue(
-                f"The {self.type.name} has {len(new)} values in {', '.join(self.filterable)}, which filters look up;"
+                f"The {self.type.name} has {look_ups} values in {', '.join(self.filterable)}, which filters look up;"
                 f" at most {MAX_DERIVED - names} can be kept. Send fewer values."
             )
-        return [*map(Delete, sorted(old - new)), *(Insert(key, "") for key in sorted(new - old))]
 
 
 def _unique(resource_type: ResourceType) -> list[Target]:
