@@ -105,7 +105,11 @@ class Rows(Protocol):
         ...
 
     async def commit(self, partition: str, changes: Sequence[RowChange]) -> list[str]:
-        """Apply all changes or none; return the new version of each changed row, "" for deleted ones."""
+        """Apply all changes or none; return the new version of each changed row, "" for deleted ones.
+
+        Raises RowConflict when nothing was applied; ValueError, PayloadTooLarge or InvalidValue when a change
+        breaks a rule of `check_limits`. After Unavailable it is open whether the commit was applied.
+        """
         ...
 
     async def check(self) -> None:
