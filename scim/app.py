@@ -7,6 +7,7 @@ from functools import partial
 from scim.auth import FixedTokens, TokenSource
 from scim.directory import Directory
 from scim.endpoints import Endpoints
+from scim.errors import InvalidPath
 from scim.indexes import Indexes
 from scim.maintenance import Maintenance
 from scim.rows import Rows
@@ -76,7 +77,7 @@ def _schemas(settings: Settings) -> Schemas:
 def _kinds(settings: Settings, schemas: Schemas) -> dict[str, Kind]:
     try:
         return kinds(schemas, settings.filterable)
-    except ValueError as error:
+    except (ValueError, InvalidPath) as error:
         raise SettingsError(f"SCIM_FILTERABLE: {error}") from error
 
 

@@ -1,0 +1,108 @@
+"""The composition root: settings become a service, or one line says which setting cannot be used."""
+
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from scim.app import build, open_rows
+from scim.auth import FixedTokens
+from scim.errors import Unavailable
+from scim.rows import Rows
+from scim.settings import Settings, SettingsError
+from scim.sqlite import SqliteRows
+from tests.conftest import TOKEN, Clock, Http, make_app
+from tests.samples import EXTENSIONS
+
+ROOT = Path(__file__).parent.parent
+
+
+def settings(storage: str = "sqlite::memory:", **further: Any) -> Settings:
+    return Settings.model_validate({"storage": storage, "token": (TOKEN,)} | further)
+
+
+async def test_a_service_in_memory_needs_no_more_than_storage_and_token() -> None:
+    """With tokens from the setting."""
+    app = build(settings())
+    assert isinstance(app.tenant.rows, SqliteRows)
+    assert isinstance(app.tokens, FixedTokens)
+    assert app.tenant.name == "scim"
+    assert await Http(app).user("mira")
+    await app.close()
+
+
+async def test_a_file_is_kept_from_one_service_to_the_next(tmp_path: Path) -> None:
+    """What was acknowledged is there after a restart."""
+    path = f"sqlite:{tmp_path / 'scim.db'}"
+    first = build(settings(path))
+    user = await Http(first).user("mira")
+    await first.close()
+    second = build(settings(path))
+    assert (await Http(second).request("GET", f"/Users/{user['id']}")).body == user
+    await second.close()
+
+
+async def test_tenants_in_one_store_do_not_see_each_other(rows: Rows, clock: Clock) -> None:
+    """Each has a partition of its own."""
+    one, other = make_app(rows, clock, tenant="one"), make_app(rows, clock, tenant="other")
+    await Http(one).user("mira")
+    found = {app.settings.tenant: app for app in (one, other)}
+    assert set(found) == {"one", "other"}
+
+
+@pytest.mark.parametrize(
+    "storage",
+    ["nonsense", "sqlite", "DefaultEndpointsProtocol=https", "ftp://x.example"],
+)
+def test_text_that_names_no_store_is_refused(storage: str) -> None:
+    """The error names the setting and the three forms, and not the text, which may hold a key."""
+    with pytest.raises(SettingsError, match="SCIM_STORAGE must be") as caught:
+        open_rows(settings(storage))
+    assert storage not in str(caught.value).replace("sqlite:<path>", "")
+
+
+def test_a_file_that_cannot_be_opened_is_told_by_its_path(tmp_path: Path) -> None:
+    """Without a stack of the database."""
+    with pytest.raises(Unavailable, match="no-such-folder"):
+        open_rows(settings(f"sqlite:{tmp_path}/no-such-folder/scim.db"))
+
+
+@pytest.mark.parametrize(
+    ("further", "name"),
+    [
+        ({"filterable": ("nobody",)}, "SCIM_FILTERABLE: no schema has the attribute 'nobody'"),
+        ({"filterable": ("emails[x",)}, "SCIM_FILTERABLE"),
+        ({"schemas": Path("no-such-folder")}, "SCIM_SCHEMAS names 'no-such-folder'"),
+    ],
+)
+def test_what_schemas_do_not_know_is_refused(further: dict[str, Any], name: str) -> None:
+    """At the start, naming the setting."""
+    with pytest.raises(SettingsError, match=name):
+        build(settings(**further))
+
+
+def test_a_schema_document_that_cannot_be_used_is_named(tmp_path: Path) -> None:
+    """By its file."""
+    (tmp_path / "broken.json").write_text("{")
+    with pytest.raises(SettingsError, match=r"SCIM_SCHEMAS: .*broken\.json"):
+        build(settings(schemas=tmp_path))
+
+
+def test_attributes_of_an_extension_can_be_filterable() -> None:
+    """By their URN, which only the folder of schemas knows."""
+    path = "urn:ietf:params:scim:schemas:extension:Contoso:2.0:User:site"
+    assert path in build(settings(schemas=EXTENSIONS, filterable=(path,))).kinds["User"].filterable
+    with pytest.raises(SettingsError, match="SCIM_FILTERABLE"):
+        build(settings(filterable=(path,)))
+
+
+def test_a_service_without_azure_imports_none_of_it() -> None:
+    """Imports are a cost of each cold start, and of each `make run`."""
+    code = (
+        "import sys; from scim.app import build; from scim.settings import Settings;"
+        "build(Settings(storage='sqlite::memory:', token=('a-token-of-sixteen',)));"
+        "sys.exit(sorted(name for name in sys.modules if name.startswith('azure')) != [])"
+    )
+    assert subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=False).returncode == 0  # noqa: S603
