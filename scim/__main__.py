@@ -5,6 +5,7 @@ import sys
 
 COMMANDS = {
     "serve": ("scim.local", "serve the endpoint on this machine"),
+    "verify": ("scim.verify", "check that the rows of the tenant agree; --repair puts right what can be"),
     "simulate": ("scim.simulate", "play Entra's provisioning service against an endpoint"),
 }
 """Each command's module has a function `main(arguments) -> exit code`; only the one that is called is imported."""

@@ -271,19 +271,16 @@ class Directory:
 
     def _audit(self, writing: _Writing, stored: Stored, paths: Sequence[str], plan: Plan) -> RowChange:
         """Return the change row: who changed what, never a value. It goes into the change's own transaction."""
-        change = {
-            "resourceType": stored.kind.type.name,
-            "id": stored.id,
-            "operation": writing.operation,
-            "attributes": list(paths),
-            "membersAdded": [edge.id for edge in plan.added],
-            "membersRemoved": [edge.id for edge in plan.removed],
-            "client": writing.origin.client[:200],
-            "requestId": writing.origin.request_id,
-        }
-        key = keys.change(int(self.tenant.now().timestamp() * 1000), self.tenant.new_id())
-        kept = {name: value for name, value in change.items() if value}
-        return Insert(key, json.dumps(kept, ensure_ascii=False), self.tenant.time())
+        return self.tenant.change_row(
+            resourceType=stored.kind.type.name,
+            id=stored.id,
+            operation=writing.operation,
+            attributes=list(paths),
+            membersAdded=[edge.id for edge in plan.added],
+            membersRemoved=[edge.id for edge in plan.removed],
+            client=writing.origin.client[:200],
+            requestId=writing.origin.request_id,
+        )
 
 
 def _body(stored: Stored) -> str:

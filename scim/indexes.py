@@ -38,12 +38,18 @@ class Indexes:
             self._complete, self._read_at = frozenset(await self._tenant.retried(self._settle)), now
         return self._complete
 
+    async def recorded(self) -> frozenset[str]:
+        """Return the look-ups that the record calls complete, whatever is configured here; nothing is written."""
+        row = await self._tenant.read(keys.INDEXES)
+        return frozenset(json.loads(row.body)) if row else frozenset()
+
     async def declare_complete(self, paths: Iterable[str]) -> None:
-        """Record that the look-up rows of these attributes are there, as a repair made sure."""
-        complete = self.configured & set(paths)
+        """Record which of the configured attributes have all of their look-up rows, as a repair made sure."""
 
         async def attempt(_: int) -> None:
             row = await self._tenant.read(keys.INDEXES)
+            others = set(json.loads(row.body)) - self.configured if row else set()
+            complete = others | (self.configured & set(paths))
             await self._tenant.commit([_record(complete, row.version if row else None)])
 
         await self._tenant.retried(attempt)

@@ -1,6 +1,7 @@
 """One tenant: a partition of rows, with the clock, ids and pauses that changes to it are made with."""
 
 import asyncio
+import json
 import random
 import sys
 import uuid
@@ -92,6 +93,16 @@ class Tenant:
     async def commit(self, changes: Sequence[RowChange]) -> list[str]:
         """Apply all changes or none; see `Rows.commit`."""
         return await self.rows.commit(self.name, changes)
+
+    def change_row(self, **said: object) -> Insert:
+        """Return the row that says of a change what it was, for the change's own transaction; empty items are left out.
+
+        It holds names and ids, never values. It is also what a store tells by, after a lost answer, whether the
+        transaction was applied.
+        """
+        kept = {name: item for name, item in said.items() if item}
+        key = keys.change(int(self.now().timestamp() * 1000), self.new_id())
+        return Insert(key, json.dumps(kept, ensure_ascii=False), self.time())
 
     async def settled(self, changes: Iterable[RowChange]) -> list[RowChange]:
         """Return those of the changes to derived rows that still have something to do.

@@ -29,7 +29,8 @@ STOREYS = (
     ("bulk",),
     ("endpoints",),
     ("app",),
-    ("local", "__main__"),
+    ("inspection", "progress"),
+    ("local", "verify", "__main__"),
 )
 """Rooms of `scim` from the ground up. A room uses only rooms of the storeys below it."""
 

@@ -1,0 +1,1 @@
+"""Crashes at every call to storage, and random schedules of several workers."""

@@ -1,0 +1,79 @@
+"""A store that fails at one chosen call."""
+
+from collections.abc import Sequence
+from enum import Enum
+
+from scim.errors import Unavailable
+from scim.rows import Delete, Insert, Replace, Row, RowChange, Rows
+
+
+class Crash(BaseException):
+    """The process has died: nothing may catch this but the test."""
+
+
+class Fault(Enum):
+    """What happens at a call to storage."""
+
+    CRASH_BEFORE = "the process dies before the call reaches the store"
+    CRASH_AFTER = "the process dies after the store has done it"
+    REFUSED = "the store does not do it and does not answer"
+    LOST = "the store does it, and its answer is lost"
+
+
+class FaultyRows:
+    """Rows with a fault at the call of a given number; a process that has died makes no further call.
+
+    It also counts calls, and holds commits to the rule that each change has one change row.
+    """
+
+    def __init__(self, rows: Rows, fault: Fault | None = None, at: int = 0) -> None:
+        self._rows, self._fault, self._at = rows, fault, at
+        self._dead = False
+        self.kinds: list[str] = []
+        """Of each call, whether it was a read or a commit."""
+
+    async def read(self, partition: str, key: str) -> Row | None:
+        self._enter("read")
+        return await self._rows.read(partition, key)
+
+    async def range(self, partition: str, after: str, before: str, limit: int, keys_only: bool = False) -> list[Row]:
+        self._enter("read")
+        return await self._rows.range(partition, after, before, limit, keys_only)
+
+    async def commit(self, partition: str, changes: Sequence[RowChange]) -> list[str]:
+        check_change_rows(changes)
+        fails = self._enter("commit")
+        versions = await self._rows.commit(partition, changes)
+        if fails and self._fault is Fault.CRASH_AFTER:
+            self._dead = True
+            raise Crash
+        if fails and self._fault is Fault.LOST:
+            raise Unavailable("the answer was lost")
+        return versions
+
+    async def check(self) -> None:
+        await self._rows.check()
+
+    async def close(self) -> None:
+        await self._rows.close()
+
+    def _enter(self, kind: str) -> bool:
+        if self._dead:
+            raise Crash
+        self.kinds.append(kind)
+        fails = self._fault is not None and len(self.kinds) == self._at
+        if fails and self._fault is Fault.CRASH_BEFORE:
+            self._dead = True
+            raise Crash
+        if fails and self._fault is Fault.REFUSED:
+            raise Unavailable("the store does not answer")
+        return fails
+
+
+def check_change_rows(changes: Sequence[RowChange]) -> None:
+    """Assert that a commit that changes a resource, or makes a membership, has exactly one change row."""
+    written = [change for change in changes if isinstance(change, (Insert, Replace))]
+    changed = any(change.key[:2] in ("u.", "g.", "m.") for change in written)
+    deleted = any(change.key[:2] in ("u.", "g.") for change in changes if isinstance(change, Delete))
+    said = sum(1 for change in written if change.key.startswith("e."))
+    assert said == 1 if changed or deleted else said <= 1, f"{said} change rows in {changes}"

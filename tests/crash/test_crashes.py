@@ -1,0 +1,119 @@
+"""Each operation, interrupted in each way at each call to storage, then done again: nothing is lost or half done."""
+
+from collections.abc import Awaitable, Callable
+
+import pytest
+
+from scim.errors import Unavailable
+from scim.sqlite import SqliteRows
+from tests.crash.faults import Crash, Fault, FaultyRows
+from tests.crash.operations import CASES, Case, delete_large_group, delete_user_in_many_groups, run_timer
+from tests.crash.world import (
+    Client,
+    Directory,
+    NoAnswer,
+    Start,
+    content,
+    copy_of,
+    findings,
+    leftovers,
+    make_app,
+    seen,
+)
+
+READ_FAULTS = (Fault.CRASH_BEFORE, Fault.REFUSED)
+"""A read that was done leaves nothing behind: that its answer is lost is the same as that it was refused."""
+
+
+class Trial:
+    """Runs one operation from one start with every fault, and judges what is there afterwards."""
+
+    def __init__(self, start: Start, case: Case) -> None:
+        self.start, self.case = start, case
+        self.cases = 0
+
+    async def run(self) -> None:
+        """Run without a fault to learn the number of calls and the outcome, then once for each fault at each call."""
+        with copy_of(self.start.rows) as rows:
+            before = await judged(rows)
+            calls = await self._interrupted(rows, None, 0)
+            after = await self._finished(rows)
+        for number, kind in enumerate(calls, 1):
+            for fault in Fault if kind == "commit" else READ_FAULTS:
+                self.cases += 1
+                try:
+                    await self._play(fault, number, before, after)
+                except AssertionError as error:
+                    error.add_note(f"{self.case.name}, call {number} of {len(calls)} ({kind}): {fault.value}")
+                    raise
+
+    async def _play(self, fault: Fault, number: int, before: Directory, after: Directory) -> None:
+        with copy_of(self.start.rows) as rows:
+            await self._interrupted(rows, fault, number)
+            visible = await judged(rows)
+            assert visible in (before, after) or not self.case.atomic, "clients see it half done"
+            await self.case.act(Client(make_app(rows, "again"), self.start.ids))
+            assert await self._finished(rows) == after
+
+    async def _interrupted(self, rows: SqliteRows, fault: Fault | None, number: int) -> list[str]:
+        faulty = FaultyRows(rows, fault, number)
+        try:
+            await self.case.act(Client(make_app(faulty, "interrupted"), self.start.ids))
+        except (Crash, NoAnswer, Unavailable):
+            assert fault is not None
+        return faulty.kinds
+
+    async def _finished(self, rows: SqliteRows) -> Directory:
+        """Return what is seen, before and after the timer has run and left nothing over."""
+        visible = await judged(rows)
+        await make_app(rows, "timer", hours=2).maintenance.run()
+        assert not await leftovers(rows)
+        assert await judged(rows) == visible, "the timer has changed what clients see"
+        return visible
+
+
+_judged: dict[int, Directory] = {}
+
+
+async def judged(rows: SqliteRows) -> Directory:
+    """Return what clients see of rows that agree with each other; many cases leave the same rows."""
+    known = hash(content(rows))
+    if known not in _judged:
+        assert await findings(rows) == []
+        _judged[known] = await seen(Client(make_app(rows, "reader")))
+    return _judged[known]
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
+async def test_an_operation_survives_every_fault(
+    start: Start, case: Case, count_cases: Callable[[str, int], None]
+) -> None:
+    """After the retry there is what there is without a fault, and at no time do rows disagree."""
+    trial = Trial(start, case)
+    await trial.run()
+    assert trial.cases
+    count_cases("crash", trial.cases)
+
+
+@pytest.mark.parametrize("delete", [delete_large_group, delete_user_in_many_groups])
+async def test_the_timer_survives_every_fault(
+    start: Start, delete: Callable[[Client], Awaitable[None]], count_cases: Callable[[str, int], None]
+) -> None:
+    """A delete that died after its first transaction is finished by a timer that dies anywhere, and the next one."""
+    with copy_of(start.rows) as rows:
+        begun = Start(rows, start.ids)
+        assert await _left_to_the_timer(begun, delete)
+        trial = Trial(begun, Case("the timer", run_timer))
+        await trial.run()
+    count_cases("crash", trial.cases)
+
+
+async def _left_to_the_timer(start: Start, act: Callable[[Client], Awaitable[None]]) -> bool:
+    """Let the process die after the first commit of an operation; return whether it has left something behind."""
+    with copy_of(start.rows) as unharmed:
+        whole = FaultyRows(unharmed)
+        await act(Client(make_app(whole, "interrupted"), start.ids))
+    dying = FaultyRows(start.rows, Fault.CRASH_AFTER, whole.kinds.index("commit") + 1)
+    with pytest.raises(Crash):
+        await act(Client(make_app(dying, "interrupted"), start.ids))
+    return bool(await leftovers(start.rows))
