@@ -1,5 +1,5 @@
 # Set-up happens by itself, once, when a target needs it; `make` alone lists the targets.
-.PHONY: help setup run test lint types check azurite func demo package clean
+.PHONY: help setup run test lint types check azurite package clean
 .DEFAULT_GOAL := help
 
 VENV ?= .venv
@@ -24,7 +24,7 @@ run: $(READY) ## Serve the endpoint on this machine, http://127.0.0.1:7071/scim/
 	@$(PY) -m scim serve $(PORT)
 
 test: setup ## Run every test
-	@$(PY) -m pytest -n 2
+	@$(PY) -m pytest -n 2 --dist loadfile
 
 lint: $(READY) ## Check style
 	@$(VENV)/bin/ruff check . && $(VENV)/bin/ruff format --check .
@@ -36,6 +36,9 @@ check: lint types test ## What CI runs
 
 azurite: node_modules/.ready ## Serve an emulated Table Storage on 127.0.0.1:10002, in memory
 	@node_modules/.bin/azurite-table --inMemoryPersistence --disableTelemetry --silent --tableHost 127.0.0.1
+
+package: $(READY) ## Build dist/released-package.zip, which Azure runs
+	@$(PY) tools/package.py
 
 clean: ## Remove what set-up and runs have made
 	rm -rf $(VENV) node_modules .local dist .mypy_cache .ruff_cache .hypothesis

@@ -1,5 +1,7 @@
 """The identity with which the service talks to Azure; azure.identity is slow to import and only needed here."""
 
+import logging
+
 from azure.core.credentials_async import AsyncTokenCredential
 
 
@@ -10,4 +12,7 @@ def identity(client_id: str = "") -> AsyncTokenCredential:
     """
     from azure.identity.aio import DefaultAzureCredential, ManagedIdentityCredential
 
-    return ManagedIdentityCredential(client_id=client_id) if client_id else DefaultAzureCredential()
+    quiet = logging.DEBUG  # at INFO, each token request would be a page of headers in the log
+    if client_id:
+        return ManagedIdentityCredential(client_id=client_id, http_logging_level=quiet)
+    return DefaultAzureCredential(http_logging_level=quiet)

@@ -153,7 +153,8 @@ class TableRows:
         ask = partial(
             _page,
             bounds={"partition": partition, "after": after, "before": before},
-            select=["RowKey", "modified"] if keys_only else None,
+            # The SDK makes the ETag from the timestamp should the service leave it out of a selection.
+            select=["RowKey", "Timestamp", "modified"] if keys_only else None,
         )
         rows: list[Row] = []
         token: Any = None

@@ -459,7 +459,7 @@ class TestRanges:
         assert len(await rows.range("t", "", "~", 3, keys_only=True)) == 3
         [asked] = service.asked
         assert "$top=3" in asked
-        assert "$select=RowKey%2Cmodified" in asked.replace(",", "%2C")
+        assert "$select=RowKey%2CTimestamp%2Cmodified" in asked.replace(",", "%2C")
 
 
 class TestTable:
