@@ -1,0 +1,267 @@
+"""The local host: `python -m scim serve` in a process of its own, by the rules of the Functions host."""
+
+import http.client
+import json
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import pytest
+
+from scim.local import HttpFunction, main, prepare_environment
+from tests.server import ROOT, Server, environment, serving
+
+TOKEN = "a-token-that-only-tests-know"
+
+
+class Answer(NamedTuple):
+    """Status, headers by lower-case name, and the bytes of the body."""
+
+    status: int
+    headers: dict[str, str]
+    body: bytes
+
+    def json(self) -> Any:
+        return json.loads(self.body)
+
+
+def request(server: Server, method: str, path: str, body: Any = None, headers: dict[str, str] | None = None) -> Answer:
+    """Send a request with the server's token and no header that is not given, the path as it is."""
+    connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=20)
+    try:
+        connection.putrequest(method, path, skip_host=True, skip_accept_encoding=True)
+        usual = {"Host": f"127.0.0.1:{server.port}", "Authorization": f"Bearer {server.token}"}
+        for name, value in (usual | (headers or {})).items():
+            connection.putheader(name, value)
+        content = b"" if body is None else json.dumps(body).encode()
+        if content:
+            connection.putheader("Content-Length", str(len(content)))
+        connection.endheaders(content)
+        response = connection.getresponse()
+        return Answer(response.status, {name.lower(): item for name, item in response.getheaders()}, response.read())
+    finally:
+        connection.close()
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """One host for the tests that do not change how it starts."""
+    with serving(tmp_path_factory.mktemp("local"), SCIM_STORAGE="sqlite::memory:", SCIM_TOKEN=TOKEN) as running:
+        yield running
+
+
+def test_a_user_is_created_read_and_deleted_over_http(server: Server) -> None:
+    """With the headers that SCIM asks for, on the wire."""
+    created = request(server, "POST", "/scim/v2/Users", {"userName": "m\u00fcller@contoso.example"})
+    user = created.json()
+    assert (created.status, user["userName"]) == (201, "m\u00fcller@contoso.example")
+    assert created.headers["content-type"] == "application/scim+json; charset=utf-8"
+    assert created.headers["location"] == f"{server.tenant_url}/Users/{user['id']}"
+    assert created.headers["etag"] == user["meta"]["version"]
+    path = f"/scim/v2/Users/{user['id']}"
+    assert request(server, "GET", path).json() == user
+    unchanged = request(server, "GET", path, headers={"If-None-Match": user["meta"]["version"]})
+    assert (unchanged.status, unchanged.body) == (304, b"")
+    deleted = request(server, "DELETE", path)
+    assert (deleted.status, deleted.body) == (204, b"")
+    assert "content-type" not in deleted.headers
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "status"),
+    [
+        ("GET", "/SCIM/V2/USERS", 200),
+        ("GET", "/scim/v2/users/", 200),
+        ("GET", "/scim/v2//Users", 200),
+        ("GET", "/scim/v2/Users?cursor", 200),
+        ("GET", "/scim/v2", 200),
+        ("GET", "/scim/v2/", 200),
+        ("POST", "/scim/v2/Users/.search", 400),
+        ("GET", "/scim/v2/Users/.search", 404),
+        ("GET", "/scim/v2/Users/a%2Fb", 404),
+        ("GET", "/scim/v2/Users/%ff", 404),
+        ("GET", "/scim/v2/Persons", 404),
+        ("GET", "/", 404),
+        ("GET", "/favicon.ico", 404),
+        ("PATCH", "/scim/v2/Users", 405),
+        ("DELETE", "/scim/v2/Schemas", 405),
+        ("GET", "/scim/v2/Me", 501),
+        ("GET", "/health", 200),
+        ("GET", "/HEALTH/", 200),
+    ],
+)
+def test_routes_are_matched_as_the_functions_host_does(server: Server, method: str, path: str, status: int) -> None:
+    """Whatever the case; a literal goes before a parameter, and that before the catch-all."""
+    answer = request(server, method, path)
+    assert answer.status == status, answer.body
+    if status >= 400:
+        assert answer.json()["status"] == str(status)
+        assert answer.headers["content-type"] == "application/scim+json; charset=utf-8"
+
+
+def test_head_has_no_body_and_options_tells_the_methods(server: Server) -> None:
+    """As HTTP asks for; OPTIONS needs no token."""
+    head, get = request(server, "HEAD", "/scim/v2/Schemas"), request(server, "GET", "/scim/v2/Schemas")
+    assert (head.status, head.body) == (200, b"")
+    assert head.headers["content-length"] == get.headers["content-length"] == str(len(get.body))
+    options = request(server, "OPTIONS", "/scim/v2/Users", headers={"Authorization": ""})
+    assert (options.status, options.headers["allow"], options.body) == (204, "GET, HEAD, OPTIONS, POST", b"")
+
+
+@pytest.mark.parametrize("authorization", ["", "Bearer wrong", "Bearer \u00ff\u00fe", "Basic x"])
+def test_a_wrong_token_is_refused(server: Server, authorization: str) -> None:
+    """401 also for bytes that are no text."""
+    answer = request(server, "GET", "/scim/v2/Users", headers={"Authorization": authorization})
+    assert (answer.status, answer.headers["www-authenticate"]) == (401, 'Bearer realm="scim"')
+
+
+@pytest.mark.parametrize(
+    "headers", [{"User-Agent": "\u00ff"}, {"Host": "[bad"}, {"Accept": "text/html"}, {"Host": "x"}]
+)
+def test_odd_headers_are_served(server: Server, headers: dict[str, str]) -> None:
+    """A request whose token is right is answered in SCIM's terms, whatever else it brings."""
+    answer = request(server, "POST", "/scim/v2/Users", {"userName": f"odd{headers}"}, headers)
+    assert (answer.status, answer.json()["id"] in answer.headers["location"]) == (201, True)
+
+
+def test_a_body_over_the_limit_is_refused_in_scim_s_form(server: Server) -> None:
+    """The host lets it through to the service, which knows the limit."""
+    answer = request(server, "POST", "/scim/v2/Users", {"userName": "x" * 5_000_000})
+    assert (answer.status, answer.json()["status"]) == (413, "413")
+
+
+def test_the_token_is_made_on_first_use_and_kept(tmp_path: Path) -> None:
+    """In a file that only its owner can read, beside the store; both serve the next start."""
+    with serving(tmp_path) as first:
+        assert request(first, "POST", "/scim/v2/Users", {"userName": "mira"}).status == 201
+        assert first.stop() == 0
+    file = tmp_path / ".local" / "token"
+    assert file.read_text() == first.token
+    assert len(first.token) == 64
+    assert file.stat().st_mode & 0o777 == 0o600
+    assert file.parent.stat().st_mode & 0o777 == 0o700
+    with serving(tmp_path) as second:
+        assert second.token == first.token
+        assert request(second, "GET", "/scim/v2/Users").json()["totalResults"] == 1
+        assert second.stop(signal.SIGINT) == 0
+    assert "Traceback" not in (tmp_path / "stderr").read_text()
+
+
+def test_a_setting_goes_before_the_file(tmp_path: Path) -> None:
+    """SCIM_TOKEN is what is valid and printed, several of them by the first; no file is made."""
+    with serving(tmp_path, SCIM_TOKEN=f"{TOKEN},{TOKEN}-next") as server:
+        assert server.token == TOKEN
+        for token, status in ((TOKEN, 200), (f"{TOKEN}-next", 200), ("x" * 64, 401)):
+            headers = {"Authorization": f"Bearer {token}"}
+            assert request(server, "GET", "/scim/v2/Users", headers=headers).status == status
+    assert not (tmp_path / ".local" / "token").exists()
+
+
+def test_the_port_may_come_from_the_environment(tmp_path: Path) -> None:
+    """As `make run` passes it on; an argument goes before it."""
+    with serving(tmp_path, "0", SCIM_TOKEN=TOKEN, PORT="1") as server:
+        assert server.port > 1
+
+
+@pytest.mark.parametrize(
+    ("arguments", "settings", "told"),
+    [
+        ([], {"PORT": "seventy"}, "the port must be a number up to 65535, not 'seventy'"),
+        (["0"], {"SCIM_STORAGE": "nonsense"}, "SCIM_STORAGE must be"),
+        (["0"], {"SCIM_STORAGE": "sqlite:/no/such/folder/scim.db"}, "/no/such/folder/scim.db cannot be opened"),
+    ],
+)
+def test_what_is_wrong_is_told_in_one_line(
+    tmp_path: Path, arguments: list[str], settings: dict[str, str], told: str
+) -> None:
+    """With exit code 2, on standard error, without a stack."""
+    finished = run(
+        tmp_path, "serve", *arguments, **({"SCIM_TOKEN": TOKEN, "SCIM_STORAGE": "sqlite::memory:"} | settings)
+    )
+    assert finished.returncode == 2
+    assert (finished.stdout, finished.stderr.count("\n")) == ("", 1)
+    assert finished.stderr.startswith("scim serve: ")
+    assert told in finished.stderr
+
+
+@pytest.mark.parametrize("port", ["x", "70000", "-1", "", "1.5", "\u00b2"])
+def test_what_is_no_port_is_told(capsys: pytest.CaptureFixture[str], port: str) -> None:
+    """Before anything is imported or opened."""
+    assert main([port]) == 2
+    assert capsys.readouterr().err == f"scim serve: the port must be a number up to 65535, not '{port}'\n"
+
+
+def test_a_port_that_is_taken_is_told(server: Server, tmp_path: Path) -> None:
+    """With what to do about it."""
+    finished = run(tmp_path, "serve", str(server.port), SCIM_TOKEN=TOKEN, SCIM_STORAGE="sqlite::memory:")
+    assert (finished.returncode, finished.stderr.count("\n")) == (2, 1)
+    assert f"cannot listen on 127.0.0.1:{server.port}" in finished.stderr
+    assert "PORT" in finished.stderr
+
+
+@pytest.mark.parametrize(("arguments", "code"), [([], 2), (["dance"], 2), (["--help"], 0)])
+def test_the_commands_are_listed(tmp_path: Path, arguments: list[str], code: int) -> None:
+    """When none is named, or one that there is not."""
+    finished = run(tmp_path, *arguments)
+    assert finished.returncode == code
+    assert "usage: python -m scim COMMAND" in finished.stderr
+    assert "serve" in finished.stderr
+
+
+def run(folder: Path, *arguments: str, **settings: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(  # noqa: S603 - it is this Python
+        [sys.executable, "-m", "scim", *arguments],
+        cwd=folder,
+        env=environment(**settings),
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+
+
+async def nobody(*_: Any) -> Any:
+    """A function that is never called."""
+
+
+@pytest.mark.parametrize(
+    ("route", "path", "expected"),
+    [
+        ("scim/v2/Users/{id}", "/SCIM/v2/users/AbC", {"id": "AbC"}),
+        ("scim/v2/Users/{id}", "/scim/v2/Users/a%20b%2Fc%2f", {"id": "a b%2Fc%2f"}),
+        ("scim/v2/Users/{id}", "/scim/v2/Users/a/b", None),
+        ("scim/v2/Users/{id}", "/scim/v2/Users", None),
+        ("scim/v2/.search", "/scim/v2/xsearch", None),
+        ("{*path}", "/a/b%20c", {"path": "a/b c"}),
+        ("{*path}", "/", {"path": ""}),
+    ],
+)
+def test_a_route_tells_its_parameters(route: str, path: str, expected: dict[str, str] | None) -> None:
+    """Decoded but for slashes, which the Functions host leaves encoded."""
+    assert HttpFunction("X", frozenset({"GET"}), route, nobody).match(path) == expected
+
+
+def test_literals_rank_before_parameters_and_those_before_the_catch_all() -> None:
+    """Segment by segment."""
+    routes = ["{*path}", "scim/v2/Users/{id}", "scim/v2/Users/.search", "{a}/v2", "scim/v2"]
+    ranked = sorted(routes, key=lambda route: HttpFunction("X", frozenset(), route, nobody).rank)
+    assert ranked[-1] == "{*path}"
+    assert ranked.index("scim/v2/Users/.search") < ranked.index("scim/v2/Users/{id}") < ranked.index("{a}/v2")
+
+
+def test_a_developer_s_settings_are_kept(tmp_path: Path) -> None:
+    """Only what is not set, or empty, is filled in."""
+    environ = {"SCIM_STORAGE": "sqlite:x", "SCIM_KEY_VAULT": "https://v"}
+    prepare_environment(environ, tmp_path / "a")
+    assert environ == {"SCIM_STORAGE": "sqlite:x", "SCIM_KEY_VAULT": "https://v"}
+    assert not (tmp_path / "a").exists()
+    empty = {"SCIM_STORAGE": "", "SCIM_TOKEN": ""}
+    prepare_environment(empty, tmp_path / "a")
+    assert empty == {
+        "SCIM_STORAGE": f"sqlite:{tmp_path}/a/scim.db",
+        "SCIM_TOKEN": (tmp_path / "a" / "token").read_text(),
+    }
+    assert (ROOT / "function_app.py").exists()
