@@ -11,7 +11,7 @@ from scim.errors import NotFound, Uniqueness
 from scim.indexes import Indexes
 from scim.memberships import Memberships, Plan
 from scim.patch import Change, MemberChange, MembersNeeded, Operation, apply, member_ids
-from scim.resource import Projection, Resource
+from scim.resource import Projection, Resource, to_json
 from scim.rows import Delete, Insert, Replace, RowChange, Touch
 from scim.stored import MAX_DERIVED, Kind, Stored
 from scim.tenant import Tenant
@@ -77,8 +77,7 @@ class Directory:
         now = self.tenant.time()
         new = Stored(kind, self.tenant.new_id(), {**document, "meta": {"created": now}}, "", now)
         plan = await self.memberships.plan(new.id, members)
-        derived = len(kind.names(document)) + len(kind.look_ups(new.id, document))
-        if many := len(plan.added) > memberships.capacity(3 + derived):
+        if many := bool(plan) and len(plan.added) > _room(new):
             await self._prepare(_Writing("create", origin), new, plan)
 
         async def attempt(number: int) -> Stored:
@@ -283,8 +282,14 @@ class Directory:
         )
 
 
+def _room(new: Stored) -> int:
+    """Return how many memberships fit into the transaction that makes a resource."""
+    derived = len(new.kind.names(new.document)) + len(new.kind.look_ups(new.id, new.document))
+    return memberships.capacity(3 + derived)
+
+
 def _body(stored: Stored) -> str:
-    return json.dumps(stored.document, ensure_ascii=False, separators=(",", ":"))
+    return to_json(stored.document)
 
 
 def _read_body(kind: Kind, body: Any) -> tuple[Resource, MemberChange]:
