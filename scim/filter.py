@@ -22,6 +22,7 @@ _NUMBER = re.compile(r"-?(?:0|[1-9][0-9]{0,39})(?:\.[0-9]{1,40})?(?:[eE][+-]?[0-
 _ATTRIBUTE = re.compile(
     r"(?P<urn>urn:[^\s\"\[\]()]+:)?(?P<names>[A-Za-z$][\w$-]*(?:\.[A-Za-z$\d][\w$-]*)*)", re.IGNORECASE
 )
+_STRING = json.JSONDecoder(strict=False)
 _KEYWORDS = {"true": True, "false": False, "null": None}
 
 Value = str | bool | int | float | None
@@ -257,7 +258,7 @@ class _Parser:
         token = self.next()
         if token.startswith('"'):
             try:
-                text = json.loads(token, strict=False)
+                text = _STRING.decode(token)
             except ValueError:
                 raise self._error(f"The string {token[:30]} has an escape that JSON does not know.") from None
             return text, text

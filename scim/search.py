@@ -131,7 +131,7 @@ class Search:
 
     async def _listed(self, kinds: Sequence[Kind], request: SearchRequest, position: Position | None) -> "_Part":
         """List everybody: the total is a sum of counts, and a deep start skips from the right prefix only."""
-        counts = await asyncio.gather(*(self._counts(kind) for kind in kinds))
+        counts = [await self._counts(kind) for kind in kinds]
         total = sum(sum(each.values()) for each in counts)
         if request.cursor is None:
             return _Part(await self._slice(kinds, counts, request), total, None)

@@ -3,7 +3,7 @@
 import hashlib
 import json
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any
 
 from scim import keys
@@ -83,7 +83,7 @@ class Stored:
 
     def with_edges(self, edges: list[Edge]) -> "Stored":
         """Return the same resource with its memberships."""
-        return replace(self, edges=edges)
+        return Stored(self.kind, self.id, self.document, self.version, self.modified, edges)
 
 
 def _opaque(tag: str) -> str:

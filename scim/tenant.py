@@ -60,8 +60,11 @@ class Tenant:
 
     async def under(self, prefix: str, limit: int | None = None, keys_only: bool = False) -> list[Row]:
         """Return the rows whose keys begin with the prefix, all of them or the first `limit`."""
-        rows: list[Row] = []
-        async for page in self.pages(prefix, keys_only=keys_only, limit=limit):
+        size = PAGE if limit is None else min(PAGE, limit)
+        rows = await self.range(prefix, prefix + keys.BEYOND, size, keys_only)
+        if len(rows) < size or size == limit:
+            return rows  # most often there is no further page
+        async for page in self.pages(prefix, rows[-1].key, keys_only, None if limit is None else limit - size):
             rows += page
         return rows
 
