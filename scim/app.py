@@ -38,9 +38,12 @@ class App:
         await self.tenant.rows.close()
 
 
-def from_environ() -> App:
-    """Return the app that the environment describes. Raises SettingsError."""
-    return build(Settings.from_environ(os.environ))
+def from_environ(*, serving: bool = True) -> App:
+    """Return the app that the environment describes; without a token source if it serves nobody.
+
+    Raises SettingsError.
+    """
+    return build(Settings.from_environ(os.environ, serving=serving))
 
 
 def build(settings: Settings, tenant: Tenant | None = None, tokens: TokenSource | None = None) -> App:

@@ -255,7 +255,7 @@ class Directory:
         owner = await self.tenant.read(after.kind.key(row.body))
         if row.body != after.id and owner and key in after.kind.names(json.loads(owner.body)):
             raise Uniqueness(
-                f"Another {after.kind.type.name} has this {path} (id {row.body}); letter case makes no difference."
+                f"Another {after.kind.type.name} has this {path} (id {row.body}){_whatever_case(after.kind, path)}."
                 f" Find it with a filter on {path} and update it, or choose another {path}."
             )
         return Replace(key, after.id, row.version)
@@ -286,6 +286,11 @@ def _room(new: Stored) -> int:
     """Return how many memberships fit into the transaction that makes a resource."""
     derived = len(new.kind.names(new.document)) + len(new.kind.look_ups(new.id, new.document))
     return memberships.capacity(3 + derived)
+
+
+def _whatever_case(kind: Kind, path: str) -> str:
+    leaf = kind.unique[path].leaf
+    return "" if leaf is None or leaf.case_exact else "; letter case makes no difference"
 
 
 def _body(stored: Stored) -> str:

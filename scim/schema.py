@@ -295,7 +295,7 @@ def load_schemas(folder: Path | None = None) -> Schemas:
     built_in = [_load(SCHEMAS_FOLDER / name) for name in ("user.json", "group.json", "enterprise_user.json")]
     user, group, enterprise_user = built_in
     if folder is not None and not folder.is_dir():
-        raise SchemaDocumentError(f"SCIM_SCHEMAS names '{folder}', which is no folder")
+        raise SchemaDocumentError(f"'{folder}' is no folder")
     further = [_load_extension(path) for path in sorted(folder.glob("*.json"))] if folder else []
     _check_unique([*built_in, *further])
     return Schemas(

@@ -50,6 +50,8 @@ class Settings(BaseModel):
     @field_validator("token")
     @classmethod
     def _usable(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        if not value:
+            raise ValueError("has no token in it")
         for token in value:
             if token.startswith("@Microsoft.KeyVault("):
                 raise ValueError("is a Key Vault reference that was not resolved; set SCIM_KEY_VAULT instead")
@@ -72,10 +74,11 @@ class Settings(BaseModel):
         return value
 
     @classmethod
-    def from_environ(cls, environ: Mapping[str, str]) -> "Settings":
+    def from_environ(cls, environ: Mapping[str, str], *, serving: bool = True) -> "Settings":
         """Return the settings that an environment holds; empty ones count as not set.
 
-        Raises SettingsError naming the first setting that is missing or wrong.
+        Commands that serve nobody need no token source. Raises SettingsError naming the first setting that is
+        missing or wrong.
         """
         names = {_variable(name): name for name in cls.model_fields}
         values = {names[key]: value for key, value in environ.items() if key in names and value.strip()}
@@ -84,7 +87,7 @@ class Settings(BaseModel):
                 "SCIM_STORAGE is not set. Set it to https://<account>.table.core.windows.net, to a storage connection"
                 " string (UseDevelopmentStorage=true for Azurite), or to sqlite:<path>."
             )
-        if "token" not in values and "key_vault" not in values:
+        if serving and "token" not in values and "key_vault" not in values:
             raise SettingsError(
                 "No token source is set. Set SCIM_KEY_VAULT to the address of the key vault that holds the secret"
                 " scim-token, or, on your own machine, SCIM_TOKEN to a secret token of 16 characters or more."

@@ -53,7 +53,7 @@ def _read_attributes(resource_type: ResourceType, urn: str, body: dict[str, Any]
         elif target := resource_type.resolve(AttributePath(urn, name)):
             _read_attribute(target, name, value, resource)
         else:
-            logger.info("ignored an attribute that no schema knows: %.100s", name)
+            logger.info("ignored an attribute that no schema knows: %.100r", name)
 
 
 def _object(name: str, value: Any) -> dict[str, Any]:

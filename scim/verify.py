@@ -391,7 +391,7 @@ async def verify(app: App, repair: bool, say: Callable[[str], None], progress: P
 
 
 async def _run(repair: bool) -> int:
-    app = from_environ()
+    app = from_environ(serving=False)
     try:
         with shown() as progress:
             report = await verify(app, repair, partial(print, flush=True), progress)

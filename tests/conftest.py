@@ -2,7 +2,7 @@
 
 import itertools
 import json as jsonlib
-from collections.abc import AsyncIterator, Iterator, Mapping
+from collections.abc import AsyncIterator, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any, NamedTuple
 
@@ -103,9 +103,11 @@ def clock() -> Clock:
 
 
 @pytest.fixture
-def rows() -> Iterator[Rows]:
+async def rows() -> AsyncIterator[Rows]:
     """An empty store in memory."""
-    yield SqliteRows(":memory:")
+    made = SqliteRows(":memory:")
+    yield made
+    await made.close()
 
 
 @pytest.fixture

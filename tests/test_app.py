@@ -74,7 +74,7 @@ def test_a_file_that_cannot_be_opened_is_told_by_its_path(tmp_path: Path) -> Non
     [
         ({"filterable": ("nobody",)}, "SCIM_FILTERABLE: no schema has the attribute 'nobody'"),
         ({"filterable": ("emails[x",)}, "SCIM_FILTERABLE"),
-        ({"schemas": Path("no-such-folder")}, "SCIM_SCHEMAS names 'no-such-folder'"),
+        ({"schemas": Path("no-such-folder")}, "SCIM_SCHEMAS: 'no-such-folder' is no folder"),
     ],
 )
 def test_what_schemas_do_not_know_is_refused(further: dict[str, Any], name: str) -> None:

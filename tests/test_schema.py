@@ -189,5 +189,5 @@ def test_a_document_that_cannot_be_used_is_refused_by_name(tmp_path: Path, docum
 
 def test_a_folder_that_is_none_is_refused(tmp_path: Path) -> None:
     """A mistyped setting must not silently leave the extensions out."""
-    with pytest.raises(SchemaDocumentError, match="SCIM_SCHEMAS"):
+    with pytest.raises(SchemaDocumentError, match="is no folder"):
         load_schemas(tmp_path / "nowhere")

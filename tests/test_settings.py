@@ -91,3 +91,14 @@ def test_what_is_wrong_is_named_without_its_value(name: str, value: str, reason:
     assert str(caught.value).startswith(f"{name}: ")
     assert "short" not in str(caught.value)
     assert "SecretUri" not in str(caught.value)
+
+
+def test_a_list_without_a_token_is_refused() -> None:
+    """A stray comma must not start a service that refuses everybody."""
+    with pytest.raises(SettingsError, match="SCIM_TOKEN: has no token in it"):
+        Settings.from_environ(ENOUGH | {"SCIM_TOKEN": ","})
+
+
+def test_what_serves_nobody_needs_no_token() -> None:
+    """`verify`, `export` and `import` work on the store alone."""
+    assert Settings.from_environ({"SCIM_STORAGE": "sqlite::memory:"}, serving=False).token == ()
