@@ -156,8 +156,6 @@ def _selection(resource_type: ResourceType, names: Iterable[str]) -> Selection:
             raise InvalidValue(f"'{text[:100]}' is no attribute name: {error.detail}") from error
         if target is not None:
             _select(selection, target)
-        else:
-            selection.setdefault("", {})  # selects nothing, so that a list of unknown names is not an empty list
     return selection
 
 

@@ -217,6 +217,7 @@ def test_replace_sets_the_target_whether_it_is_there_or_not(operation: dict[str,
         ("emails", {"emails": ...}),
         ('emails[type eq "home"].value', {"emails": [WORK]}),
         ('emails[type eq "other"].value', {}),
+        ('phoneNumbers[type ne "work"].value', {}),
         (f"{ENTERPRISE}:department", {ENTERPRISE: {"manager": MIRA[ENTERPRISE]["manager"]}}),
     ],
 )
