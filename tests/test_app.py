@@ -13,7 +13,8 @@ from scim.errors import Unavailable
 from scim.rows import Rows
 from scim.settings import Settings, SettingsError
 from scim.sqlite import SqliteRows
-from tests.conftest import TOKEN, Clock, Http, make_app
+from scim.tenant import Tenant
+from tests.conftest import TOKEN, Http
 from tests.samples import EXTENSIONS
 
 ROOT = Path(__file__).parent.parent
@@ -44,12 +45,13 @@ async def test_a_file_is_kept_from_one_service_to_the_next(tmp_path: Path) -> No
     await second.close()
 
 
-async def test_tenants_in_one_store_do_not_see_each_other(rows: Rows, clock: Clock) -> None:
-    """Each has a partition of its own."""
-    one, other = make_app(rows, clock, tenant="one"), make_app(rows, clock, tenant="other")
-    await Http(one).user("mira")
-    found = {app.settings.tenant: app for app in (one, other)}
-    assert set(found) == {"one", "other"}
+async def test_tenants_in_one_store_do_not_see_each_other(rows: Rows) -> None:
+    """Each has a partition of its own, where names are free."""
+    one, other = (Http(build(settings(), Tenant(rows, name))) for name in ("one", "other"))
+    user = await one.user("mira")
+    assert (await other.request("GET", f"/Users/{user['id']}")).status == 404
+    assert (await other.request("GET", "/Users")).body["totalResults"] == 0
+    await other.user("mira")
 
 
 @pytest.mark.parametrize(
@@ -90,10 +92,11 @@ def test_a_schema_document_that_cannot_be_used_is_named(tmp_path: Path) -> None:
         build(settings(schemas=tmp_path))
 
 
-def test_attributes_of_an_extension_can_be_filterable() -> None:
+def test_attributes_of_an_extension_can_be_filterable(rows: Rows) -> None:
     """By their URN, which only the folder of schemas knows."""
     path = "urn:ietf:params:scim:schemas:extension:Contoso:2.0:User:site"
-    assert path in build(settings(schemas=EXTENSIONS, filterable=(path,))).kinds["User"].filterable
+    app = build(settings(schemas=EXTENSIONS, filterable=(path,)), Tenant(rows))
+    assert path in app.kinds["User"].filterable
     with pytest.raises(SettingsError, match="SCIM_FILTERABLE"):
         build(settings(filterable=(path,)))
 
