@@ -7,8 +7,8 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, ValidationError, field_validator, model_validator
 
-from scim.errors import InvalidPath, InvalidSyntax, InvalidValue, Mutability, NoTarget, ScimError
-from scim.filter import AttributePath, Comparison, Filter, Or, Path, parse_path
+from scim.errors import InvalidPath, InvalidSyntax, InvalidValue, Mutability, NoTarget, PayloadTooLarge, ScimError
+from scim.filter import AttributePath, Comparison, Filter, Or, Path, comparisons, parse_path
 from scim.place import Place, path_matcher
 from scim.resource import Resource, values
 from scim.schema import ResourceType, Schema, Target
@@ -17,6 +17,8 @@ from scim.validation import missing
 logger = logging.getLogger(__name__)
 
 PATCH_OP = "urn:ietf:params:scim:api:messages:2.0:PatchOp"
+MAX_COMPARED = 300_000
+"""Most comparisons of values in one PATCH, well below a second of work. Operations on members by id need none."""
 
 
 class _Message(BaseModel):
@@ -151,6 +153,7 @@ class _Patch:
         self._members = members
         self._change = MemberChange()
         self._touched: dict[str, Place] = {}
+        self._compared = 0
 
     def apply(self, operation: Operation) -> None:
         if operation.path:
@@ -203,9 +206,19 @@ class _Patch:
         return self._apply_to_place(op, target, path.filter, value)
 
     def _apply_to_place(self, op: str, target: Target, selection: Filter | None, value: Any) -> None:
+        whole = Target(target.extension, target.attribute)
+        named = len(value) if isinstance(value, list) else 0
+        self._compare(values(self._resource, whole), selection, named if op == "remove" else 0)
         place = Place(self._resource, target, selection)
-        self._touched[str(Target(target.extension, target.attribute))] = place
+        self._touched[str(whole)] = place
         place.apply(op, value)
+
+    def _compare(self, present: list[Any], selection: Filter | None, named: int = 0) -> None:
+        """Count the comparisons that an operation costs; raise PayloadTooLarge when they are too many."""
+        terms = sum(1 for _ in comparisons(selection)) if selection else 1
+        self._compared += (1 + len(present)) * max(terms, named)
+        if self._compared > MAX_COMPARED:
+            raise PayloadTooLarge("The operations compare too many values. Send fewer of them in one request.")
 
     def _apply_schema(self, op: str, schema: Schema | None, value: Any) -> None:
         """A path that is the URN of a schema means all attributes of it."""
@@ -260,6 +273,7 @@ class _Patch:
     def _matching_members(self, selection: Filter) -> list[str]:
         if self._members is None:
             raise MembersNeeded
+        self._compare(self._members, selection)
         matches = path_matcher(selection, Target("", self._type.core["members"]))
         before = [] if self._change.cleared else self._members
         known = {member["value"]: member for member in before} | {each: {"value": each} for each in self._change.added}

@@ -248,8 +248,8 @@ def _described(selection: Filter | None, attribute: Attribute) -> Resource | Non
 def _with_one_primary(after: list[Any], before: list[Any], where: str) -> list[Any]:
     """A value that becomes primary takes that from the one that was. RFC 7644 §3.5.2."""
     primary = [each for each in after if _is_primary(each)]
-    newly = [each for each in primary if each not in before]
-    if newly and len(primary) > len(newly):
+    newly = [each for each in primary if each not in before] if len(primary) == 2 else []
+    if len(newly) == 1:
         after = [{**each, "primary": False} if _is_primary(each) and each not in newly else each for each in after]
     check_primary(after, where)
     return after

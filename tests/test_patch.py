@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from scim.errors import InvalidPath, InvalidSyntax, InvalidValue, Mutability, NoTarget, ScimError
+from scim.errors import InvalidPath, InvalidSyntax, InvalidValue, Mutability, NoTarget, PayloadTooLarge, ScimError
 from scim.patch import MemberChange, MembersNeeded, PatchOp, apply, member_ids
 from scim.resource import Resource
 from tests.samples import CONTOSO, CORE, ENTERPRISE, GROUP, MIRA, USER, patched, patched_group
@@ -526,6 +526,35 @@ def test_a_patch_never_changes_the_resource_that_it_is_given() -> None:
 def test_a_patch_that_changes_nothing_gives_an_equal_resource(operation: dict[str, Any]) -> None:
     """So that nothing is written, no version changes and no audit row says otherwise."""
     assert patched(MIRA, operation) == MIRA
+
+
+LIST = [{"value": f"v{number}"} for number in range(1000)]
+
+
+def test_a_patch_may_be_large_where_nothing_is_compared() -> None:
+    """Hundreds of operations and thousands of values of one kind are no burden, nor is any number of members by id."""
+    assert len(patched(BARE, op("add", "roles", LIST), op("add", "roles", LIST))["roles"]) == 1000
+    assert patched(BARE, *[op("add", "title", "T")] * 5000)["title"] == "T"
+    members = [op("remove", f'members[value eq "u{number}"]') for number in range(5000)]
+    assert len(patched_group(op("add", "members", LIST), *members).members.wanted) == 6000
+
+
+@pytest.mark.parametrize(
+    "operations",
+    [
+        [op("add", "roles", LIST), op("remove", "roles", LIST)],
+        [op("add", f'roles[value eq "v{number}"].display', "x") for number in range(1000)],
+        [op("add", "roles", LIST), op("remove", f"roles[{' or '.join(['display pr'] * 200)}]"),
+         op("remove", f"roles[{' or '.join(['display pr'] * 200)}]")],
+    ],
+    ids=["named values", "filters", "terms"],
+)  # fmt: skip
+def test_a_patch_that_compares_too_many_values_is_too_large(operations: list[dict[str, Any]]) -> None:
+    """One request must not keep all others waiting."""
+    with pytest.raises(PayloadTooLarge, match="fewer"):
+        patched(BARE, *operations)
+    with pytest.raises(PayloadTooLarge, match="fewer"):
+        patched_group(*[op("remove", 'members[type eq "User"]')] * 400, members=LIST)
 
 
 # --- Entra's two dialects --------------------------------------------------------------------------------------------
