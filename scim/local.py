@@ -205,6 +205,8 @@ def main(arguments: list[str]) -> int:
         return 2
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     logging.getLogger("azure").setLevel(logging.WARNING)
+    # The format names none of these, and finding them out for each line takes time.
+    logging.logThreads = logging.logProcesses = logging.logMultiprocessing = False
     prepare_environment(os.environ)
     return _run(int(port))
 

@@ -65,10 +65,12 @@ class Planner:
                 raise InvalidFilter(f"No resource has an attribute '{path}'; /Schemas lists those there are.")
         return [await self._plan(kind, _without_unknown(kind, tree)) for kind in kinds]
 
-    async def _plan(self, kind: Kind, tree: Filter) -> Plan:
-        matcher(tree, kind.type)  # says what is wrong before anything is read
-        tree = await self._with_memberships(kind, tree)
-        return Plan(kind, await self._candidates(kind, tree), matcher(tree, kind.type), _looks_at_edges(kind, tree))
+    async def _plan(self, kind: Kind, asked: Filter) -> Plan:
+        matches = matcher(asked, kind.type)  # says what is wrong before anything is read
+        tree = await self._with_memberships(kind, asked)
+        if tree != asked:
+            matches = matcher(tree, kind.type)
+        return Plan(kind, await self._candidates(kind, tree), matches, _looks_at_edges(kind, tree))
 
     async def _with_memberships(self, kind: Kind, tree: Filter) -> Filter:
         """Replace `members.value eq "id"` by the ids of the groups that it holds for, and `groups.value` likewise.

@@ -1,9 +1,9 @@
 """Schemas and resource types, loaded from the same JSON documents that discovery serves. RFC 7643 §6, §7."""
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -209,6 +209,13 @@ class ResourceType:
         clients write `manager` and `department` so, with the core's URN or none. A dot between URN and attribute
         (`...:2.0:User.manager`) is what Entra's older jobs send.
         """
+        return self._resolve(path)
+
+    @cached_property
+    def _resolve(self) -> Callable[[AttributePath], Target | None]:
+        return lru_cache(maxsize=512)(self._meaning)  # a client names the same few attributes again and again
+
+    def _meaning(self, path: AttributePath) -> Target | None:
         if not path.urn:
             return self._in_core(path.name, path.sub) or self._in_extensions(path.name, path.sub)
         if path.urn.lower() in self._schemas:
