@@ -4,8 +4,9 @@ from datetime import timedelta
 
 import pytest
 
+from scim import keys
 from scim.indexes import FRESH
-from scim.rows import Rows
+from scim.rows import Delete, Rows
 from tests.conftest import Clock, Http, make_app
 
 TITLE_AND_NICKNAME = ("title", "nickName")
@@ -23,6 +24,13 @@ async def test_the_first_resource_does_not_make_a_new_tenant_incomplete(rows: Ro
     await Http(app).user("mira", title="Pilot")
     assert await app.indexes.complete() == {"u.title"}
     assert await make_app(rows, clock, filterable=("title",)).indexes.complete() == {"u.title"}
+
+
+async def test_resources_without_a_record_are_not_taken_for_complete(rows: Rows, clock: Clock) -> None:
+    """As where rows were brought from elsewhere: who knows what was kept of them."""
+    await Http(make_app(rows, clock, filterable=("title",))).user("mira")
+    await rows.commit("scim", [Delete(keys.INDEXES)])
+    assert await make_app(rows, clock, filterable=("title",)).indexes.complete() == frozenset()
 
 
 async def test_an_attribute_that_became_filterable_later_is_not_complete(rows: Rows, clock: Clock) -> None:

@@ -253,6 +253,7 @@ async def test_the_root_has_users_and_groups(http: Http) -> None:
     """One kind after the other, and pages go from one into the next. RFC 7644 §3.4.2.1."""
     assert names(await search(http, "")) == ["mira", "nils", "ida", "tom", "\u00fcrsel", "Deck", "Galley"]
     assert names(await search(http, "/", startIndex=5, count=2)) == ["\u00fcrsel", "Deck"]
+    assert names(await search(http, "/", startIndex=7)) == ["Galley"]
     assert await found(http, 'displayName eq "deck" or title eq "cook"', "") == {"\u00fcrsel", "Deck"}
     assert await found(http, 'title eq "cook"', "") == {"\u00fcrsel"}
     assert await found(http, 'title ne "pilot"', "") == {"mira", "tom", "\u00fcrsel", "Deck", "Galley"}
