@@ -1,5 +1,5 @@
 # Set-up happens by itself, once, when a target needs it; `make` alone lists the targets.
-.PHONY: help setup run test lint types check azurite package clean
+.PHONY: help setup run demo test lint types check azurite bench soak conformance package clean
 .DEFAULT_GOAL := help
 
 VENV ?= .venv
@@ -23,6 +23,9 @@ node_modules/.ready: package.json package-lock.json
 run: $(READY) ## Serve the endpoint on this machine, http://127.0.0.1:7071/scim/v2
 	@$(PY) -m scim serve $(PORT)
 
+demo: $(READY) ## Play Entra against the endpoint, while `make run` serves it in another terminal
+	@$(PY) -m scim simulate --token-file .local/token http://127.0.0.1:$(PORT)/scim/v2
+
 test: setup ## Run every test
 	@$(PY) -m pytest -n 2 --dist loadfile
 
@@ -37,8 +40,25 @@ check: lint types test ## What CI runs
 azurite: node_modules/.ready ## Serve an emulated Table Storage on 127.0.0.1:10002, in memory
 	@node_modules/.bin/azurite-table --inMemoryPersistence --disableTelemetry --silent --tableHost 127.0.0.1
 
+bench/peers/.venv/.ready: bench/peers/requirements.txt bench/peers/package-lock.json | $(READY)
+	@$(PY) -m venv bench/peers/.venv
+	@bench/peers/.venv/bin/pip install --quiet --disable-pip-version-check -r bench/peers/requirements.txt
+	@npm ci --no-audit --no-fund --prefix bench/peers
+	@touch $@
+
+bench: setup bench/peers/.venv/.ready ## Measure this project beside its peers, and write docs/benchmarks.md
+	@$(PY) -m bench.compare --write
+	@$(PY) -m bench.cpu --write
+	@$(PY) -m bench.worker --write
+
+soak: setup ## Play Entra for ten minutes at 25 requests a second, then with a failing store, and write docs/benchmarks.md
+	@$(PY) -m bench.soak --write
+
+conformance: setup ## Judge the endpoint by the RFCs' examples, clients' exchanges and checkers, and write docs/conformance.md
+	@$(PY) -m bench.conformance --write
+
 package: $(READY) ## Build dist/released-package.zip, which Azure runs
 	@$(PY) tools/package.py
 
 clean: ## Remove what set-up and runs have made
-	rm -rf $(VENV) node_modules .local dist .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) node_modules bench/peers/.venv bench/peers/node_modules .local dist .mypy_cache .ruff_cache .hypothesis
