@@ -25,6 +25,9 @@ MAX_EDGES = 200_000
 SORT_LENGTH = 200
 """Characters of a value that sorting looks at; values that begin alike come in the order of ids."""
 
+SPARSE = 50
+"""Up to so many resources that a filter left have their memberships read one by one."""
+
 
 @dataclass(frozen=True, slots=True)
 class ScanLimit:
@@ -68,7 +71,9 @@ class Search:
             page = await self._scanned(plans, request, position)
         else:
             page = await self._listed(kinds, request, position)
-        resources = await self._with_edges(page.resources, projections, neighbours=scan and not request.sort_by)
+        # What a filter left may lie far apart: a few are read one by one, not with everybody between them.
+        apart = not scan or bool(request.sort_by) or (bool(request.filter) and len(page.resources) <= SPARSE)
+        resources = await self._with_edges(page.resources, projections, neighbours=not apart)
         return Page(resources, page.total, cursor.encode(page.following) if page.following else None)
 
     async def _collected(self, plans: Sequence[Plan], request: SearchRequest, position: Position | None) -> "_Part":
