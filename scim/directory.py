@@ -87,7 +87,9 @@ class Directory:
             current = await self.memberships.plan(new.id, members) if number and not many else plan
             return await self._write(_Writing("create", origin, number), {}, new, head, Plan() if many else current)
 
-        return await self.tenant.retried(attempt)
+        made = await self.tenant.retried(attempt)
+        # Nobody knows the id yet, so that these are all memberships: no need to read them for the answer.
+        return made if many else made.with_edges(sorted(plan.added, key=lambda edge: edge.id))
 
     async def _prepare(self, writing: _Writing, group: Stored, plan: Plan) -> None:
         """Write the memberships of a group that is not there yet."""
