@@ -1,5 +1,5 @@
 # Set-up happens by itself, once, when a target needs it; `make` alone lists the targets.
-.PHONY: help setup run demo test lint types check azurite bench soak conformance package clean
+.PHONY: help setup run demo test lint types check azurite bench bench-storage soak conformance package clean
 .DEFAULT_GOAL := help
 
 VENV ?= .venv
@@ -50,6 +50,9 @@ bench: setup bench/peers/.venv/.ready ## Measure this project beside its peers, 
 	@$(PY) -m bench.compare --write
 	@$(PY) -m bench.cpu --write
 	@$(PY) -m bench.worker --write
+
+bench-storage: setup ## Measure calls of the store and latency up to a million users, and write docs/benchmarks.md
+	@$(PY) -m bench.storage --write
 
 soak: setup ## Play Entra for ten minutes at 25 requests a second, then with a failing store, and write docs/benchmarks.md
 	@$(PY) -m bench.soak --write
