@@ -41,9 +41,9 @@ class FaultyRows:
         return await self._rows.range(partition, after, before, limit, keys_only)
 
     async def commit(self, partition: str, changes: Sequence[RowChange]) -> list[str]:
-        check_change_rows(changes)
         fails = self._enter("commit")
         versions = await self._rows.commit(partition, changes)
+        check_applied(changes)
         if fails and self._fault is Fault.CRASH_AFTER:
             self._dead = True
             raise Crash
@@ -70,10 +70,22 @@ class FaultyRows:
         return fails
 
 
-def check_change_rows(changes: Sequence[RowChange]) -> None:
-    """Assert that a commit that changes a resource, or makes a membership, has exactly one change row."""
+def check_applied(changes: Sequence[RowChange]) -> None:
+    """Assert that a commit that was applied and changes a resource, or makes a membership, has exactly one change row.
+
+    And that both rows of a membership are written, and deleted, together: where one was lost, later changes mend it,
+    so the end of a schedule would not always show it.
+    """
     written = [change for change in changes if isinstance(change, (Insert, Replace))]
     changed = any(change.key[:2] in ("u.", "g.", "m.") for change in written)
     deleted = any(change.key[:2] in ("u.", "g.") for change in changes if isinstance(change, Delete))
     said = sum(1 for change in written if change.key.startswith("e."))
     assert said == 1 if changed or deleted else said <= 1, f"{said} change rows in {changes}"
+    for kind in (Insert, Delete):
+        sides = {change.key for change in changes if isinstance(change, kind) and change.key[:2] in ("m.", "r.")}
+        assert {_mirrored(key) for key in sides} == sides, f"half a membership in {changes}"
+
+
+def _mirrored(key: str) -> str:
+    side, first, second = key.split(".")
+    return f"{'r' if side == 'm' else 'm'}.{second}.{first}"

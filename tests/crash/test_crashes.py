@@ -31,11 +31,12 @@ class Trial:
     def __init__(self, start: Start, case: Case) -> None:
         self.start, self.case = start, case
         self.cases = 0
+        self._known: dict[tuple[tuple[str, str], ...], Directory] = {}
 
     async def run(self) -> None:
         """Run without a fault to learn the number of calls and the outcome, then once for each fault at each call."""
         with copy_of(self.start.rows) as rows:
-            before = await judged(rows)
+            before = await self._judged(rows)
             calls = await self._interrupted(rows, None, 0)
             after = await self._finished(rows)
         for number, kind in enumerate(calls, 1):
@@ -50,7 +51,7 @@ class Trial:
     async def _play(self, fault: Fault, number: int, before: Directory, after: Directory) -> None:
         with copy_of(self.start.rows) as rows:
             await self._interrupted(rows, fault, number)
-            visible = await judged(rows)
+            visible = await self._judged(rows)
             assert visible in (before, after) or not self.case.atomic, "clients see it half done"
             await self.case.act(Client(make_app(rows, "again"), self.start.ids))
             assert await self._finished(rows) == after
@@ -65,23 +66,19 @@ class Trial:
 
     async def _finished(self, rows: SqliteRows) -> Directory:
         """Return what is seen, before and after the timer has run and left nothing over."""
-        visible = await judged(rows)
+        visible = await self._judged(rows)
         await make_app(rows, "timer", hours=2).maintenance.run()
         assert not await leftovers(rows)
-        assert await judged(rows) == visible, "the timer has changed what clients see"
+        assert await self._judged(rows) == visible, "the timer has changed what clients see"
         return visible
 
-
-_judged: dict[int, Directory] = {}
-
-
-async def judged(rows: SqliteRows) -> Directory:
-    """Return what clients see of rows that agree with each other; many cases leave the same rows."""
-    known = hash(content(rows))
-    if known not in _judged:
-        assert await findings(rows) == []
-        _judged[known] = await seen(Client(make_app(rows, "reader")))
-    return _judged[known]
+    async def _judged(self, rows: SqliteRows) -> Directory:
+        """Return what clients see of rows that agree with each other; many faults leave the same rows."""
+        known = content(rows)
+        if known not in self._known:
+            assert await findings(rows) == []
+            self._known[known] = await seen(Client(make_app(rows, "reader")))
+        return self._known[known]
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)

@@ -1,7 +1,7 @@
 """A small directory, copied for each case, with clients that act and look at it from outside."""
 
 import random
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from functools import cache
@@ -28,19 +28,21 @@ Directory = tuple[dict[str, dict[str, Any]], dict[str, tuple[dict[str, Any], fro
 """Users by userName; groups by displayName, each with the names of its members. No ids: runs give other ones."""
 
 
-def make_app(rows: Rows, seed: object, hours: float = 0, **settings: Any) -> App:
+async def no_pause(_: int) -> None:
+    """Let a writer who has met another one try again at once."""
+
+
+def make_app(
+    rows: Rows, seed: object, hours: float = 0, pause: Callable[[int], Awaitable[None]] = no_pause, **settings: Any
+) -> App:
     """Return a service, as a process of its own: with ids of its own, a clock, and writers that do not wait."""
     ids = random.Random(str(seed))
-
-    async def no_pause(_: int) -> None:
-        return None
-
     tenant = Tenant(
         rows,
         "scim",
         now=lambda: START + timedelta(hours=hours),
-        new_id=lambda: f"{ids.getrandbits(128):032x}",
-        pause=no_pause,
+        new_id=lambda: f"{ids.getrandbits(1):02x}{ids.getrandbits(120):030x}",  # so that many are counted in one row
+        pause=pause,
     )
     chosen = {"filterable": FILTERABLE} | settings
     with patch("scim.app.load_schemas", _load_schemas_once):
