@@ -138,10 +138,9 @@ async def graves(stage: Stage) -> Cast:
     groups = await stage.groups(*(f"group {n}" for n in range(6)), members=(users[0], users[1], users[2]))
     return [
         workers.delete_the_doomed(stage.worker("deleter", risk=0), stage.facts, users),
-        workers.keep_up(stage.worker("timer", risk=0).sudden(), 12),
-        workers.keep_up(stage.worker("other timer", risk=0).sudden(), 12),
-        workers.watch(stage.worker("watcher", risk=0), stage.facts, groups[:2], 0),
-        workers.watch(stage.worker("other watcher", risk=0), stage.facts, groups[2:3], 0),
+        workers.keep_up(stage.worker("timer", risk=0).sudden(), 6),
+        workers.stare(stage.worker("watcher", risk=0), stage.facts, groups[0]),
+        workers.watch(stage.worker("other watcher", risk=0), stage.facts, groups[:1], 0),
     ]
 
 

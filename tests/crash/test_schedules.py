@@ -7,7 +7,7 @@ import pytest
 from scim import directory, memberships, tenant
 from tests.crash.plots import PLOTS, play
 
-SEEDS, EVERYBODY = 20, 100
+SEEDS, EVERYBODY = 20, 60
 """Schedules of each plot, and of the one that has everybody in it."""
 
 

@@ -195,6 +195,14 @@ async def watch(worker: Worker, facts: Facts, groups: list[str], club: int) -> N
             assert not answer.body["Resources"], "a deleted user is found as a member"
 
 
+async def stare(worker: Worker, facts: Facts, group: str) -> None:
+    """Read one group again and again: nobody deleted is seen in it."""
+    for _ in range(5 * ROUNDS):
+        gone = set(facts.deleted)
+        found = (await worker.send("GET", f"/Groups/{group}")).body
+        assert not {member["value"] for member in found.get("members", [])} & gone, "a deleted user is seen as a member"
+
+
 async def walk(worker: Worker, residents: set[str]) -> None:
     """Walk all users by cursor: everybody who was there all along comes once, and it ends."""
     for _ in range(2):
