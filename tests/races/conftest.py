@@ -20,6 +20,8 @@ class Store(NamedTuple):
     storage: str
     tenant: str
     servers: tuple[Server, Server]
+    known: set[str]
+    """Findings that an earlier test has answered for."""
 
 
 @pytest.fixture(scope="module", params=["sqlite", "azurite"])
@@ -31,12 +33,14 @@ def store(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
     tenant = f"races{secrets.token_hex(4)}"
     settings = {"SCIM_STORAGE": storage, "SCIM_TENANT": tenant, "SCIM_TOKEN": TOKEN}
     with serving(folder, **settings) as first, serving(folder, **settings) as second:
-        yield Store(storage, tenant, (first, second))
+        yield Store(storage, tenant, (first, second), set())
 
 
 @pytest.fixture
 async def client(store: Store) -> AsyncIterator[Client]:
-    """A client of both servers; after the test the store must be without a finding."""
+    """A client of both servers; after the test the store must be without a new finding."""
     async with calling(*store.servers) as made:
         yield made
-    assert await findings(store.storage, store.tenant) == []
+    new = set(await findings(store.storage, store.tenant)) - store.known
+    store.known.update(new)
+    assert not new
