@@ -2,7 +2,6 @@
 
 from collections import Counter
 from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
-from itertools import islice
 
 from bench import samples
 from scim import keys, memberships
@@ -71,7 +70,12 @@ def _rows(kind: Kind, tenant: Tenant, resource_id: str, body: samples.Body) -> I
 
 
 async def _commit(tenant: Tenant, changes: Sequence[Insert]) -> None:
-    """Commit rows in the order of their keys, which a B-tree takes several times as fast as any other."""
-    rest = iter(sorted(changes, key=lambda each: each.key))
-    while batch := list(islice(rest, MAX_CHANGES)):
-        await tenant.commit(batch)
+    """Commit rows in the order of their keys, which a B-tree takes several times as fast as any other.
+
+    Every third row comes in a second turn: rows in one order would fill each page of the file to the brim, and the
+    next row on each page would have to split it, which it seldom has to in a directory that grew by itself.
+    """
+    rows = sorted(changes, key=lambda each: each.key)
+    for part in ([row for number, row in enumerate(rows) if number % 3], rows[::3]):
+        for start in range(0, len(part), MAX_CHANGES):
+            await tenant.commit(part[start : start + MAX_CHANGES])

@@ -36,8 +36,6 @@ from tests import azurite
 TOKEN = "a-token-made-up-for-measuring"  # noqa: S105
 BLOCK = 10
 """Requests to one size before the next one has its turn."""
-SAMPLE = 1_000
-"""Users of a directory that requests are about."""
 LISTED = 100
 """Resources on a page."""
 NEWCOMERS = 200
@@ -111,14 +109,14 @@ class Store:
         self.made: list[str] = []
         self.cursor = ""
 
-    async def sample(self) -> None:
+    async def sample(self, number: int) -> None:
         """Choose the users that requests are about: those who are as they were made, in an order that is no order."""
-        chosen = random.sample(range(self.size), min(SAMPLE, self.size))
-        for number in chosen:
-            name = samples.user_name(number)
+        chosen = random.sample(range(self.size), min(number, self.size))
+        for user in chosen:
+            name = samples.user_name(user)
             found = await self.answer(filtered(f'userName eq "{name}" and emails.value eq "{name}"'))
             for each in found.body["Resources"]:
-                self.ids[number] = each["id"]
+                self.ids[user] = each["id"]
         self.numbers = list(self.ids)
         self.rows.take()
 
@@ -153,7 +151,7 @@ class Operation(NamedTuple):
 
 
 def _unchanged(store: Store, number: int) -> int:
-    """Half of the sample is read, the other half is changed."""
+    """Return the number of a user; half of the sample is read, the other half is changed."""
     return store.numbers[number * 2 % len(store.numbers)]
 
 
@@ -263,7 +261,6 @@ async def users(storage: str, size: int, tenant: str = "scim") -> AsyncIterator[
         await filling.close()
     store = Store(settings, size)
     try:
-        await store.sample()
         yield store
     finally:
         await store.app.close()
@@ -271,6 +268,8 @@ async def users(storage: str, size: int, tenant: str = "scim") -> AsyncIterator[
 
 async def by_users(stores: Sequence[Store], rounds: int) -> list[Case]:
     """Return what each operation takes in directories of different sizes, each in a store of its own."""
+    for each in stores:
+        await each.sample(2 * BLOCK * (rounds + 1))  # one half for reading, the other for changing
     cases = [Case(operation, store.size, store) for operation in OPERATIONS for store in stores]
     await measure(cases, rounds)
     return cases
@@ -459,7 +458,8 @@ def main() -> None:
     if options.write:
         taken = described(["aiohttp", "azure-data-tables"], further=[f"commit {revision()}", load()])
         command = f"python -m bench.storage --rounds {options.rounds} --write"
-        write_section("storage", f"`{command}`; {taken}.\n\n{text}")
+        kept = "; files of users kept from an earlier run by `--folder`" if options.folder else ""
+        write_section("storage", f"`{command}`; {taken}{kept}.\n\n{text}")
 
 
 if __name__ == "__main__":
