@@ -6,6 +6,8 @@ import sys
 COMMANDS = {
     "serve": ("scim.local", "serve the endpoint on this machine"),
     "verify": ("scim.verify", "check that the rows of the tenant agree; --repair puts right what can be"),
+    "export": ("scim.export", "write the tenant to a file, as a backup"),
+    "import": ("scim.restore", "make the tenant of such a file"),
     "simulate": ("scim.simulate", "play Entra's provisioning service against an endpoint"),
 }
 """Each command's module has a function `main(arguments) -> exit code`; only the one that is called is imported."""

@@ -30,7 +30,8 @@ STOREYS = (
     ("endpoints",),
     ("app",),
     ("inspection", "progress"),
-    ("local", "verify", "__main__"),
+    ("transfer",),
+    ("local", "verify", "export", "restore", "__main__"),
 )
 """Rooms of `scim` from the ground up. A room uses only rooms of the storeys below it."""
 

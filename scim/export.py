@@ -1,0 +1,126 @@
+"""`python -m scim export`: writes a tenant to a file, for `import` to read; see scim/transfer.py."""
+
+import argparse
+import asyncio
+import os
+import sys
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from scim import keys
+from scim.app import App, from_environ
+from scim.errors import Unavailable
+from scim.inspection import document_of
+from scim.progress import Progress, Silent, shown
+from scim.settings import SettingsError
+from scim.stored import Kind
+from scim.tenant import PAGE
+from scim.transfer import NAMES, ORDER, footer, header, membership_line, resource_line
+
+COMPLETE, INCOMPLETE, UNUSABLE = 0, 1, 2
+
+
+class Export:
+    """A walk through a tenant, which others may change meanwhile: each row is as it was when its page was read.
+
+    It holds one page of rows, 1,000 at most, and the ids of deleted resources whose memberships are being removed.
+    """
+
+    def __init__(
+        self, app: App, write: Callable[[str], object], say: Callable[[str], None], progress: Progress | None = None
+    ) -> None:
+        self._app, self._tenant = app, app.tenant
+        self._write, self._say, self._progress = write, say, progress or Silent()
+        self._counted: Counter[str] = Counter()
+        self.left_out = 0
+
+    async def run(self) -> Counter[str]:
+        """Write all lines; return how many users, groups and memberships there are."""
+        self._write(header(self._tenant.name, self._tenant.time()))
+        for kind in sorted(self._app.kinds.values(), key=lambda each: each.letter, reverse=True):
+            await self._resources(kind)
+        await self._memberships()
+        self._write(footer(self._counted))
+        return self._counted
+
+    async def _resources(self, kind: Kind) -> None:
+        stage, total = f"{NAMES[kind.letter]}s", await self._app.directory.memberships.total(kind.letter)
+        async for page in self._tenant.pages(kind.prefix):
+            for row in page:
+                document = document_of(kind, row)
+                if document is None:
+                    self.left_out += 1
+                    self._say(f"{row.key}: left out, since its document cannot be read")
+                    continue
+                self._write(resource_line(kind.letter, row, document))
+                self._counted[stage] += 1
+            self._progress.at(stage, self._counted[stage], total)
+
+    async def _memberships(self) -> None:
+        after = "m."
+        while True:
+            gone = await self._app.directory.memberships.tombstones()  # before the rows, see scim/memberships.py
+            rows = await self._tenant.range(after, f"m.{keys.BEYOND}", PAGE)
+            if not rows:
+                return
+            for row in rows:
+                if not gone & set(row.key.split(".")[1:]):
+                    self._write(membership_line(row))
+                    self._counted["memberships"] += 1
+            after = rows[-1].key
+            self._progress.at("memberships", self._counted["memberships"])
+
+
+@contextmanager
+def _opened(path: str) -> Iterator[Callable[[str], object]]:
+    """Give what writes a line to a file, or to standard output for `-`.
+
+    The file has its name only once it is complete, and only its owner may read it.
+    """
+    if path == "-":
+        yield lambda line: sys.stdout.buffer.write(f"{line}\n".encode())
+        sys.stdout.buffer.flush()
+        return
+    target = Path(path)
+    part = target.with_name(f"{target.name}.part")
+    with os.fdopen(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w", encoding="utf-8") as file:
+        yield lambda line: file.write(f"{line}\n")
+        file.flush()
+        os.fsync(file.fileno())
+    part.replace(target)
+
+
+async def _run(path: str) -> int:
+    app = from_environ(serving=False)
+    try:
+        with shown() as progress, _opened(path) as write:
+            export = Export(app, write, _complain, progress)
+            counted = await export.run()
+    finally:
+        await app.close()
+    told = ", ".join(f"{counted[name]:,} {name}" for name in ORDER)
+    left_out = f"; {export.left_out:,} left out" if export.left_out else ""
+    sys.stderr.write(f"exported {told}{left_out}\n")
+    return INCOMPLETE if export.left_out else COMPLETE
+
+
+def _complain(text: str) -> None:
+    sys.stderr.write(f"{text}\n")
+
+
+def main(arguments: list[str]) -> int:
+    """Export the tenant that the settings name.
+
+    Returns 0 when all of it is in the file, 1 when resources that cannot be read are left out, 2 when there is no file.
+    """
+    parser = argparse.ArgumentParser("python -m scim export", description="Write a tenant to a file, as a backup.")
+    parser.add_argument("file", metavar="FILE|-", help="where to; - for standard output")
+    try:
+        return asyncio.run(_run(parser.parse_args(arguments).file))
+    except (SettingsError, Unavailable, OSError) as error:
+        _complain(f"scim export: {error}")
+        return UNUSABLE
+    except SystemExit as error:  # argparse has said what is wrong
+        return int(error.code or 0)
