@@ -14,8 +14,19 @@ from scim.validation import read_resource
 
 
 async def fill_users(directory: Directory, number: int) -> None:
-    """Create the users 0 to `number` - 1 of bench.samples in an empty directory."""
-    await _commit(directory.tenant, _created(directory, number))
+    """Create the users 0 to `number` - 1 of bench.samples in an empty directory.
+
+    They are counted last, so that a directory which was only begun has no users by its own account.
+    """
+    kind, tenant = directory.kinds["User"], directory.tenant
+    changes: list[Insert] = []
+    counts: Counter[str] = Counter()
+    for each in range(number):
+        resource_id = tenant.new_id()
+        changes += _rows(kind, tenant, resource_id, samples.user(each))
+        counts[keys.count(kind.letter, resource_id)] += 1
+    await _commit(tenant, changes)
+    await _commit(tenant, [Insert(key, str(size)) for key, size in counts.items()])
 
 
 async def fill_groups(directory: Directory, names: Iterable[str]) -> list[str]:
@@ -40,18 +51,6 @@ async def user_ids(directory: Directory) -> AsyncIterator[str]:
     async for page in directory.tenant.pages(directory.kinds["User"].prefix, keys_only=True):
         for row in page:
             yield keys.last_part(row.key)
-
-
-def _created(directory: Directory, number: int) -> list[Insert]:
-    """Return the rows that creating so many users would leave behind."""
-    kind, tenant = directory.kinds["User"], directory.tenant
-    changes: list[Insert] = []
-    counts: Counter[str] = Counter()
-    for each in range(number):
-        resource_id = tenant.new_id()
-        changes += _rows(kind, tenant, resource_id, samples.user(each))
-        counts[keys.count(kind.letter, resource_id)] += 1
-    return changes + [Insert(key, str(size)) for key, size in counts.items()]
 
 
 def _rows(kind: Kind, tenant: Tenant, resource_id: str, body: samples.Body) -> Iterator[Insert]:

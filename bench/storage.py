@@ -104,21 +104,21 @@ class Store:
         self.rows = CountingRows(open_rows(settings))
         moment = datetime.now(UTC)
         self.app = build(settings, Tenant(self.rows, settings.tenant, now=lambda: moment))
-        self.numbers: list[int] = []
         self.ids: dict[int, str] = {}
+        self.read: list[int] = []
+        self.changed: list[int] = []
         self.made: list[str] = []
         self.cursor = ""
 
     async def sample(self, number: int) -> None:
-        """Choose the users that requests are about: those who are as they were made, in an order that is no order."""
+        """Choose users at random who are as they were made: requests read one half of them and change the other."""
         chosen = random.sample(range(self.size), min(number, self.size))
         for user in chosen:
             name = samples.user_name(user)
             found = await self.answer(filtered(f'userName eq "{name}" and emails.value eq "{name}"'))
             for each in found.body["Resources"]:
                 self.ids[user] = each["id"]
-        self.numbers = list(self.ids)
-        self.rows.take()
+        self.read, self.changed = list(self.ids)[::2], list(self.ids)[1::2]
 
     async def answer(self, asked: Request) -> Response:
         """Return the answer to a request. Raises SystemExit when it is not a success."""
@@ -151,12 +151,11 @@ class Operation(NamedTuple):
 
 
 def _unchanged(store: Store, number: int) -> int:
-    """Return the number of a user; half of the sample is read, the other half is changed."""
-    return store.numbers[number * 2 % len(store.numbers)]
+    return store.read[number % len(store.read)]
 
 
 def _changing(store: Store, number: int) -> str:
-    return store.ids[store.numbers[(number * 2 + 1) % len(store.numbers)]]
+    return store.ids[store.changed[number % len(store.changed)]]
 
 
 def _rename(store: Store, number: int) -> Request:
@@ -269,7 +268,7 @@ async def users(storage: str, size: int, tenant: str = "scim") -> AsyncIterator[
 async def by_users(stores: Sequence[Store], rounds: int) -> list[Case]:
     """Return what each operation takes in directories of different sizes, each in a store of its own."""
     for each in stores:
-        await each.sample(2 * BLOCK * (rounds + 1))  # one half for reading, the other for changing
+        await each.sample(2 * BLOCK * (rounds + 1))
     cases = [Case(operation, store.size, store) for operation in OPERATIONS for store in stores]
     await measure(cases, rounds)
     return cases
@@ -390,15 +389,16 @@ def beyond(cases: Sequence[Case]) -> str:
 
 
 async def over_sqlite(sizes: Sequence[int], groups: Sequence[int], rounds: int, folder: Path) -> str:
-    """Return the tables for SQLite files in the folder."""
+    """Return the tables for SQLite files; those of users stay in the folder."""
     async with AsyncExitStack() as stack:
         files = [(size, f"sqlite:{folder}/users-{size}.db") for size in sizes]
         stores = [await stack.enter_async_context(users(where, size)) for size, where in files]
         cases = await by_users(stores, rounds)
     everybody = max(groups)
-    async with users(f"sqlite:{folder}/groups.db", everybody + NEWCOMERS) as store:
-        members = await by_members(store, groups, rounds)
-        changes = await large(store, everybody // 5, everybody, everybody // 20)
+    with tempfile.TemporaryDirectory() as temporary:
+        async with users(f"sqlite:{temporary}/groups.db", everybody + NEWCOMERS) as store:
+            members = await by_members(store, groups, rounds)
+            changes = await large(store, everybody // 5, everybody, everybody // 20)
     return "\n\n".join(
         [
             "### SQLite, by the number of users",
