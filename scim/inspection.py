@@ -121,10 +121,11 @@ class Inspection:
         key, other = keys.member(group_id, member_id), keys.membership(member_id, group_id)
         ends = [keys.resource("g", group_id), keys.resource("u", member_id), keys.resource("g", member_id)]
         graves = [keys.tombstone(group_id), keys.making(group_id), keys.tombstone(member_id)]
-        found = await self._steady(key, other, *ends, *graves)
+        wanted = (key, other, *ends, *graves)
+        found = await self._steady(*wanted)
         if found is None:
             return None
-        row, mirror, group, user, nested, *entombed = found.values()
+        row, mirror, group, user, nested, *entombed = (found[each] for each in wanted)  # fewer keys in a loop of one
         where = f"membership of {member_id} in {group_id}"
         if not row and not mirror:
             return None

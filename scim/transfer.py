@@ -146,6 +146,8 @@ class Reader:
         if set(read) != {"group", "member", "kind"} or read["kind"] not in tuple(LETTERS):
             raise self._broken("no membership: it takes group, member, and a kind that is user or group")
         self._check_order("memberships", read["group"], read["member"])
+        if read["group"] == read["member"]:
+            raise self._broken("a group cannot be a member of itself")
         return Link(self.line, read["group"], read["member"], LETTERS[read["kind"]])
 
     def _check_order(self, sort: str, *ids: Any) -> None:

@@ -232,6 +232,7 @@ BROKEN = {
     "line 4: the document must not have members": edited(4, document={"displayName": "g", "members": []} | CREATED),
     "line 3: out of order, or there twice": edited(3, user=USER),
     "line 5: no membership": edited(5, kind="robot"),
+    "line 5: a group cannot be": edited(5, member=GROUP, kind="group"),
     "line 6: the end tells other numbers": small(users=3),
     "line 5: the end tells other numbers": [*small()[:4], small()[5]],
     "line 7: there is something behind the end": small(""),
