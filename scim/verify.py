@@ -335,6 +335,8 @@ class Verification:
                 except RowConflict:
                     continue
                 self._note(finding.text, repaired=True)
+            if finding := await self._inspection.examine(suspect):
+                self._leave(suspect, finding)
 
     def _leave(self, suspect: Suspect, finding: Finding) -> None:
         self._note(finding.text)
