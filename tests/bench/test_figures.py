@@ -1,0 +1,91 @@
+"""How figures become tables, a plot and sections of the documentation."""
+
+from pathlib import Path
+from xml.etree import ElementTree
+
+import pytest
+
+from bench.compare import Cell, Result, memory_table, rounded, table
+from bench.load import Burst
+from bench.plot import plot
+from bench.rows import ROWS, _joined
+from bench.sections import write_section
+from bench.servers import OURS, SCIMMY
+
+SVG = "{http://www.w3.org/2000/svg}"
+
+
+def cell(*rates: int) -> Cell:
+    made = Cell()
+    for rate in rates:
+        made.add(Burst(seconds=[0.001 * n for n in range(1, rate + 1)], elapsed=1.0), cpu=rate * 0.0005)
+    return made
+
+
+def test_a_cell_shows_the_median_round_and_all_latencies() -> None:
+    """One bad round does not decide; a percentile is of every request."""
+    one = cell(100, 10, 90)
+
+    assert one.rate == 90
+    assert (one.percentile(50), one.percentile(99)) == (46, 99)
+    assert round(one.cpu_ms, 3) == 0.5
+
+
+def test_the_table_says_who_is_ahead() -> None:
+    """The fastest is bold, and each peer has its ratio to ours."""
+    cells = {(row.name, OURS.name): cell(200) for row in ROWS} | {(row.name, SCIMMY.name): cell(100) for row in ROWS}
+    lines = table(Result(1000, cells), [OURS, SCIMMY]).splitlines()
+
+    assert lines[2].startswith("| create a user | this project | **200** |")
+    assert lines[3].startswith("|  | SCIMMY | 100 |")
+    assert lines[3].endswith("| 2.00 x as fast |")
+    assert len(lines) == 2 + 2 * len(ROWS)
+
+
+def test_memory_is_shown_when_filled_and_at_the_end() -> None:
+    """One column for each size."""
+    results = [Result(1000, {}, {OURS.name: (50.0, 60.0)}), Result(10000, {}, {OURS.name: (120.4, 130.6)})]
+
+    assert memory_table(results, [OURS]).splitlines()[-1].endswith("| 50.0 -> 60.0 | 120 -> 131 |")
+
+
+@pytest.mark.parametrize(("value", "text"), [(1234.5, "1,234"), (100.0, "100"), (12.34, "12.3"), (1.234, "1.23")])
+def test_figures_have_three_digits_that_count(value: float, text: str) -> None:
+    """More would pretend a precision that nobody has."""
+    assert rounded(value) == text
+
+
+def test_the_plot_has_a_longer_bar_for_more_requests() -> None:
+    """It is XML, names every row and server, and a rate ten times as high is one line further."""
+    rates = {("a & b", "x"): 10.0, ("a & b", "y"): 100.0, ("c", "x"): 1000.0, ("c", "y"): 10.0}
+    root = ElementTree.fromstring(plot(rates, ["a & b", "c"], ["x", "y"], 10_000))  # noqa: S314 - it is our own
+    texts = {each.text for each in root.iter(f"{SVG}text")}
+    lengths = [float(each.attrib["width"]) for each in root.iter(f"{SVG}rect") if each.attrib["height"] == "10"]
+
+    assert texts >= {"a & b", "c", "x", "y", "100", "1,000"}
+    assert lengths == [1.0, 280.0, 560.0, 1.0]
+
+
+def test_a_section_leaves_the_rest_alone(tmp_path: Path) -> None:
+    """What others wrote stays, and a second run replaces the first."""
+    document = tmp_path / "figures.md"
+    document.write_text("head\n<!-- a:begin -->\n<!-- a:end -->\n<!-- b:begin -->\nold\n<!-- b:end -->\n")
+    write_section("a", "first\n", document)
+    write_section("a", "second", document)
+
+    assert document.read_text() == (
+        "head\n<!-- a:begin -->\nsecond\n<!-- a:end -->\n<!-- b:begin -->\nold\n<!-- b:end -->\n"
+    )
+
+
+def test_a_section_without_marks_is_told(tmp_path: Path) -> None:
+    """Nothing is written where nobody would find it."""
+    document = tmp_path / "figures.md"
+    document.write_text("<!-- a:begin -->\n")
+    with pytest.raises(SystemExit, match="a:end"):
+        write_section("a", "text", document)
+
+
+def test_a_chunked_body_is_joined() -> None:
+    """As uvicorn sends what has no length."""
+    assert _joined(b'5\r\n{"a":\r\n2\r\n1}\r\n0\r\n\r\n') == b'{"a":1}'
