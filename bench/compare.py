@@ -19,7 +19,7 @@ from importlib.util import find_spec
 
 from bench.load import Burst, burst, connected
 from bench.machine import described, load, revision
-from bench.plot import PLOT, plot
+from bench.plot import PLOT, plot, rounded
 from bench.rows import ROWS, Row, State, populate, prove
 from bench.sections import write_section
 from bench.servers import OURS, SCIM2_SERVER, SCIMMY, WORKER, Kind, Server, running
@@ -172,13 +172,6 @@ def table(result: Result, kinds: list[Kind]) -> str:
 
 def _times(ratio: float) -> str:
     return f"{rounded(ratio)} x as fast"
-
-
-def rounded(value: float) -> str:
-    """Return a figure with three digits that count at most."""
-    if value >= 100:
-        return f"{value:,.0f}"
-    return f"{value:.1f}" if value >= 10 else f"{value:.2f}"
 
 
 def memory_table(results: list[Result], kinds: list[Kind]) -> str:

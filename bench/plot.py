@@ -29,7 +29,7 @@ def plot(rates: Mapping[tuple[str, str], float], rows: Sequence[str], servers: S
             parts.append(
                 f'<rect x="{_LEFT}" y="{y:.1f}" width="{length:.1f}" height="{_BAR - 1}" fill="{_COLOURS[at]}"/>'
             )
-            parts.append(_text(_LEFT + length + 4, y + _BAR - 2.5, f"{rate:,.0f}", size=9))
+            parts.append(_text(_LEFT + length + 4, y + _BAR - 2.5, rounded(rate), size=9))
     return "\n".join([*parts, "</svg>", ""])
 
 
@@ -70,3 +70,10 @@ def _text(x: float, y: float, text: str, *, anchor: str = "start", size: int = 1
         f'<text x="{x:.1f}" y="{y:.1f}" font-size="{size}" font-weight="{weight}" text-anchor="{anchor}"'
         f' fill="#222">{escape(text)}</text>'
     )
+
+
+def rounded(value: float) -> str:
+    """Return a figure with three digits that count at most."""
+    if value >= 100:
+        return f"{value:,.0f}"
+    return f"{value:.1f}" if value >= 10 else f"{value:.2f}"

@@ -5,9 +5,9 @@ from xml.etree import ElementTree
 
 import pytest
 
-from bench.compare import Cell, Result, memory_table, rounded, table
+from bench.compare import Cell, Result, memory_table, table
 from bench.load import Burst
-from bench.plot import plot
+from bench.plot import plot, rounded
 from bench.rows import ROWS, _joined
 from bench.sections import write_section
 from bench.servers import OURS, SCIMMY
