@@ -32,20 +32,23 @@ class Weather:
     """Which fault, if any, meets the next call.
 
     Spells follow each other, each as many seconds long as `spell` says; within a bad one, `share` of the calls fail.
-    After `seconds` the sky stays clear, so that what was interrupted can be finished.
+    After `seconds` the sky stays clear, so that what was interrupted can be finished. Time begins with the first
+    call: a server that is slow to start must not miss the bad spells.
     """
 
     def __init__(self, seconds: float, spell: float = 5.0, spells: Sequence[Sky] = SPELLS, share: float = 0.5) -> None:
-        self._began = time.monotonic()
-        self._end, self._spell, self._spells, self._share = self._began + seconds, spell, spells, share
+        self._began: float | None = None
+        self._seconds, self._spell, self._spells, self._share = seconds, spell, spells, share
         self._dice = random.Random(1)  # noqa: S311 - no secret
 
     def now(self) -> Sky:
         """Return what happens to a call that is made now."""
-        moment = time.monotonic()
-        if moment > self._end or self._dice.random() > self._share:
+        if self._began is None:
+            self._began = time.monotonic()
+        passed = time.monotonic() - self._began
+        if passed > self._seconds or self._dice.random() > self._share:
             return Sky.CLEAR
-        return self._spells[int((moment - self._began) / self._spell) % len(self._spells)]
+        return self._spells[int(passed / self._spell) % len(self._spells)]
 
     def heads(self) -> bool:
         """Toss a coin: whether a call that fails was carried out nevertheless."""
