@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 
 import pytest
 
@@ -15,8 +15,10 @@ Serve = Callable[[bytes], bytes]
 @asynccontextmanager
 async def server(serve: Serve) -> AsyncIterator[Tenant]:
     """Answer each request with the bytes that `serve` returns; none closes the connection."""
+    handling: set[asyncio.Task[None] | None] = set()
 
     async def handle(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        handling.add(asyncio.current_task())
         try:
             while answer := serve(await reader.readuntil(b"\r\n\r\n")):
                 writer.write(answer)
@@ -24,10 +26,13 @@ async def server(serve: Serve) -> AsyncIterator[Tenant]:
         except (asyncio.IncompleteReadError, ConnectionError):
             pass  # the client has gone
         writer.close()
+        with suppress(ConnectionError):
+            await writer.wait_closed()
 
     listening = await asyncio.start_server(handle, "127.0.0.1", 0)
     async with listening:
         yield Tenant(f"http://127.0.0.1:{listening.sockets[0].getsockname()[1]}/scim/v2", "secret")
+    await asyncio.gather(*(each for each in handling if each))
 
 
 @pytest.mark.parametrize(

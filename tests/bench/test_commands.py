@@ -1,0 +1,44 @@
+"""The measuring commands run, in small: their figures are no test, but that they come is."""
+
+import subprocess
+import sys
+from importlib.util import find_spec
+
+import pytest
+
+from bench.machine import ROOT
+
+
+def run(*arguments: str) -> str:
+    """Run a module of bench and return what it prints."""
+    command = [sys.executable, "-m", *arguments]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=120, check=False)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def test_processor_time_is_told_for_each_operation() -> None:
+    """Ten operations, each with all of its time, the store's part and the rest."""
+    lines = run("bench.cpu", "--users", "20", "--rounds", "1").splitlines()[2:]
+
+    assert len(lines) == 10
+    for line in lines:
+        total, store, own = (float(each.strip(" *")) for each in line.split("|")[2:5])
+        assert 0 < store < total
+        assert own == pytest.approx(total - store, abs=0.002)
+
+
+@pytest.mark.skipif(
+    find_spec("azure_functions_runtime") is None,
+    reason="the language worker of Azure Functions is published for Python 3.13 and later only",
+)
+def test_the_worker_is_compared_with_the_bare_sdk() -> None:
+    """Every operation has calls to repeat, and both sides of the comparison a figure."""
+    lines = run("bench.worker", "--operations", "8", "--rounds", "1").splitlines()[2:]
+
+    assert len(lines) == 5
+    for line in lines:
+        calls, ours, bare = (float(each.replace(",", "")) for each in line.split("|")[2:5])
+        assert calls >= 2
+        assert ours > 0
+        assert bare > 0
