@@ -12,7 +12,7 @@ from bench.machine import ROOT
 def run(*arguments: str) -> str:
     """Run a module of bench and return what it prints."""
     command = [sys.executable, "-m", *arguments]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=120, check=False)
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)  # noqa: S603
     assert done.returncode == 0, done.stderr
     return done.stdout
 
