@@ -74,13 +74,15 @@ def check_applied(changes: Sequence[RowChange]) -> None:
     """Assert that a commit that was applied and changes a resource, or makes a membership, has exactly one change row.
 
     And that both rows of a membership are written, and deleted, together: where one was lost, later changes mend it,
-    so the end of a schedule would not always show it.
+    so the end of a schedule would not always show it. A repair is there to write what is missing of one.
     """
     written = [change for change in changes if isinstance(change, (Insert, Replace))]
     changed = any(change.key[:2] in ("u.", "g.", "m.") for change in written)
     deleted = any(change.key[:2] in ("u.", "g.") for change in changes if isinstance(change, Delete))
     said = sum(1 for change in written if change.key.startswith("e."))
     assert said == 1 if changed or deleted else said <= 1, f"{said} change rows in {changes}"
+    if any('"repair"' in change.body for change in written):
+        return
     for kind in (Insert, Delete):
         sides = {change.key for change in changes if isinstance(change, kind) and change.key[:2] in ("m.", "r.")}
         assert {_mirrored(key) for key in sides} == sides, f"half a membership in {changes}"

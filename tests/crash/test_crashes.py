@@ -4,8 +4,11 @@ from collections.abc import Awaitable, Callable
 
 import pytest
 
+from scim import keys
 from scim.errors import Unavailable
+from scim.rows import Delete, Insert, Replace
 from scim.sqlite import SqliteRows
+from scim.verify import verify
 from tests.crash.faults import Crash, Fault, FaultyRows
 from tests.crash.operations import CASES, Case, delete_large_group, delete_user_in_many_groups, run_timer
 from tests.crash.world import (
@@ -114,3 +117,47 @@ async def _left_to_the_timer(start: Start, act: Callable[[Client], Awaitable[Non
     with pytest.raises(Crash):
         await act(Client(make_app(dying, "interrupted"), start.ids))
     return bool(await leftovers(start.rows))
+
+
+async def test_a_repair_survives_every_fault(start: Start, count_cases: Callable[[str, int], None]) -> None:
+    """A repair that died anywhere is finished by the next one, and ends where one ends that nothing has disturbed."""
+    with copy_of(start.rows) as broken:
+        await spoil(broken, start)
+        with copy_of(broken) as rows:
+            calls = await _repaired(rows, None, 0)
+            whole = content(rows)
+            assert await findings(rows) == []
+        faults = [(number, fault) for number, kind in enumerate(calls, 1) if kind == "commit" for fault in Fault]
+        for number, fault in faults:  # one at a read leaves what one before the next commit leaves
+            with copy_of(broken) as rows:
+                await _repaired(rows, fault, number)
+                await _repaired(rows, None, 0)
+                assert content(rows) == whole, f"call {number}: {fault.value}"
+    count_cases("crash", len(faults))
+
+
+async def spoil(rows: SqliteRows, start: Start) -> None:
+    """Take away and add derived rows of each kind."""
+    user, group = start.ids["user1"], start.ids["small"]
+    [name] = [each for each in await rows.range("scim", "n.u.", "n.u.~", 1000) if each.body == user]
+    [look_up, *_] = await rows.range("scim", "x.", "x.~", 1)
+    [count, *_] = await rows.range("scim", "c.u.", "c.u.~", 1)
+    gone = [name.key, look_up.key, keys.membership(user, group)]
+    await rows.commit("scim", [*map(Delete, gone), Replace(count.key, "7", count.version)])
+    await rows.commit(
+        "scim",
+        [
+            Insert(keys.look_up("u", "externalId", "old", user), ""),
+            Insert(keys.name("g", "displayName", "nobody"), "f" * 32),
+            Insert(keys.membership(user, start.ids["empty"]), ""),
+        ],
+    )
+
+
+async def _repaired(rows: SqliteRows, fault: Fault | None, number: int) -> list[str]:
+    faulty = FaultyRows(rows, fault, number)
+    try:
+        await verify(make_app(faulty, "repairing"), True, lambda _: None)
+    except (Crash, Unavailable):
+        assert fault is not None
+    return faulty.kinds
