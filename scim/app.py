@@ -8,6 +8,7 @@ from scim.auth import FixedTokens, TokenSource
 from scim.directory import Directory
 from scim.endpoints import Endpoints
 from scim.errors import InvalidPath
+from scim.filter import parse_attribute
 from scim.indexes import Indexes
 from scim.maintenance import Maintenance
 from scim.rows import Rows
@@ -79,9 +80,14 @@ def _schemas(settings: Settings) -> Schemas:
 
 def _kinds(settings: Settings, schemas: Schemas) -> dict[str, Kind]:
     try:
-        return kinds(schemas, settings.filterable)
+        known = kinds(schemas, settings.filterable)
+        for text in settings.filterable:
+            targets = [target for kind in known.values() if (target := kind.type.resolve(parse_attribute(text)))]
+            if all(target.leaf is None or target.leaf.type == "complex" for target in targets):
+                raise ValueError(f"'{text}' is complex; name one of its sub-attributes, such as {text}.value")
     except (ValueError, InvalidPath) as error:
         raise SettingsError(f"SCIM_FILTERABLE: {error}") from error
+    return known
 
 
 def open_rows(settings: Settings) -> Rows:

@@ -1,5 +1,6 @@
 """Bulk: many operations in one request, which may refer to each other's results. RFC 7644 §3.7."""
 
+import asyncio
 import copy
 from collections.abc import Awaitable, Callable, Iterator
 from typing import Any
@@ -81,6 +82,7 @@ class Bulk:
         for index in self._order():
             if self._has_failed():
                 break
+            await asyncio.sleep(0)  # other requests shall not wait for all of a long one
             await self._run(index)
         for index, path, operation in self._deferred:
             await self._run_deferred(index, path, operation)
@@ -133,7 +135,12 @@ class Bulk:
         else:
             response = await self._perform("PATCH", path, body, None)
         if response.status >= 300:
+            # What is reported as failed must not be there: the client will send it again.
+            await self._perform("DELETE", path, None, None)
             self._results[index] |= {"status": str(response.status), "response": response.body}
+            for name in ("version", "location"):
+                self._results[index].pop(name, None)
+            self._errors += 1
         elif etag := response.headers.get("ETag"):
             self._results[index]["version"] = etag
 

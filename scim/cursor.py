@@ -7,6 +7,7 @@ import json
 from typing import Any
 
 from scim.errors import InvalidCursor
+from scim.keys import is_id
 
 Position = tuple[Any, ...]
 """The order key of the last resource that was returned."""
@@ -23,8 +24,10 @@ class Cursor:
     checksum is there to tell a mistake, since whoever may send cursors may also read everything.
     """
 
-    def __init__(self, scope: list[str | None]) -> None:
+    def __init__(self, scope: list[str | None], *, ordered: bool = False) -> None:
+        """`ordered` says that positions begin with a sort key."""
         self._scope = json.dumps([_FORM, *scope])
+        self._ordered = ordered
 
     def encode(self, position: Position) -> str:
         """Return the cursor of the page behind a position."""
@@ -43,16 +46,38 @@ class Cursor:
         except (ValueError, binascii.Error):
             content = b""
         checksum, payload = content[:12], content[12:]
-        if len(checksum) < 12 or checksum != self._checksum(payload):
+        position = self._position(payload) if checksum == self._checksum(payload) else None
+        if position is None:
             raise InvalidCursor(
                 "The cursor does not belong to this search. Take it from nextCursor of the page before, with the same"
                 " filter, sortBy and sortOrder; or begin anew with an empty cursor."
             )
-        position: Position = _as_tuple(json.loads(payload))
         return position
+
+    def _position(self, payload: bytes) -> Position | None:
+        """Return the position in a payload, None when it is none: a checksum without a key can be made by anybody."""
+        try:
+            position = _as_tuple(json.loads(payload))
+        except (ValueError, RecursionError):
+            return None
+        match position:
+            case (int(), str(resource_id)) if not self._ordered and (is_id(resource_id) or not resource_id):
+                return (position[0], resource_id)
+            case (own, int(), str(resource_id)) if self._ordered and is_id(resource_id) and _is_sort_key(own):
+                return (own, position[1], resource_id)
+        return None
 
     def _checksum(self, payload: bytes) -> bytes:
         return hashlib.sha256(self._scope.encode() + b"\0" + payload).digest()[:12]
+
+
+def _is_sort_key(own: Any) -> bool:
+    match own:
+        case (1,):
+            return True
+        case (0, bool(text), str() | int() | float() as value):
+            return text == isinstance(value, str)
+    return False
 
 
 def _as_tuple(value: Any) -> Any:

@@ -16,7 +16,7 @@ from scim.rows import Delete, Insert, Replace, RowChange, Touch
 from scim.stored import MAX_DERIVED, Kind, Stored
 from scim.tenant import Tenant
 from scim.tombstones import BATCHES_AT_ONCE, Tombstones, merged
-from scim.validation import keep_unwritable, read_resource
+from scim.validation import check_required, keep_unwritable, read_resource
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,6 +110,7 @@ class Directory:
         def change(current: Stored) -> Change:
             replacement = dict(document)
             keep_unwritable(kind.type, current.document, replacement)
+            check_required(kind.type, replacement)  # what was kept may belong to an extension with required attributes
             return Change({**replacement, "meta": current.document["meta"]}, members)
 
         return await self._changed(kind, resource_id, if_match, change, _Writing("replace", origin))

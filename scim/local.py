@@ -154,7 +154,8 @@ async def serve(port: int) -> None:
     """Serve function_app.py on 127.0.0.1 until SIGINT or SIGTERM; port 0 takes a free one."""
     function_app = importlib.import_module("function_app")
     http, timers = functions(function_app.app)
-    runner = web.AppRunner(host(http), access_log=None)
+    # A compressed body is passed on as it is, as the Functions host does.
+    runner = web.AppRunner(host(http), access_log=None, auto_decompress=False)
     await runner.setup()
     site = web.TCPSite(runner, "127.0.0.1", port)
     await site.start()
@@ -199,7 +200,7 @@ def _announce(port: int) -> None:
 
 def main(arguments: list[str]) -> int:
     """Serve until interrupted: `python -m scim serve [PORT]`; the port may also come from PORT. Returns 0."""
-    port = arguments[0] if arguments else os.environ.get("PORT", "7071")
+    port = arguments[0] if arguments else os.environ.get("PORT") or "7071"
     if not port.isdecimal() or int(port) > MAX_PORT:
         sys.stderr.write(f"scim serve: the port must be a number up to {MAX_PORT}, not '{port}'\n")
         return 2

@@ -12,13 +12,13 @@ from scim.filter import AttributePath, Comparison, Filter, Or, Path, comparisons
 from scim.place import Place, path_matcher
 from scim.resource import Resource, values
 from scim.schema import ResourceType, Schema, Target
-from scim.validation import missing
+from scim.validation import check_immutable, missing
 
 logger = logging.getLogger(__name__)
 
 PATCH_OP = "urn:ietf:params:scim:api:messages:2.0:PatchOp"
-MAX_COMPARED = 300_000
-"""Most comparisons of values in one PATCH, well below a second of work. Operations on members by id need none."""
+MAX_COMPARED = 50_000
+"""Most comparisons of values in one PATCH, some tenths of a second of work. Operations on members by id need none."""
 
 
 class _Message(BaseModel):
@@ -154,6 +154,7 @@ class _Patch:
         self._change = MemberChange()
         self._touched: dict[str, Place] = {}
         self._compared = 0
+        self._unknown: list[str] = []
 
     def apply(self, operation: Operation) -> None:
         if operation.path:
@@ -170,6 +171,9 @@ class _Patch:
         for schema in self._type.extensions:
             if not self._resource.get(schema.id):
                 self._resource.pop(schema.id, None)
+        check_immutable(self._type, self._before, self._resource)
+        if self._unknown:
+            logger.warning("ignored %d PATCH paths that no schema knows: %.300s", len(self._unknown), self._unknown[:5])
         if lacking := missing(self._type, self._resource):
             taken_away = bool(values(self._before, lacking))  # RFC 7644 §3.5.2.2 calls that mutability
             raise (Mutability if taken_away else InvalidValue)(f"{lacking} is required and must not be empty.")
@@ -195,7 +199,7 @@ class _Patch:
             return self._apply_schema(op, self._type.schema, value)
         target = self._type.resolve(path.attribute)
         if target is None:
-            logger.warning("ignored a PATCH path that no schema knows: %.100s", path.attribute)
+            self._unknown.append(str(path.attribute)[:100])
             return None
         if target.attribute is None:
             return self._apply_schema(op, self._type.extension(target.extension), value)

@@ -248,8 +248,9 @@ def sort_key(target: Target) -> Callable[[Mapping[str, Any]], tuple[Any, ...]]:
         if found is None or leaf is None or isinstance(found, (dict, list)):
             return (1,)
         key = normal(leaf, found)
-        # Cursors are JSON, which has no dates.
-        return (0, key.timestamp() if isinstance(key, datetime) else key)
+        # Cursors are JSON, which has no dates. Texts and numbers meet where two extensions share a name.
+        key = key.timestamp() if isinstance(key, datetime) else key
+        return (0, isinstance(key, str), key)
 
     return key
 

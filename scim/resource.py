@@ -87,6 +87,8 @@ def schemas_of(resource_type: ResourceType, resource: Mapping[str, Any]) -> list
 
 Selection = dict[str, Any]
 """Named attributes as nested objects by lower-case name; an empty object selects all that is below the name."""
+NOTHING: Selection = {"": {}}
+"""Selects no attribute, which an empty object would not: that selects all."""
 
 
 class Projection:
@@ -126,17 +128,28 @@ def _kept(attribute: Attribute, wanted: Selection | None, excluded: Selection) -
     return attribute.returned == "default" if wanted is None else name in wanted
 
 
+def _has_always(attribute: Attribute) -> bool:
+    """Whether something below the attribute is returned even when the attribute itself is not asked for."""
+    return attribute.returned != "never" and any(
+        each.returned == "always" for each in attribute.sub_attributes.values()
+    )
+
+
 def _choose(
     attributes: Mapping[str, Attribute], value: Resource, wanted: Selection | None, excluded: Selection
 ) -> Resource:
     chosen = {}
     for name, item in value.items():
         attribute = attributes.get(name.lower())
-        if attribute is None or not _kept(attribute, wanted, excluded):
+        if attribute is None:
             continue
+        key = name.lower()
+        below = (wanted or {}).get(key) or None, excluded.get(key) or {}
+        if not _kept(attribute, wanted, excluded):
+            if not _has_always(attribute):
+                continue
+            below = NOTHING, {}
         if attribute.sub_attributes:
-            key = name.lower()
-            below = (wanted or {}).get(key) or None, excluded.get(key, {})
             if isinstance(item, list):
                 item = [part for each in item if (part := _choose(attribute.sub_attributes, each, *below))]
             else:

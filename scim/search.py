@@ -27,6 +27,8 @@ SORT_LENGTH = 200
 
 SPARSE = 50
 """Up to so many resources that a filter left have their memberships read one by one."""
+REST_SECONDS = 0.02
+"""How long a search compares without letting other requests in."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +63,8 @@ class Search:
         InvalidValue for sortBy, InvalidCursor, and TooMany when no look-up serves the request and there is too much
         to read.
         """
-        cursor = Cursor([self._tenant.name, *(kind.letter for kind in kinds), *_scope(request)])
+        scope = [self._tenant.name, *(kind.letter for kind in kinds), *_scope(request)]
+        cursor = Cursor(scope, ordered=bool(request.sort_by))
         position = None if request.cursor is None else cursor.decode(request.cursor)
         plans = await self._planner.plans(kinds, request.filter)
         scan = any(plan.ids is None for plan in plans)
@@ -95,6 +98,8 @@ class Search:
             if budget.spent(len(batch)):
                 raise TooMany(_too_many(plan.kind, self._limit))
             for each in batch:
+                if await budget.over():
+                    raise TooMany(_too_many(plan.kind, self._limit))
                 if plan.matches is None or plan.matches(each.resource("")):
                     yield each
 
@@ -228,11 +233,20 @@ class _Budget:
     def __init__(self, limit: ScanLimit) -> None:
         self._rows = limit.rows
         self._end = time.monotonic() + limit.seconds
+        self._rested = time.monotonic()
 
     def spent(self, rows: int) -> bool:
         """Count rows that were read; whether that was too much, or took too long."""
         self._rows -= rows
         return self._rows < 0 or time.monotonic() > self._end
+
+    async def over(self) -> bool:
+        """Whether the time is over; asked before each resource, it also lets other requests in from time to time."""
+        now = time.monotonic()
+        if now - self._rested > REST_SECONDS:
+            await asyncio.sleep(0)
+            self._rested = time.monotonic()
+        return now > self._end
 
 
 def _scope(request: SearchRequest) -> list[str | None]:
@@ -246,6 +260,8 @@ def _order(plans: Sequence[Plan], sort_by: str | None) -> Callable[[Stored], Pos
         return lambda each: (place[each.kind.letter], each.id)
     path = _sort_path(sort_by)
     targets = {plan.kind.letter: plan.kind.type.resolve(path) for plan in plans}
+    if any(target and target.leaf and target.leaf.returned == "never" for target in targets.values()):
+        raise InvalidValue(f"sortBy: {sort_by[:100]} is never returned, so that its order is not told either.")
     if not any(targets.values()):
         raise InvalidValue(f"sortBy: no attribute is named '{sort_by[:100]}'; /Schemas lists those there are.")
     by = {letter: sort_key(target) for letter, target in targets.items() if target}
@@ -280,5 +296,6 @@ def _too_many(kind: Kind, limit: ScanLimit) -> str:
     served = ", ".join(["id", *kind.unique, *kind.filterable])
     return (
         f"The search would read more than {limit.rows:,} rows or take more than {limit.seconds:g} s. Search with 'eq'"
-        f" on one of {served}, alone or joined to the rest by 'and'; or walk by cursor, which has no such limit."
+        f" on one of {served}, alone or joined to the rest by 'and'; or walk by cursor without sortBy, which has no"
+        " such limit."
     )

@@ -66,6 +66,20 @@ class Settings(BaseModel):
             raise ValueError("must be an address such as https://scim.contoso.com/scim/v2")
         return value
 
+    @field_validator("storage")
+    @classmethod
+    def _place(cls, value: str) -> str:
+        if value.strip() in ("sqlite:", "https://"):
+            raise ValueError("names no place; use sqlite:<path>, or https://<account>.table.core.windows.net")
+        return value
+
+    @field_validator("key_vault")
+    @classmethod
+    def _vault(cls, value: str) -> str:
+        if value and not re.fullmatch(r"https://[^\s/?#]+/?", value):
+            raise ValueError("must be the address of a key vault, such as https://kv-contoso.vault.azure.net")
+        return value
+
     @field_validator("tenant")
     @classmethod
     def _table_name(cls, value: str) -> str:

@@ -4,7 +4,7 @@ import base64
 import binascii
 import logging
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -32,7 +32,8 @@ def read_resource(resource_type: ResourceType, body: Any) -> Resource:
         raise InvalidSyntax(f"The body must be a JSON object that describes a {resource_type.name}.")
     _check_schemas(resource_type, body)
     resource: Resource = {}
-    _read_attributes(resource_type, "", body, resource)
+    if unknown := _read_attributes(resource_type, "", body, resource):
+        logger.info("ignored %d attributes that no schema knows: %.300s", len(unknown), unknown[:5])
     check_required(resource_type, resource)
     return resource
 
@@ -44,16 +45,19 @@ def _check_schemas(resource_type: ResourceType, body: dict[str, Any]) -> None:
         raise InvalidValue(f"schemas must be a list of URNs such as '{resource_type.schema.id}'.")
 
 
-def _read_attributes(resource_type: ResourceType, urn: str, body: dict[str, Any], resource: Resource) -> None:
+def _read_attributes(resource_type: ResourceType, urn: str, body: dict[str, Any], resource: Resource) -> list[str]:
+    """Read attributes into the resource; return the names that no schema knows."""
+    unknown: list[str] = []
     for name, value in body.items():
         if not urn and resource_type.is_core(name):  # some clients nest core attributes under their URN
-            _read_attributes(resource_type, resource_type.schema.id, _object(name, value), resource)
+            unknown += _read_attributes(resource_type, resource_type.schema.id, _object(name, value), resource)
         elif not urn and (schema := resource_type.extension(name)):
-            _read_attributes(resource_type, schema.id, _object(name, value), resource)
+            unknown += _read_attributes(resource_type, schema.id, _object(name, value), resource)
         elif target := resource_type.resolve(AttributePath(urn, name)):
             _read_attribute(target, name, value, resource)
         else:
-            logger.info("ignored an attribute that no schema knows: %.100r", name)
+            unknown.append(name[:100])
+    return unknown
 
 
 def _object(name: str, value: Any) -> dict[str, Any]:
@@ -154,20 +158,47 @@ def keep_unwritable(resource_type: ResourceType, current: Resource, replacement:
     """Carry into a PUT's resource what it may leave out, and refuse what it may not change. RFC 7644 §3.5.1.
 
     An immutable attribute keeps its value, and so does one that a GET does not return by default: who reads,
-    changes and writes back, as Okta does, cannot know of it. Raises Mutability when the replacement has another
-    value for an immutable attribute.
+    changes and writes back, as Okta does, cannot know of it. The same holds for sub-attributes of an attribute with
+    a single value. Raises Mutability when the replacement has another value for what is immutable.
     """
-    for schema in (resource_type.schema, *resource_type.extensions):
-        core = schema is resource_type.schema
-        before = current if core else current.get(schema.id, {})
-        for attribute in schema.attributes.values():
-            immutable = attribute.mutability == "immutable"
-            if attribute.name not in before or not (immutable or attribute.returned in ("never", "request")):
-                continue
-            after = replacement if core else replacement.setdefault(schema.id, {})
-            kept = after.setdefault(attribute.name, before[attribute.name])
-            if immutable and kept != before[attribute.name]:
-                raise Mutability(f"{attribute.name} is immutable: it has a value, which cannot be changed.")
+    _keep(resource_type.attributes, current, replacement, "")
+
+
+def _keep(attributes: Mapping[str, Attribute], before: Resource, after: Resource, where: str) -> None:
+    for name, value in before.items():
+        attribute = attributes.get(name.lower())
+        if attribute is None:
+            continue
+        if attribute.mutability == "immutable" or attribute.returned in ("never", "request"):
+            kept = after.setdefault(name, value)
+            if attribute.mutability == "immutable" and kept != value:
+                raise Mutability(f"{where}{name} is immutable: it has a value, which cannot be changed.")
+        elif attribute.sub_attributes and isinstance(value, dict):
+            inner = dict(after.get(name, {}))
+            _keep(attribute.sub_attributes, value, inner, f"{where}{name}.")
+            if inner:
+                after[name] = inner
+
+
+def check_immutable(resource_type: ResourceType, before: Resource, after: Resource) -> None:
+    """Raise Mutability when what is immutable and had a value has another one, or none, afterwards.
+
+    For the whole of a PATCH: one operation may remove what another then adds anew. A complex attribute or an
+    extension may go as a whole, and what is immutable in it with it.
+    """
+    _check_immutable(resource_type.attributes, before, after, "")
+
+
+def _check_immutable(attributes: Mapping[str, Attribute], before: Resource, after: Resource, where: str) -> None:
+    for name, value in before.items():
+        attribute = attributes.get(name.lower())
+        if attribute is None:
+            continue
+        left = after.get(name)
+        if attribute.mutability == "immutable" and left != value:
+            raise Mutability(f"{where}{name} is immutable: it has a value, which cannot be changed.")
+        if attribute.sub_attributes and isinstance(value, dict) and isinstance(left, dict):
+            _check_immutable(attribute.sub_attributes, value, left, f"{where}{name}.")
 
 
 def _is_boolean(value: Any) -> bool:

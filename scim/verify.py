@@ -175,6 +175,8 @@ class Verification:
     async def _check_look_ups(self) -> None:
         """Make the look-ups of attributes that became filterable; find those of attributes that are no longer."""
         recorded, configured = await self._app.indexes.recorded(), self._app.indexes.configured
+        if not any([await self._tenant.under(kind.prefix, 1, keys_only=True) for kind in self._kinds.values()]):
+            recorded |= configured  # a tenant without resources has all of their look-ups
         self._complete, lacking = recorded & configured, configured - recorded
         if lacking and self._repair:
             for kind in self._kinds.values():

@@ -13,11 +13,11 @@ MAX_LINES = 450
 
 STOREYS = (
     ("errors", "settings", "routes"),
-    ("filter", "rows", "auth", "cursor"),
+    ("filter", "rows", "auth"),
     ("schema",),
     ("resource",),
     ("entra", "keys"),
-    ("validation", "query"),
+    ("validation", "query", "cursor"),
     ("place", "messages"),
     ("patch", "discovery"),
     ("sqlite", "azure.identity"),

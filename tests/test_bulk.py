@@ -171,14 +171,14 @@ async def test_a_reference_to_what_failed_is_a_conflict(http: Http) -> None:
 
 
 async def test_a_reference_that_cannot_be_given_afterwards_is_told(http: Http) -> None:
-    """The resource is there, as its location says; the status says that it is not as asked for."""
+    """What is reported as failed is not there, so that the client can send it again."""
     await http.user("taken")
     results = await bulk(http, reporting_to("taken", "ida"), reporting_to("ida", "taken"))
     assert statuses(results) == ["409", "409"]
     assert "'taken'" in results[1]["response"]["detail"]
-    ida = await read(http, results[1])
-    assert ida[ENTERPRISE] == {"department": "Sea"}
-    assert results[1]["version"] == ida["meta"]["version"]
+    assert "location" not in results[1]
+    names = [each["userName"] for each in (await http.request("GET", "/Users")).body["Resources"]]
+    assert names == ["taken@contoso.example"]
 
 
 async def test_errors_up_to_the_limit_end_the_request(http: Http) -> None:

@@ -2,6 +2,7 @@
 
 import base64
 import re
+from typing import Any
 
 import pytest
 
@@ -9,20 +10,49 @@ from scim.cursor import Cursor, Position
 from scim.errors import InvalidCursor
 
 SEARCH: list[str | None] = ["scim", "u", 'title eq "x"', None, None]
-POSITIONS: list[Position] = [
-    (0, "00ff"),
-    ((0, "m\u00fcller"), 1, "00ff"),
-    ((0, 1769860800.125), 0, "a"),
-    ((1,), 0, "a"),
+ID = "0123456789abcdef" * 2
+POSITIONS: list[tuple[bool, Position]] = [
+    (False, (0, ID)),
+    (False, (1, "")),
+    (True, ((0, True, "m\u00fcller"), 1, ID)),
+    (True, ((0, False, 1769860800.125), 0, ID)),
+    (True, ((1,), 0, ID)),
+]
+FORGED: list[tuple[bool, object]] = [
+    (False, 5),
+    (False, [0]),
+    (False, ["0", ID]),
+    (False, [0, "../x"]),
+    (True, [None, 0, ID]),
+    (True, [[0, True, 7], 0, ID]),
+    (True, [[0, True, "x"], 0, "x"]),
+    (True, [0, ID]),
 ]
 
 
-@pytest.mark.parametrize("position", POSITIONS)
-def test_a_cursor_leads_back_to_its_position(position: Position) -> None:
+@pytest.mark.parametrize(("ordered", "position"), POSITIONS)
+def test_a_cursor_leads_back_to_its_position(ordered: bool, position: Position) -> None:
     """With every kind of sort key, and in characters that need no encoding in a URL (RFC 9865 §2)."""
-    text = Cursor(SEARCH).encode(position)
+    text = Cursor(SEARCH, ordered=ordered).encode(position)
     assert re.fullmatch(r"[A-Za-z0-9_-]+", text)
-    assert Cursor(list(SEARCH)).decode(text) == position
+    assert Cursor(list(SEARCH), ordered=ordered).decode(text) == position
+
+
+@pytest.mark.parametrize(("ordered", "position"), FORGED)
+def test_a_cursor_with_a_right_checksum_and_no_position_is_refused(ordered: bool, position: Any) -> None:
+    """The checksum has no key, so that anybody can make one: it must not lead to an error of another kind."""
+    cursor = Cursor(SEARCH, ordered=ordered)
+    with pytest.raises(InvalidCursor):
+        cursor.decode(cursor.encode(position))
+
+
+def test_a_cursor_of_many_brackets_is_refused() -> None:
+    """Nor to an exhausted stack."""
+    cursor = Cursor(SEARCH)
+    payload = b"[" * 100_000
+    content = cursor._checksum(payload) + payload
+    with pytest.raises(InvalidCursor):
+        cursor.decode(base64.urlsafe_b64encode(content).decode())
 
 
 def test_an_empty_cursor_is_the_first_page() -> None:

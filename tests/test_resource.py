@@ -145,7 +145,7 @@ def shown(attributes: str = "", excluded: str = "") -> Resource:
     return Projection(USER, attributes.split(), excluded.split()).apply(FULL)
 
 
-ALWAYS = {"schemas": FULL["schemas"], "id": MIRA["id"]}
+ALWAYS = {"schemas": FULL["schemas"], "id": MIRA["id"], CONTOSO: {"site": "Oslo"}}
 
 
 def test_by_default_all_is_returned_but_what_is_for_those_who_ask_and_what_is_never() -> None:
