@@ -254,6 +254,17 @@ async def test_change_rows_that_nobody_expires_are_pointed_out(app: App, clock: 
 # Look-ups of attributes that became filterable
 
 
+@pytest.mark.parametrize("repair", [False, True])
+async def test_an_empty_tenant_is_clean_and_stays_complete(rows: Rows, clock: Clock, repair: bool) -> None:
+    """Its first resource will have all look-ups, whatever was recorded before."""
+    assert await said(make_app(rows, clock, filterable=("externalId",)), repair) == []
+    later = make_app(rows, clock, filterable=FILTERABLE)
+    assert await said(later, repair) == []
+    await Http(later).user("mira", emails=[{"value": "mira@contoso.example"}])
+    assert await said(later) == []
+    assert "u.externalId" in await later.indexes.complete()
+
+
 async def test_a_repair_completes_the_look_ups_of_a_new_attribute(
     rows: Rows, clock: Clock, http: Http, ids: dict[str, str]
 ) -> None:
