@@ -201,3 +201,42 @@ async def test_it_is_searched_by_its_attributes(http: Http, filter_text: str, fo
     )
     answer = await http.request("POST", "/Users/.search", {"filter": filter_text})
     assert answer.body["totalResults"] == (1 if found else 0), answer.body
+
+
+@pytest.mark.parametrize("path", [f"{CONTOSO}:doorCode", f"{CONTOSO}:office.alarmCode"])
+async def test_what_is_never_returned_gives_no_order(http: Http, path: str) -> None:
+    """Neither the order nor a cursor, which holds the value it goes on behind, may tell it."""
+    answer = await http.request("GET", f"/Users?sortBy={path}&cursor=&count=1")
+    assert (answer.status, answer.body["scimType"]) == (400, "invalidValue")
+
+
+async def test_what_is_always_returned_is_so_whatever_is_asked(http: Http) -> None:
+    """`returned` of RFC 7643 §7, although nobody asks for the extension, or leaves it out."""
+    user = await http.user("mira", **{CONTOSO: {"clearance": "office", "site": "Oslo"}})
+    for query in ("attributes=userName", f"excludedAttributes={CONTOSO}"):
+        answer = await http.request("GET", f"/Users/{user['id']}?{query}")
+        assert answer.body[CONTOSO] == {"site": "Oslo"}
+
+
+async def test_a_put_stores_nothing_that_a_patch_then_stumbles_over(http: Http) -> None:
+    """What is kept of an extension that the body leaves out may require more of it."""
+    user = await http.user("mira", **{CONTOSO: {"clearance": "office", "badge": "B-1"}})
+    answer = await http.request("PUT", f"/Users/{user['id']}", {"userName": "mira"})
+    assert (answer.status, answer.body["scimType"]) == (400, "invalidValue")
+    answer = await http.request("PATCH", f"/Users/{user['id']}", patch("replace", "active", value=False))
+    assert answer.status == 200
+
+
+async def test_what_a_put_cannot_see_or_change_stays_within_complex_attributes(http: Http) -> None:
+    """The same for sub-attributes: an immutable one keeps its value, a hidden one is not lost."""
+    office = {"building": "A", "key": "7", "alarmCode": "1234"}
+    user = await http.user("mira", **{CONTOSO: {"clearance": "office", "office": office}})
+    body = {"userName": "mira", CONTOSO: {"clearance": "office", "office": {"building": "B", "key": "8"}}}
+    answer = await http.request("PUT", f"/Users/{user['id']}", body)
+    assert (answer.status, answer.body["scimType"]) == (400, "mutability")
+    operations = [
+        {"op": "remove", "path": f"{CONTOSO}:office"},
+        {"op": "add", "path": f"{CONTOSO}:office", "value": {"building": "A", "key": "8"}},
+    ]
+    answer = await http.request("PATCH", f"/Users/{user['id']}", {"Operations": operations})
+    assert (answer.status, answer.body["scimType"]) == (400, "mutability")

@@ -157,3 +157,10 @@ def test_an_error_becomes_its_body_and_headers() -> None:
         "status": "503",
         "detail": "Later.",
     }
+
+
+def test_a_doubled_name_among_very_many_is_told_at_once() -> None:
+    """A body of the greatest size may have some hundred thousand names: each is looked at once."""
+    names = ",".join(f'"k{number}":0' for number in range(200_000))
+    with pytest.raises(InvalidSyntax, match="'k7' is given twice"):
+        parse_json(f'{{{names},"k7":0}}'.encode())

@@ -102,3 +102,12 @@ def test_a_list_without_a_token_is_refused() -> None:
 def test_what_serves_nobody_needs_no_token() -> None:
     """`verify`, `export` and `import` work on the store alone."""
     assert Settings.from_environ({"SCIM_STORAGE": "sqlite::memory:"}, serving=False).token == ()
+
+
+@pytest.mark.parametrize(
+    ("name", "value"), [("SCIM_STORAGE", "sqlite:"), ("SCIM_STORAGE", "https://"), ("SCIM_KEY_VAULT", "kv-contoso")]
+)
+def test_an_address_that_leads_nowhere_is_refused(name: str, value: str) -> None:
+    """At the start, not at the first request; and a store that would be gone at the next start is none."""
+    with pytest.raises(SettingsError, match=name):
+        Settings.from_environ(ENOUGH | {name: value})
