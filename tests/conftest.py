@@ -2,6 +2,7 @@
 
 import itertools
 import json as jsonlib
+from collections import Counter
 from collections.abc import AsyncIterator, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any, NamedTuple
@@ -122,3 +123,14 @@ async def app(rows: Rows, clock: Clock) -> AsyncIterator[App]:
 def http(app: App) -> Http:
     """A client of the service."""
     return Http(app)
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Print the sums of what tests have counted with `record_property("count of ...")`, on whichever worker."""
+    sums: Counter[str] = Counter()
+    for report in (*terminalreporter.getreports("passed"), *terminalreporter.getreports("failed")):
+        for name, value in getattr(report, "user_properties", ()):
+            if name.startswith("count of ") and report.when == "call":
+                sums[name.removeprefix("count of ")] += int(str(value))
+    for sort, count in sums.items():
+        terminalreporter.write_line(f"{sort}: {count:,}")

@@ -93,9 +93,15 @@ async def test_a_second_try_leaves_out_what_is_done(tenant: Tenant) -> None:
     assert await tenant.settled([Delete("there"), Touch("there")]) == [Delete("there"), Touch("there")]
 
 
-async def test_a_conflict_is_tried_again_a_bounded_number_of_times(tenant: Tenant) -> None:
-    """Each try knows its number; a resource that never rests is a 503 that asks to come again soon."""
+async def test_a_conflict_is_tried_again_a_bounded_number_of_times(rows: RecordingRows) -> None:
+    """Each try knows its number and waits before the next; what never rests is a 503 that asks to come again soon."""
     numbers: list[int] = []
+    pauses: list[int] = []
+
+    async def pause(number: int) -> None:
+        pauses.append(number)
+
+    tenant = Tenant(rows, pause=pause)
 
     async def attempt(number: int) -> str:
         numbers.append(number)
@@ -105,6 +111,7 @@ async def test_a_conflict_is_tried_again_a_bounded_number_of_times(tenant: Tenan
 
     assert await tenant.retried(attempt) == "done"
     assert numbers == [0, 1, 2, 3]
+    assert pauses == [0, 1, 2]
 
     async def never(_: int) -> None:
         raise RowConflict

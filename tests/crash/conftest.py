@@ -1,15 +1,12 @@
-"""Counts the cases that the tests of this folder play through, and prints the sums."""
+"""The directory that cases start from, and the count of cases."""
 
 import asyncio
-from collections import Counter
 from collections.abc import Callable, Iterator
 
 import pytest
 
 from scim.sqlite import SqliteRows
 from tests.crash.world import Start, populated
-
-_SUMS: Counter[str] = Counter()
 
 
 @pytest.fixture(scope="session")
@@ -21,16 +18,10 @@ def start() -> Iterator[Start]:
 
 
 @pytest.fixture
-def count_cases() -> Callable[[str, int], None]:
-    """Add to the number of cases of a sort."""
+def count_cases(record_property: Callable[[str, object], None]) -> Callable[[str, int], None]:
+    """Say how many cases of a sort the test has played through; tests/conftest.py prints the sums."""
 
     def count(sort: str, cases: int) -> None:
-        _SUMS[sort] += cases
+        record_property(f"count of {sort}", cases)
 
     return count
-
-
-def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """Print how many cases there were; a run on several workers (-n) prints nothing."""
-    for sort, cases in _SUMS.items():
-        terminalreporter.write_line(f"{sort} cases: {cases:,}")

@@ -92,7 +92,7 @@ async def test_an_operation_survives_every_fault(
     trial = Trial(start, case)
     await trial.run()
     assert trial.cases
-    count_cases("crash", trial.cases)
+    count_cases("crash cases", trial.cases)
 
 
 @pytest.mark.parametrize("delete", [delete_large_group, delete_user_in_many_groups])
@@ -105,7 +105,7 @@ async def test_the_timer_survives_every_fault(
         assert await _left_to_the_timer(begun, delete)
         trial = Trial(begun, Case("the timer", run_timer))
         await trial.run()
-    count_cases("crash", trial.cases)
+    count_cases("crash cases", trial.cases)
 
 
 async def _left_to_the_timer(start: Start, act: Callable[[Client], Awaitable[None]]) -> bool:
@@ -133,7 +133,7 @@ async def test_a_repair_survives_every_fault(start: Start, count_cases: Callable
                 await _repaired(rows, fault, number)
                 await _repaired(rows, None, 0)
                 assert content(rows) == whole, f"call {number}: {fault.value}"
-    count_cases("crash", len(faults))
+    count_cases("crash cases", len(faults))
 
 
 async def spoil(rows: SqliteRows, start: Start) -> None:

@@ -30,5 +30,5 @@ def with_small_limits(monkeypatch: pytest.MonkeyPatch) -> None:
 async def test_every_acknowledged_fact_is_there_at_the_end(plot: str, count_cases: Callable[[str, int], None]) -> None:
     """Whatever the order, the crashes and the lost answers."""
     for seed in range(EVERYBODY if plot == "everybody" else SEEDS):
-        count_cases("calls in schedules", await play(plot, seed))
+        count_cases("calls to storage in schedules", await play(plot, seed))
         count_cases("schedules", 1)
