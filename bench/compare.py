@@ -14,7 +14,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 from contextlib import ExitStack
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from importlib.util import find_spec
 
 from bench.load import Burst, burst, connected
@@ -188,9 +188,11 @@ def main() -> None:
     """Measure, print, and with --write put tables and plot into the documentation."""
     parser = argparse.ArgumentParser(description="This project and its peers side by side.")
     parser.add_argument("--quick", action="store_true", help="a first look: smaller, shorter, fewer rounds")
+    parser.add_argument("--rounds", type=int, help=f"{FULL.rounds}, or {QUICK.rounds} with --quick")
     parser.add_argument("--write", action="store_true", help="write docs/benchmarks.md and docs/benchmarks.svg")
     options = parser.parse_args()
     extent = QUICK if options.quick else FULL
+    extent = replace(extent, rounds=options.rounds or extent.rounds)
     worker = [WORKER] if find_spec("azure_functions_runtime") else []  # there is none for Python 3.11 and 3.12
     kinds = [OURS, *worker, SCIM2_SERVER, SCIMMY]
     results = asyncio.run(measured(kinds, extent, _say))
@@ -208,7 +210,7 @@ def report(results: list[Result], kinds: list[Kind], extent: Extent, quick: bool
     taken = described(["aiohttp", "azure-functions"], further=[f"Node {node}", f"commit {revision()}", load()])
     generator = statistics.median(cell.generator_ms for each in results for cell in each.cells.values())
     parts = [
-        f"`python -m bench.compare{' --quick' if quick else ''} --write`; {taken}.",
+        f"`python -m bench.compare{' --quick' if quick else ''} --rounds {extent.rounds} --write`; {taken}.",
         f"{CONNECTIONS} kept connections; after a warm-up {extent.rounds} rounds of {extent.seconds:g} s for each row,"
         " the servers in turn; req/s are medians of the rounds. The generator shares the machine and takes"
         f" {rounded(generator)} ms of processor time for a request.",
