@@ -260,13 +260,13 @@ class Verification:
         async for row, group in _joined(self._resources("g", sink), self._rows("m.", "members")):
             self._report.memberships += 1
             sink.expect("membership", row.key, row.body)
-            self._suspect_end(row.key, row.key, group)
+            if group is None and row.key.split(".")[1] not in self._graves:
+                self._suspects.add(Suspect("membership", row.key))
         everybody = _merged(self._resources("u", sink), self._groups())
         async for row, member in _joined(everybody, self._rows("r.", "groups", keys_only=True)):
             _, member_id, group_id = row.key.split(".")
-            key = keys.member(group_id, member_id)
-            sink.find("membership", key, member.kind if member else self._graves.get(member_id, ""))
-            self._suspect_end(row.key, key, member)
+            kind = member.kind if member else self._graves.get(member_id, "")
+            sink.find("membership", keys.member(group_id, member_id), kind)  # of nobody: never the kind expected
         async for row in self._rows("n.", "names"):
             sink.find("name", row.key, row.body)
         async for row in self._rows("x.", "look-ups", keys_only=True):
@@ -300,10 +300,6 @@ class Verification:
         async for page in self._tenant.pages(keys.resource("g", ""), keys_only=True):
             for row in page:
                 yield _Owner(keys.last_part(row.key), "g")
-
-    def _suspect_end(self, found: str, key: str, end: _Owner | None) -> None:
-        if end is None and found.split(".")[1] not in self._graves:
-            self._suspects.add(Suspect("membership", key))
 
     async def _rows(self, prefix: str, stage: str, keys_only: bool = False) -> AsyncIterator[Row]:
         done = 0

@@ -16,7 +16,7 @@ class RecordingRows(SqliteRows):
         self.calls: list[str] = []
         self.rows_read = 0
         self.commits: list[Sequence[RowChange]] = []
-        self._before_commit: list[Act] = []
+        self._before_commit: list[Act | None] = []
 
     def forget(self) -> None:
         """Begin to record anew."""
@@ -24,8 +24,8 @@ class RecordingRows(SqliteRows):
         self.commits.clear()
         self.rows_read = 0
 
-    def before_commit(self, *acts: Act) -> None:
-        """Let somebody act just before the next commit, and before the one after it, and so on."""
+    def before_commit(self, *acts: Act | None) -> None:
+        """Let somebody act just before the next commit, and before the one after it, and so on; None lets it be."""
         self._before_commit = list(acts)
 
     async def read(self, partition: str, key: str) -> Row | None:
@@ -43,7 +43,8 @@ class RecordingRows(SqliteRows):
         self.calls.append("commit")
         if self._before_commit:
             act, self._before_commit, others = self._before_commit[0], [], self._before_commit[1:]
-            await act()
+            if act:
+                await act()
             self._before_commit = others
         versions = await super().commit(partition, changes)
         self.commits.append(changes)

@@ -388,7 +388,92 @@ async def test_groups_in_a_circle_are_deleted(http: Http, rows: RecordingRows) -
         assert not [key for key in await rows.everything() if ids[number] in key]
 
 
+async def test_who_is_deleted_during_a_long_patch_is_no_member(http: Http, rows: RecordingRows) -> None:
+    """The first transactions have told that the members exist; the others leave out who is gone by then."""
+    ids = await users(http, 70)
+    crew = (await http.group("crew"))["id"]
+    rows.before_commit(None, lambda: http.request("DELETE", f"/Users/{ids[40]}"))
+    assert (await patch(http, f"/Groups/{crew}", members("add", *ids))).status == 204
+    assert await member_ids(http, crew) == {*ids} - {ids[40]}
+
+
+async def test_a_group_that_is_deleted_during_a_long_patch_is_not_found(http: Http, rows: RecordingRows) -> None:
+    """And has no members that were added later."""
+    ids = await users(http, 70)
+    crew = (await http.group("crew"))["id"]
+    rows.before_commit(None, lambda: http.request("DELETE", f"/Groups/{crew}"))
+    assert (await patch(http, f"/Groups/{crew}", members("add", *ids))).status == 404
+    assert not [key for key in await rows.everything() if key[:2] in ("m.", "r.")]
+
+
+async def test_members_whom_somebody_else_adds_during_a_long_patch_are_added_once(
+    http: Http, rows: RecordingRows
+) -> None:
+    """The later transactions find nothing left to do, and the version is the current one all the same."""
+    ids = await users(http, 70)
+    crew = (await http.group("crew"))["id"]
+    rows.before_commit(None, lambda: patch(http, f"/Groups/{crew}", members("add", *ids)))
+    answer = await patch(http, f"/Groups/{crew}", members("add", *ids))
+    assert answer.status == 204
+    assert await member_ids(http, crew) == set(ids)
+    assert sum(change.key.startswith("m.") for commit in rows.commits for change in commit) == 70
+
+
+async def test_the_version_after_a_long_patch_is_the_last_one(http: Http, rows: RecordingRows) -> None:
+    """So that the client's next request may name it in If-Match."""
+    ids = await users(http, 70)
+    crew = (await http.group("crew"))["id"]
+    answer = await patch(http, f"/Groups/{crew}", replacing("displayName", "Crew"), members("add", *ids))
+    assert answer.headers["ETag"] == (await http.request("GET", f"/Groups/{crew}")).headers["ETag"]
+
+
+@pytest.mark.parametrize(("count", "sizes"), [(31, [4 + 3 * 31]), (32, [5, 3 * 32, 1])])
+async def test_a_delete_takes_as_many_memberships_along_as_fit(
+    http: Http, rows: RecordingRows, count: int, sizes: list[int]
+) -> None:
+    """One more, and there is a tombstone, the memberships, and the end of the tombstone."""
+    mira = (await http.user("mira"))["id"]
+    for number in range(count):
+        await http.group(f"g{number}", mira)
+    rows.forget()
+    assert (await http.request("DELETE", f"/Users/{mira}")).status == 204
+    assert [len(commit) for commit in rows.commits] == sizes
+    assert not [key for key in await rows.everything() if mira in key]
+
+
+async def test_a_member_of_a_group_that_is_being_removed_can_be_deleted(http: Http, rows: RecordingRows) -> None:
+    """Its other end is gone already, and cannot be touched any more."""
+    mira = (await http.user("mira"))["id"]
+    crew = await http.group("crew", mira)
+    row = await rows.read("scim", keys.resource("g", crew["id"]))
+    assert row
+    await rows.commit("scim", [Delete(row.key), Insert(keys.tombstone(crew["id"]), "g")])
+    assert (await http.request("DELETE", f"/Users/{mira}")).status == 204
+    assert not [key for key in await rows.everything() if mira in key]
+
+
 # Groups that are made with many members
+
+
+@pytest.mark.parametrize(("count", "commits"), [(32, 1), (33, 4)])
+async def test_a_group_is_made_in_one_transaction_where_it_fits(
+    http: Http, rows: RecordingRows, count: int, commits: int
+) -> None:
+    """One member more, and it is announced, gets its members in two transactions, and comes into being."""
+    ids = await users(http, count)
+    rows.forget()
+    await http.group("crew", *ids)
+    assert len(rows.commits) == commits
+
+
+async def test_a_member_who_is_deleted_while_a_group_is_made_is_named(http: Http, rows: RecordingRows) -> None:
+    """The group is not made without it."""
+    mira, omar = await users(http, 2)
+    rows.before_commit(lambda: http.request("DELETE", f"/Users/{omar}"))
+    answer = await http.request("POST", "/Groups", {"displayName": "crew", **_listed([mira, omar])})
+    assert answer.status == 400
+    assert omar in answer.body["detail"]
+    assert (await http.request("GET", "/Groups")).body["totalResults"] == 0
 
 
 async def test_a_group_with_many_members_shows_when_it_is_whole(http: Http, rows: RecordingRows, clock: Clock) -> None:

@@ -190,7 +190,31 @@ async def test_the_memberships_of_neighbours_are_read_in_one_range(
     assert {owner: {edge.id for edge in edges} for owner, edges in found.items()} == {
         crew["crew"]: {crew["mira"], crew["inner"]}
     }
+    assert {edge.id: edge.kind for edge in found[crew["crew"]]} == {crew["mira"]: "u", crew["inner"]: "g"}
+    assert await listed.between("g", ids[0], ids[-1], 2) == found
     assert await listed.between("g", ids[0], ids[-1], 1) is None
+    of_users = await listed.between("u", "0" * 32, NOBODY, 100)
+    assert of_users is not None
+    assert {edge.kind for edges in of_users.values() for edge in edges} == {"g"}
+
+
+async def test_a_page_of_memberships_goes_on_over_several_answers(
+    listed: Memberships, http: Http, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """However few rows the store answers at once."""
+    ids = [(await http.user(f"u{number}"))["id"] for number in range(12)]
+    groups = sorted([(await http.group(f"g{number}", *ids))["id"] for number in range(3)])
+    monkeypatch.setattr(memberships, "PAGE", 4)
+    found = await listed.between("g", groups[0], groups[-1], 100)
+    assert found == {group: [Edge(each, "u") for each in sorted(ids)] for group in groups}
+
+
+async def test_a_resource_is_given_its_own_side(app: App, listed: Memberships, crew: dict[str, Any]) -> None:
+    """Members to a group, groups to a user."""
+    group = await app.directory.read(app.kinds["Group"], crew["crew"])
+    user = await app.directory.read(app.kinds["User"], crew["mira"])
+    assert named(crew, (await listed.attached(group)).edges) == {("mira", "u"), ("inner", "g")}
+    assert named(crew, (await listed.attached(user)).edges) == {("crew", "g")}
 
 
 async def test_who_has_a_tombstone_is_shown_nowhere(
