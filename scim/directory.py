@@ -55,9 +55,10 @@ class Directory:
         """Return a resource, with its memberships if the projection wants them. Raises NotFound."""
         if not projection.wants(kind.edges) or not keys.is_id(resource_id):
             return await self.read(kind, resource_id)
-        edges = self.memberships.members if kind.letter == "g" else self.memberships.groups
-        stored, found = await asyncio.gather(self.read(kind, resource_id), edges(resource_id))
-        return stored.with_edges(found)
+        # Memberships are read after the document, never before: who puts back what is read here, if it still has that
+        # version, must not undo a membership that the version tells of and the list does not.
+        stored, gone = await asyncio.gather(self.read(kind, resource_id), self.memberships.tombstones())
+        return await self.memberships.attached(stored, gone)
 
     async def read(self, kind: Kind, resource_id: str) -> Stored:
         """Return a resource without its memberships. Raises NotFound."""

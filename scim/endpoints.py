@@ -168,8 +168,11 @@ class Endpoints:
         operations = PatchOp.from_body(request.json()).operations
         if_match = request.headers.get("if-match")
         stored = await self._directory.patch(kind, parameters["id"], operations, if_match, _origin(request))
-        if kind.letter == "g" and not (search.attributes or search.excluded_attributes):
-            return Response(204, headers={"ETag": stored.etag})
+        if kind.letter == "g":
+            if not (search.attributes or search.excluded_attributes):
+                return Response(204, headers={"ETag": stored.etag})
+            # Others may have changed the group while members were written: its version must not go with an older text.
+            stored = await self._directory.get(kind, parameters["id"], projection)
         return await self._resource(request, 200, stored, projection)
 
     async def delete(self, request: Request, route: Route, parameters: Parameters) -> Response:

@@ -46,21 +46,21 @@ class Memberships:
     def __init__(self, tenant: Tenant) -> None:
         self._tenant = tenant
 
-    async def members(self, group_id: str, limit: int | None = None) -> list[Edge]:
-        """Return the members of a group in the order of their ids."""
-        gone = await self.tombstones()
+    async def members(self, group_id: str, limit: int | None = None, gone: set[str] | None = None) -> list[Edge]:
+        """Return the members of a group in the order of their ids; `gone` where tombstones were read already."""
+        gone = await self.tombstones() if gone is None else gone
         return _shown(gone, group_id, _members(await self._tenant.under(keys.member(group_id), limit)))
 
-    async def groups(self, member_id: str, limit: int | None = None) -> list[Edge]:
+    async def groups(self, member_id: str, limit: int | None = None, gone: set[str] | None = None) -> list[Edge]:
         """Return the groups that a user or group is a direct member of, in the order of their ids."""
-        gone = await self.tombstones()
+        gone = await self.tombstones() if gone is None else gone
         rows = await self._tenant.under(keys.membership(member_id), limit, keys_only=True)
         return _shown(gone, member_id, [Edge(keys.last_part(row.key), "g", row.version) for row in rows])
 
-    async def attached(self, stored: Stored) -> Stored:
+    async def attached(self, stored: Stored, gone: set[str] | None = None) -> Stored:
         """Return a resource with its members or groups."""
-        edges = await (self.members(stored.id) if stored.kind.letter == "g" else self.groups(stored.id))
-        return stored.with_edges(edges)
+        edges = self.members if stored.kind.letter == "g" else self.groups
+        return stored.with_edges(await edges(stored.id, gone=gone))
 
     async def between(self, letter: str, first_id: str, last_id: str, limit: int) -> dict[str, list[Edge]] | None:
         """Return the memberships of all resources with ids from the first to the last, by id.

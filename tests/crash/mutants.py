@@ -10,7 +10,7 @@ from scim import directory, keys, memberships
 from scim.directory import Directory
 from scim.memberships import Memberships
 from scim.rows import Delete, Insert, Replace, RowChange, Touch
-from scim.stored import Edge
+from scim.stored import Edge, Stored
 from scim.tenant import Tenant
 from scim.tombstones import Tombstones
 
@@ -102,6 +102,17 @@ def _reads_tombstones_last(patch: pytest.MonkeyPatch) -> None:
         return [Edge(keys.last_part(row.key), row.body) for row in rows if keys.last_part(row.key) not in gone]
 
     patch.setattr(Memberships, "members", members)
+
+
+def _reads_members_before_the_group(patch: pytest.MonkeyPatch) -> None:
+    async def get(self: Directory, kind: Any, resource_id: str, projection: Any) -> Stored:
+        if not projection.wants(kind.edges):
+            return await self.read(kind, resource_id)
+        edges = self.memberships.members if kind.letter == "g" else self.memberships.groups
+        found = await edges(resource_id)
+        return (await self.read(kind, resource_id)).with_edges(found)
+
+    patch.setattr(Directory, "get", get)
 
 
 def _hides_nothing(patch: pytest.MonkeyPatch) -> None:
@@ -197,5 +208,6 @@ MUTANTS = [
     Mutant("a membership is removed in any version", _removes_any_version, "quarrels"),
     Mutant("a second try leaves out half of a membership", _settles_inserts, "quarrels"),
     Mutant("tombstones are read after memberships", _reads_tombstones_last, "graves"),
+    Mutant("members are read before their group", _reads_members_before_the_group, "careful"),
     Mutant("the timer buries groups in the making", _buries_the_living, "clubs"),
 ]

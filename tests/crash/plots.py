@@ -105,6 +105,16 @@ async def lists(stage: Stage) -> Cast:
     return [workers.replace_members(stage.worker(f"lists {n}"), stage.facts, group, users) for n in range(2)]
 
 
+async def careful(stage: Stage) -> Cast:
+    """Several read a group and put it back with If-Match, while another one adds and removes members."""
+    users, [group] = await stage.users(3), await stage.groups("careful")
+    return [
+        workers.rewrite_members(stage.worker("one"), stage.facts, group, users[0]),
+        workers.rewrite_members(stage.worker("other"), stage.facts, group, users[1]),
+        workers.toggle_members(stage.worker("members"), stage.facts, [group], users[2:]),
+    ]
+
+
 async def quarrels(stage: Stage) -> Cast:
     """Two add and remove the same member, one of them each time at a stroke."""
     users, [group] = await stage.users(1), await stage.groups("one")
@@ -171,6 +181,7 @@ PLOTS: dict[str, Callable[[Stage], Coroutine[Any, Any, Cast]]] = {
         one_user,
         names,
         lists,
+        careful,
         quarrels,
         doomed_users,
         doomed_groups,

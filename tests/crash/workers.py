@@ -123,6 +123,22 @@ async def share_an_attribute(worker: Worker, facts: Facts, user: str) -> None:
         facts.parts[user, worker.name] = number
 
 
+async def rewrite_members(worker: Worker, facts: Facts, group: str, own: str) -> None:
+    """Be a member and be none: read the group, put it back with another list of members if it is unchanged."""
+    path = f"/Groups/{group}"
+    for number in range(ROUNDS):
+        there = number % 2 == 0
+        for _ in range(PATIENCE):
+            found = (await worker.send("GET", path)).body
+            listed = {each["value"] for each in found.get("members", [])} - {own} | ({own} if there else set())
+            body = {"displayName": found["displayName"], "members": [{"value": each} for each in sorted(listed)]}
+            answer = await worker.send("PUT", path, body, {"If-Match": found["meta"]["version"]})
+            if answer.status == 200:
+                break
+            assert answer.status == 412, answer.body
+        facts.members[group, own] = there
+
+
 async def quarrel(worker: Worker, group: str, users: list[str], rounds: int = 2 * ROUNDS) -> None:
     """Add and remove the same members as others do: nobody knows how it ends, but it must end whole."""
     first = worker.choice.randrange(2)
