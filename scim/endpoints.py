@@ -9,12 +9,11 @@ from typing import Any
 
 from scim import discovery, routes
 from scim.auth import TokenSource, authorize
-from scim.bulk import Bulk, BulkRequest
+from scim.bulk import Bulk
 from scim.directory import Directory, Origin
 from scim.errors import Forbidden, MethodNotAllowed, NotFound, NotImplementedHere, ScimError
-from scim.messages import Request, Response, error_response, search_request
-from scim.patch import PatchOp
-from scim.query import SearchRequest, list_response
+from scim.messages import Request, Response, error_response
+from scim.query import SearchRequest, list_response, search_request
 from scim.resource import Projection, Resource
 from scim.routes import Route
 from scim.schema import Schemas
@@ -162,10 +161,12 @@ class Endpoints:
         A user is returned; a group only when attributes are asked for, since Microsoft advises against returning
         members.
         """
+        from scim.bodies import patch_operations  # here, since its imports are slow
+
         kind = self._kind(route)
         search = search_request(request.query())
         projection = _projection(kind, search)
-        operations = PatchOp.from_body(request.json()).operations
+        operations = patch_operations(request.json())
         if_match = request.headers.get("if-match")
         stored = await self._directory.patch(kind, parameters["id"], operations, if_match, _origin(request))
         if kind.letter == "g":
@@ -204,6 +205,7 @@ class Endpoints:
 
     async def bulk(self, request: Request, _route: Route, _: Parameters) -> Response:
         """POST of many operations. RFC 7644 §3.7."""
+        from scim.bodies import bulk_request  # here, since its imports are slow
 
         async def perform(method: str, path: str, data: Any, version: str | None) -> Response:
             inner = _inner(request, method, path, data, version)
@@ -217,7 +219,7 @@ class Endpoints:
             name, parameters = (found[0].name, found[1]) if found else ("Bulk", {})
             return await self._answer(inner, name, parameters, operation)
 
-        bulk = Bulk(BulkRequest.from_body(request.json()), perform, self._base(request))
+        bulk = Bulk(bulk_request(request.json()), perform, self._base(request))
         return Response(200, await bulk.run())
 
     async def list_schemas(self, request: Request, _route: Route, _: Parameters) -> Response:

@@ -8,10 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import parse_qsl
 
-from pydantic import ValidationError
-
-from scim.errors import InvalidCount, InvalidSyntax, InvalidValue, PayloadTooLarge, ScimError
-from scim.query import SearchRequest
+from scim.errors import InvalidSyntax, InvalidValue, PayloadTooLarge, ScimError
 from scim.resource import to_json
 from scim.routes import PREFIX
 
@@ -148,30 +145,3 @@ def _check_depth(value: Any) -> None:
             return
     if any(isinstance(each, (dict, list)) for each in level):
         raise InvalidSyntax(_TOO_DEEP)
-
-
-_PARAMETERS = {
-    name.lower(): name
-    for name in ("attributes", "excludedAttributes", "filter", "sortBy", "sortOrder", "startIndex", "count", "cursor")
-}
-
-_EVERYTHING = SearchRequest()
-
-
-def search_request(values: Any) -> SearchRequest:
-    """Return the search that query parameters or a body describe; names match whatever their case.
-
-    Raises InvalidSyntax when a body is no object, InvalidCount when the count is no number, InvalidValue naming
-    another parameter that is not as it should be.
-    """
-    if not isinstance(values, Mapping):
-        raise InvalidSyntax("The body must be a SearchRequest, a JSON object.")
-    known = {_PARAMETERS[name.lower()]: value for name, value in values.items() if name.lower() in _PARAMETERS}
-    if not known:
-        return _EVERYTHING
-    try:
-        return SearchRequest.model_validate({name: value for name, value in known.items() if value is not None})
-    except ValidationError as error:
-        first = error.errors()[0]
-        failure = InvalidCount if first["loc"][0] == "count" else InvalidValue
-        raise failure(f"{'.'.join(str(step) for step in first['loc'])}: {first['msg']}.") from None

@@ -5,8 +5,6 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, ValidationError, field_validator, model_validator
-
 from scim.errors import InvalidPath, InvalidSyntax, InvalidValue, Mutability, NoTarget, PayloadTooLarge, ScimError
 from scim.filter import AttributePath, Comparison, Filter, Or, Path, comparisons, parse_path
 from scim.place import Place, path_matcher
@@ -21,46 +19,13 @@ MAX_COMPARED = 50_000
 """Most comparisons of values in one PATCH, some tenths of a second of work. Operations on members by id need none."""
 
 
-class _Message(BaseModel):
-    """A part of the body; its names match whatever their case, as all names of SCIM. RFC 7643 §2.1."""
-
-    model_config = ConfigDict(extra="ignore", frozen=True)
-
-    @model_validator(mode="before")
-    @classmethod
-    def _lower_names(cls, body: Any) -> Any:
-        return {name.lower(): item for name, item in body.items()} if isinstance(body, dict) else body
-
-
-class Operation(_Message):
-    """One operation of a PatchOp; the operator's case is ignored, since Entra writes `Add`."""
+@dataclass(frozen=True, slots=True)
+class Operation:
+    """One operation of a PatchOp."""
 
     op: Literal["add", "remove", "replace"]
     path: str | None = None
     value: Any = None
-
-    @field_validator("op", mode="before")
-    @classmethod
-    def _lower(cls, value: Any) -> Any:
-        return value.lower() if isinstance(value, str) else value
-
-
-class PatchOp(_Message):
-    """The body of a PATCH request. `schemas` is not insisted on: nothing else is ever sent here."""
-
-    operations: list[Operation]
-
-    @classmethod
-    def from_body(cls, body: Any) -> "PatchOp":
-        """Return the message; raise InvalidSyntax, naming what is wrong, when the body is none."""
-        try:
-            return cls.model_validate(body)
-        except ValidationError as error:
-            first = error.errors()[0]
-            where = ".".join(str(step) for step in first["loc"]) or "the body"
-            raise InvalidSyntax(
-                f"The body must be a PatchOp with a list 'Operations'; {where}: {first['msg']}"
-            ) from None
 
 
 @dataclass

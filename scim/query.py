@@ -2,13 +2,12 @@
 
 import operator
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Protocol
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator
-
 from scim.entra import rewrite_single
-from scim.errors import InvalidFilter
+from scim.errors import InvalidCount, InvalidFilter, InvalidSyntax, InvalidValue
 from scim.filter import Among, And, AttributePath, Comparison, Filter, Not, Or, ValuePath
 from scim.resource import Resource, fold, parse_date_time, values
 from scim.schema import Attribute, Target
@@ -34,39 +33,99 @@ class Resolver(Protocol):
         ...
 
 
-class SearchRequest(BaseModel):
+@dataclass(frozen=True, slots=True)
+class SearchRequest:
     """What a client searches for, from query parameters or the body of `/.search`. RFC 7644 §3.4.2, §3.4.3; RFC 9865.
 
-    `start_index` below 1 means 1 and `count` below 0 means 0, as the RFC says; a larger `count` than MAX_COUNT is
-    served as MAX_COUNT. `cursor` is None when the client pages by index, "" on the first page by cursor.
+    `start_index` is 1 or more, `count` between 0 and MAX_COUNT. `cursor` is None when the client pages by index, ""
+    on the first page by cursor.
     """
 
-    model_config = ConfigDict(extra="ignore", frozen=True)
-
-    attributes: list[str] = Field(default_factory=list)
-    excluded_attributes: list[str] = Field(default_factory=list, alias="excludedAttributes")
+    attributes: tuple[str, ...] = ()
+    excluded_attributes: tuple[str, ...] = ()
     filter: str | None = None
-    sort_by: str | None = Field(default=None, alias="sortBy")
-    sort_order: str | None = Field(default=None, alias="sortOrder")
-    start_index: int = Field(default=1, alias="startIndex")
+    sort_by: str | None = None
+    sort_order: str | None = None
+    start_index: int = 1
     count: int = DEFAULT_COUNT
     cursor: str | None = None
 
-    @field_validator("start_index", mode="after")
-    @classmethod
-    def _from_one(cls, value: int) -> int:
-        return max(value, 1)
 
-    @field_validator("count", mode="after")
-    @classmethod
-    def _bounded(cls, value: int) -> int:
-        return min(max(value, 0), MAX_COUNT)
+def search_request(values: Any) -> SearchRequest:
+    """Return the search that query parameters or a body describe; names match whatever their case.
 
-    @field_validator("attributes", "excluded_attributes", mode="before")
-    @classmethod
-    def _separated(cls, value: Any) -> Any:
-        """In a query the names are separated by commas; in a body they are a list."""
-        return [name.strip() for name in value.split(",") if name.strip()] if isinstance(value, str) else value
+    As the RFC says, `startIndex` below 1 means 1 and `count` below 0 means 0; a `count` above MAX_COUNT is served as
+    MAX_COUNT. What a search does not know is ignored.
+
+    Raises InvalidSyntax when a body is no object, InvalidCount when the count is no number, InvalidValue naming
+    another parameter that is not as it should be.
+    """
+    if not isinstance(values, Mapping):
+        raise InvalidSyntax("The body must be a SearchRequest, a JSON object.")
+    fields: dict[str, Any] = {}
+    for name, value in values.items():
+        parameter = _PARAMETERS.get(name.lower())
+        if parameter is None or value is None:
+            continue
+        proper, field, read = parameter
+        try:
+            fields[field] = read(value)
+        except ValueError as error:
+            failure = InvalidCount if field == "count" else InvalidValue
+            raise failure(f"{proper}: {error}.") from None
+    return SearchRequest(**fields) if fields else _EVERYTHING
+
+
+_EVERYTHING = SearchRequest()
+
+
+def _text(value: Any) -> str:
+    if not isinstance(value, str):
+        raise ValueError("must be a text")
+    return value
+
+
+def _names(value: Any) -> tuple[str, ...]:
+    """In a query the names are separated by commas; in a body they are a list."""
+    if isinstance(value, str):
+        return tuple(stripped for name in value.split(",") if (stripped := name.strip()))
+    if not isinstance(value, list) or not all(isinstance(name, str) for name in value):
+        raise ValueError("must be names of attributes")
+    return tuple(value)
+
+
+def _number(value: Any) -> int:
+    """A query has numbers as text, a body should not."""
+    try:
+        if isinstance(value, (int, str)) and not isinstance(value, bool):
+            return int(value)
+    except ValueError:
+        pass
+    raise ValueError("must be a whole number")
+
+
+def _start_index(value: Any) -> int:
+    return max(_number(value), 1)
+
+
+def _count(value: Any) -> int:
+    return min(max(_number(value), 0), MAX_COUNT)
+
+
+_PARAMETERS: dict[str, tuple[str, str, Callable[[Any], Any]]] = {
+    proper.lower(): (proper, field, read)
+    for proper, field, read in (
+        ("attributes", "attributes", _names),
+        ("excludedAttributes", "excluded_attributes", _names),
+        ("filter", "filter", _text),
+        ("sortBy", "sort_by", _text),
+        ("sortOrder", "sort_order", _text),
+        ("startIndex", "start_index", _start_index),
+        ("count", "count", _count),
+        ("cursor", "cursor", _text),
+    )
+}
+"""By lower-case name: the name, the field of a SearchRequest, and what reads its value or raises ValueError."""
 
 
 def list_response(resources: Sequence[Resource], **page: int | str | None) -> Resource:

@@ -6,7 +6,8 @@ from typing import Any
 
 from hypothesis import HealthCheck, settings
 
-from scim.patch import Change, PatchOp, apply
+from scim.bodies import patch_operations
+from scim.patch import Change, apply
 from scim.resource import Resource
 from scim.schema import load_schemas
 
@@ -33,13 +34,13 @@ MIRA: Resource = {
 
 def patched(current: Resource, *operations: dict[str, Any]) -> Resource:
     """Return the user that the operations make of the current one."""
-    return apply(USER, current, PatchOp.from_body({"Operations": list(operations)}).operations).resource
+    return apply(USER, current, patch_operations({"Operations": list(operations)})).resource
 
 
 def patched_group(*operations: dict[str, Any], members: list[Resource] | None = None) -> Change:
     """Return what the operations change of a group."""
     crew = {"id": "fedcba9876543210fedcba9876543210", "displayName": "Crew"}
-    return apply(GROUP, crew, PatchOp.from_body({"Operations": list(operations)}).operations, members)
+    return apply(GROUP, crew, patch_operations({"Operations": list(operations)}), members)
 
 
 def examples(number: int) -> settings:

@@ -27,6 +27,7 @@ STOREYS = (
     ("tombstones", "planning"),
     ("directory", "search", "maintenance"),
     ("bulk",),
+    ("bodies",),
     ("endpoints",),
     ("app",),
     ("inspection", "progress"),

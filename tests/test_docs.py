@@ -2,6 +2,7 @@
 
 import json
 import re
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
@@ -16,9 +17,8 @@ from scim.settings import Settings
 
 ROOT = Path(__file__).parent.parent
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
-VARIABLES = {
-    name: "AZURE_CLIENT_ID" if name == "client_id" else f"SCIM_{name.upper()}" for name in Settings.model_fields
-}
+DEFAULTS = {each.name: each.default for each in fields(Settings)}
+VARIABLES = {name: "AZURE_CLIENT_ID" if name == "client_id" else f"SCIM_{name.upper()}" for name in DEFAULTS}
 
 
 def page(name: str) -> str:
@@ -43,7 +43,7 @@ def subclasses(kind: type[ScimError]) -> set[type[ScimError]]:
 
 
 def default_of(name: str) -> str:
-    default = Settings.model_fields[name].default
+    default = DEFAULTS[name]
     return ",".join(default) if isinstance(default, tuple) else str(default)
 
 

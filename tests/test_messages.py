@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from scim.errors import InvalidCount, InvalidSyntax, InvalidValue, PayloadTooLarge, Unavailable
-from scim.messages import MAX_BODY, MAX_DEPTH, Request, Response, error_response, parse_json, search_request
+from scim.errors import InvalidSyntax, InvalidValue, PayloadTooLarge, Unavailable
+from scim.messages import MAX_BODY, MAX_DEPTH, Request, Response, error_response, parse_json
 
 
 def nested(levels: int) -> bytes:
@@ -100,45 +100,6 @@ def test_a_parameter_that_is_not_utf_8_is_an_invalid_value() -> None:
     """It cannot be decoded, which is the client's mistake."""
     with pytest.raises(InvalidValue, match="UTF-8"):
         Request("GET", "https://x.example/Users?filter=%FF").query()
-
-
-def test_a_search_is_read_from_parameters_and_bodies_whatever_the_case_of_names() -> None:
-    """Unknown names and nulls are left out; names in a query are separated by commas, in a body they are a list."""
-    query = search_request({"STARTINDEX": "3", "attributes": "userName, name.givenName,", "x": "y", "sortby": "id"})
-    body = search_request(
-        {"startindex": 3, "Attributes": ["userName", "name.givenName"], "schemas": [], "sortBy": "id", "filter": None}
-    )
-    assert query == body
-    assert (query.start_index, query.attributes, query.sort_by) == (3, ["userName", "name.givenName"], "id")
-
-
-@pytest.mark.parametrize("values", [None, [], "filter"])
-def test_a_body_that_is_no_object_is_no_search(values: Any) -> None:
-    """A SearchRequest is an object."""
-    with pytest.raises(InvalidSyntax, match="SearchRequest"):
-        search_request(values)
-
-
-@pytest.mark.parametrize(
-    ("values", "name"),
-    [
-        ({"startIndex": "first"}, "startIndex"),
-        ({"startIndex": "1" * 5000}, "startIndex"),
-        ({"filter": 5}, "filter"),
-        ({"attributes": [1]}, "attributes.0"),
-        ({"sortBy": ["id"]}, "sortBy"),
-    ],
-)
-def test_a_parameter_of_another_type_is_named(values: dict[str, Any], name: str) -> None:
-    """The detail begins with the parameter that is wrong."""
-    with pytest.raises(InvalidValue, match=f"^{name}: "):
-        search_request(values)
-
-
-def test_a_count_that_is_no_number_has_an_error_of_its_own() -> None:
-    """RFC 9865 §2.1 calls it invalidCount."""
-    with pytest.raises(InvalidCount, match=r"^count: "):
-        search_request({"count": "many"})
 
 
 def test_a_response_is_written_as_utf_8_json() -> None:

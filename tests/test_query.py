@@ -4,11 +4,10 @@ import copy
 from typing import Any
 
 import pytest
-from pydantic import ValidationError
 
-from scim.errors import InvalidFilter
+from scim.errors import InvalidCount, InvalidFilter, InvalidSyntax, InvalidValue
 from scim.filter import parse_attribute, parse_filter
-from scim.query import MAX_COUNT, SearchRequest, list_response, matcher, normal, sort_key
+from scim.query import MAX_COUNT, SearchRequest, list_response, matcher, normal, search_request, sort_key
 from scim.resource import Resource
 from scim.schema import Attribute
 from tests.samples import CONTOSO, ENTERPRISE, GROUP, MIRA, USER
@@ -295,25 +294,57 @@ def test_sorting_by_what_has_no_order_changes_nothing() -> None:
 
 def test_figures_of_a_search_are_brought_into_their_bounds() -> None:
     """startIndex below 1 means 1, a negative count 0, a larger one than is served the largest. RFC 7644 §3.4.2.4."""
-    low = SearchRequest.model_validate({"startIndex": "-3", "count": "-1"})
-    high = SearchRequest.model_validate({"startIndex": 7, "count": 10**9})
+    low = search_request({"startIndex": "-3", "count": "-1"})
+    high = search_request({"startIndex": 7, "count": 10**9})
     assert (low.start_index, low.count) == (1, 0)
     assert (high.start_index, high.count) == (7, MAX_COUNT)
 
 
-def test_a_search_names_attributes_as_list_or_separated_by_commas() -> None:
-    """The body of `/.search` has a list, the query one text; what a search does not know is ignored."""
-    body = SearchRequest.model_validate({"attributes": ["a", "b"], "other": 1})
-    query = SearchRequest.model_validate({"attributes": "a, b,", "excludedAttributes": ""})
-    assert body.attributes == query.attributes == ["a", "b"]
-    assert (query.excluded_attributes, query.filter, query.cursor) == ([], None, None)
+def test_a_search_that_asks_for_nothing_is_for_everything() -> None:
+    """What a search does not know is ignored, and so is null."""
+    assert search_request({"other": 1, "filter": None}) == search_request({}) == SearchRequest()
 
 
-@pytest.mark.parametrize("body", [{"count": "many"}, {"startIndex": 1.5}, {"filter": 5}, {"attributes": [5]}, []])
-def test_a_search_of_the_wrong_types_is_refused(body: Any) -> None:
-    """The endpoint turns the refusal into 400."""
-    with pytest.raises(ValidationError):
-        SearchRequest.model_validate(body)
+def test_a_search_is_read_from_parameters_and_bodies_whatever_the_case_of_names() -> None:
+    """Unknown names and nulls are left out; names in a query are separated by commas, in a body they are a list."""
+    query = search_request({"STARTINDEX": "3", "attributes": "userName, name.givenName,", "x": "y", "sortby": "id"})
+    body = search_request(
+        {"startindex": 3, "Attributes": ["userName", "name.givenName"], "schemas": [], "sortBy": "id", "filter": None}
+    )
+    assert query == body
+    assert (query.start_index, query.attributes, query.sort_by) == (3, ("userName", "name.givenName"), "id")
+
+
+@pytest.mark.parametrize("values", [None, [], "filter"])
+def test_a_body_that_is_no_object_is_no_search(values: Any) -> None:
+    """A SearchRequest is an object."""
+    with pytest.raises(InvalidSyntax, match="SearchRequest"):
+        search_request(values)
+
+
+@pytest.mark.parametrize(
+    ("values", "name"),
+    [
+        ({"startIndex": "first"}, "startIndex"),
+        ({"startIndex": "1" * 5000}, "startIndex"),
+        ({"filter": 5}, "filter"),
+        ({"attributes": [1]}, "attributes"),
+        ({"excludedattributes": 1}, "excludedAttributes"),
+        ({"startIndex": 1.5}, "startIndex"),
+        ({"startIndex": True}, "startIndex"),
+        ({"sortBy": ["id"]}, "sortBy"),
+    ],
+)
+def test_a_parameter_of_another_type_is_named(values: dict[str, Any], name: str) -> None:
+    """The detail begins with the parameter that is wrong."""
+    with pytest.raises(InvalidValue, match=f"^{name}: "):
+        search_request(values)
+
+
+def test_a_count_that_is_no_number_has_an_error_of_its_own() -> None:
+    """RFC 9865 §2.1 calls it invalidCount."""
+    with pytest.raises(InvalidCount, match=r"^count: "):
+        search_request({"count": "many"})
 
 
 def test_a_list_response_tells_the_figures_that_are_known() -> None:

@@ -1,5 +1,6 @@
 """Settings: what the environment may say, and how a mistake in it is told."""
 
+from dataclasses import asdict
 from pathlib import Path
 
 import pytest
@@ -37,7 +38,7 @@ def test_each_setting_is_read() -> None:
             "AZURE_CLIENT_ID": "11111111-2222-3333-4444-555555555555",
         }
     )
-    assert settings.model_dump() == {
+    assert asdict(settings) == {
         "storage": "https://contoso.table.core.windows.net",
         "token": (),
         "key_vault": "https://contoso.vault.azure.net",
@@ -75,7 +76,7 @@ def test_what_is_missing_is_named(missing: str) -> None:
         ("SCIM_TENANT", "1scim", "a letter first"),
         ("SCIM_BASE_URL", "scim.contoso.example", "https://"),
         ("SCIM_BASE_URL", "https://x.example?a=b", "https://"),
-        ("SCIM_SCAN_ROWS", "many", "integer"),
+        ("SCIM_SCAN_ROWS", "many", "whole number"),
         ("SCIM_SCAN_ROWS", "99", "100"),
         ("SCIM_SCAN_SECONDS", "0", "greater than 0"),
         ("SCIM_SCAN_SECONDS", "201", "200"),
