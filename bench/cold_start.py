@@ -2,8 +2,9 @@
 
     python -m bench.cold_start [--rounds 9] [--write]
 
-The package that Azure runs is built and unpacked, beside it a trivial function app with the same dependencies. Both
-are started in turn, with compiled code and without, each time in a new process, and the medians are printed as
+The package that Azure runs is built and unpacked, beside it two trivial function apps with the same dependencies: one
+does nothing, one asks vault and table once through the Azure SDKs, which is what any app pays that uses them. All are
+started in turn, with compiled code and without, each time in a new process, and the medians are printed as
 Markdown, with the processor time of each import below. Python 3.13 with requirements-dev.txt, and Azurite, are needed.
 
 What is not measured: the platform's own part (an instance, the host, the mount of the package) and real networks. The
@@ -37,6 +38,28 @@ app = func.FunctionApp(http_auth_level=func.AuthLevel.ANONYMOUS)
 @app.route(route="hello", methods=["GET"])
 async def hello(req: func.HttpRequest) -> func.HttpResponse:
     return func.HttpResponse("hello")
+"""
+SDKS = """
+import os
+
+import azure.functions as func
+from azure.core.exceptions import ResourceNotFoundError
+from azure.data.tables.aio import TableClient
+from azure.identity.aio import ManagedIdentityCredential
+from azure.keyvault.secrets.aio import SecretClient
+
+app = func.FunctionApp(http_auth_level=func.AuthLevel.ANONYMOUS)
+
+@app.route(route="hello", methods=["GET"])
+async def hello(req: func.HttpRequest) -> func.HttpResponse:
+    identity = ManagedIdentityCredential(client_id=os.environ["AZURE_CLIENT_ID"])
+    vault = SecretClient(os.environ["SCIM_KEY_VAULT"], identity, verify_challenge_resource=False)
+    versions = [each.version async for each in vault.list_properties_of_secret_versions("scim-token")]
+    await vault.get_secret("scim-token", versions[0])
+    try:
+        await TableClient.from_connection_string(os.environ["SCIM_STORAGE"], "scim").get_entity("scim", "hello")
+    except ResourceNotFoundError:
+        return func.HttpResponse("hello")
 """
 USERS = "https://made.up/scim/v2/Users"
 MADE_UP = {
@@ -103,11 +126,12 @@ def measured(rounds: int) -> str:
 
 def _starts(apps: dict[tuple[str, bool], Path], compiled: bool, azure: dict[str, str], storage: str) -> Iterator[Start]:
     local = {"SCIM_STORAGE": "sqlite::memory:", "SCIM_TOKEN": TOKEN}
-    trivial, scim = apps["trivial", compiled], apps["scim", compiled]
-    yield Start("trivial app", trivial, ("hello", "https://made.up/hello"), 200)
+    hello, scim = ("hello", "https://made.up/hello"), apps["scim", compiled]
+    yield Start("trivial app", apps["trivial", compiled], hello, 200)
     yield Start("SCIM, SQLite and a token: users listed", scim, ("ListUsers", USERS, TOKEN), 200, local)
-    yield Start("SCIM as deployed: a request without token refused", scim, ("ListUsers", USERS), 401, MADE_UP)
     deployed = {**azure, "SCIM_STORAGE": storage}
+    yield Start("trivial app that asks vault and table", apps["sdks", compiled], hello, 200, deployed)
+    yield Start("SCIM as deployed: a request without token refused", scim, ("ListUsers", USERS), 401, MADE_UP)
     name = "SCIM as deployed: identity, vault, table, users listed"
     yield Start(name, scim, ("ListUsers", USERS, TOKEN), 200, deployed)
 
@@ -115,17 +139,22 @@ def _starts(apps: dict[tuple[str, bool], Path], compiled: bool, azure: dict[str,
 def _apps(folder: Path) -> dict[tuple[str, bool], Path]:
     """Unpack both packages, once with compiled code and once without."""
     version = "{}.{}".format(*sys.version_info)
-    source = folder / "hello"
-    source.mkdir()
-    (source / "function_app.py").write_text(TRIVIAL)
-    shutil.copy(package.ROOT / "host.json", source)
     apps = {}
-    for name, root in (("trivial", source), ("scim", package.ROOT)):
+    for name, code in (("trivial", TRIVIAL), ("sdks", SDKS), ("scim", "")):
+        root = _source(folder / f"{name}-root", code) if code else package.ROOT
         built = package.build(version, folder / f"{name}.zip", root, package.ROOT / "build" / "package")
         apps[name, True], apps[name, False] = folder / name, folder / f"{name}-source"
         shutil.unpack_archive(built, apps[name, True])
         shutil.copytree(apps[name, True], apps[name, False], ignore=shutil.ignore_patterns("__pycache__"))
     return apps
+
+
+def _source(folder: Path, code: str) -> Path:
+    """Make the folder of a function app that is this code alone."""
+    folder.mkdir()
+    (folder / "function_app.py").write_text(code)
+    shutil.copy(package.ROOT / "host.json", folder)
+    return folder
 
 
 def _starts_table(starts: list[Start], rounds: int) -> Iterator[str]:
