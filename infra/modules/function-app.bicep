@@ -91,8 +91,8 @@ resource site 'Microsoft.Web/sites@2024-11-01' = {
     httpsOnly: true
     clientAffinityEnabled: false
     publicNetworkAccess: 'Enabled'
-    // An empty id means no network.
-    virtualNetworkSubnetId: subnetId
+    // Absent rather than empty: Azure checks the right to join whatever subnet is named, and '' names none.
+    virtualNetworkSubnetId: empty(subnetId) ? null : subnetId
     functionAppConfig: {
       deployment: {
         storage: {

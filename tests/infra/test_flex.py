@@ -121,6 +121,13 @@ def test_the_app_is_public_https_with_one_identity(file: str) -> None:
         assert policy == {"parent": "site", "name": name, "properties": {"allow": False}}
 
 
+@pytest.mark.parametrize("file", [FLEX, PREMIUM])
+def test_no_network_is_no_subnet(file: str) -> None:
+    """An empty id is not the id of a subnet: Azure checks it before it looks at the app."""
+    subnet = site(file)["virtualNetworkSubnetId"]["operator"]["operands"]
+    assert (subnet["true_value"], subnet["false_value"]) == (None, "subnetId")
+
+
 def test_limits_are_those_of_the_plan() -> None:
     """40 to 1000 instances of 512, 2048 or 4096 MB."""
     for file in ("main.bicep", FLEX):
