@@ -27,8 +27,8 @@ param componentName string
 @description('Object id of the administrator who reads and rotates the token.')
 param adminPrincipalId string
 
-@description('Kind of that administrator.')
-@allowed(['User', 'Group', 'ServicePrincipal'])
+@description('Kind of that administrator; empty lets Azure look it up, which works for whoever is not brand-new.')
+@allowed(['', 'User', 'Group', 'ServicePrincipal'])
 param adminPrincipalType string
 
 var roleIds = {
@@ -129,7 +129,7 @@ resource adminRotatesToken 'Microsoft.Authorization/roleAssignments@2022-04-01' 
   properties: {
     roleDefinitionId: subscriptionResourceId('Microsoft.Authorization/roleDefinitions', roleIds.keyVaultSecretsOfficer)
     principalId: adminPrincipalId
-    principalType: adminPrincipalType
+    principalType: empty(adminPrincipalType) ? null : adminPrincipalType
     description: 'Reads the token for Entra and rotates it.'
   }
 }
