@@ -166,7 +166,6 @@ var allTags = union(tags, empty(environmentName) ? {} : { 'azd-env-name': enviro
 // azd finds the app by this tag.
 var siteTags = union(allTags, { 'azd-service-name': 'api' })
 var accountSku = zoneRedundant ? 'Standard_ZRS' : storageSku
-var deployerType = empty(deployer().userPrincipalName) ? 'ServicePrincipal' : 'User'
 
 var entraRules = [
   {
@@ -307,7 +306,8 @@ module roles 'modules/roles.bicep' = {
     vaultName: vaultName
     componentName: componentName
     adminPrincipalId: empty(adminPrincipalId) ? deployer().objectId : adminPrincipalId
-    adminPrincipalType: empty(adminPrincipalId) ? deployerType : adminPrincipalType
+    // Nothing tells for certain whether a guest or a pipeline deploys, and a wrong kind is refused.
+    adminPrincipalType: empty(adminPrincipalId) ? '' : adminPrincipalType
   }
   dependsOn: [identity, monitoring, storage, keyVault]
 }
@@ -326,8 +326,9 @@ module privateEndpoints 'modules/private-endpoints.bicep' = if (networkIsolation
   params: {
     location: location
     tags: allTags
-    networkId: network!.outputs.id
-    subnetId: network!.outputs.endpointSubnetId
+    // The condition again: Azure may evaluate the parameters of a module that it then does not deploy.
+    networkId: networkIsolation ? network!.outputs.id : ''
+    subnetId: networkIsolation ? network!.outputs.endpointSubnetId : ''
     hostAccountName: hostAccountName
     dataAccountName: dataAccountName
     vaultName: vaultName

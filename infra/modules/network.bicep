@@ -55,7 +55,7 @@ resource network 'Microsoft.Network/virtualNetworks@2025-05-01' = {
 output id string = network.id
 
 @description('Resource id of the subnet of the app.')
-output appSubnetId string = network.properties.subnets[0].id
+output appSubnetId string = '${network.id}/subnets/app'
 
 @description('Resource id of the subnet of the private endpoints.')
-output endpointSubnetId string = network.properties.subnets[1].id
+output endpointSubnetId string = '${network.id}/subnets/endpoints'

@@ -56,11 +56,13 @@ resource zones 'Microsoft.Network/privateDnsZones@2024-06-01' = [for zoneName in
   name: zoneName
   location: 'global'
   tags: tags
+  properties: {}
 }]
 
 resource zoneLinks 'Microsoft.Network/privateDnsZones/virtualNetworkLinks@2024-06-01' = [for (zoneName, i) in zoneNames: {
   parent: zones[i]
-  name: 'scim'
+  // Two endpoints in one resource group share the zones, and each links its own network.
+  name: 'link-${vaultName}'
   location: 'global'
   tags: tags
   properties: {
@@ -71,6 +73,8 @@ resource zoneLinks 'Microsoft.Network/privateDnsZones/virtualNetworkLinks@2024-0
   }
 }]
 
+// One after the other: a storage account refuses a second endpoint while it takes the first.
+@batchSize(1)
 resource privateEndpoints 'Microsoft.Network/privateEndpoints@2025-05-01' = [for endpoint in endpoints: {
   name: 'pe-${vaultName}-${endpoint.name}'
   location: location

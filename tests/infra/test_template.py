@@ -288,6 +288,23 @@ def test_isolation_closes_storage_and_vault() -> None:
         assert modules()[module].condition == "networkIsolation"
 
 
+def test_what_may_not_exist_is_asked_behind_its_condition() -> None:
+    """Azure may read the outputs of a module that is not deployed, even for another that is not deployed either."""
+    asking = [line.strip() for line in source("main.bicep").splitlines() if "!.outputs." in line]
+    assert asking
+    assert [line for line in asking if not re.search(r"(networkIsolation|isFlex) \? \w+!\.outputs\.", line)] == []
+
+
+def test_endpoints_of_one_account_are_made_one_after_the_other() -> None:
+    """A storage account refuses a second private endpoint while it takes the first."""
+    assert resources("modules/private-endpoints.bicep")["privateEndpoints"].decorators["batchSize"] == 1
+
+
+def test_two_endpoints_of_one_group_link_a_network_each() -> None:
+    """They share the DNS zones, so the name of a link must tell them apart: a link never changes its network."""
+    assert resources("modules/private-endpoints.bicep")["zoneLinks"].body["name"] == "link-${vaultName}"
+
+
 def test_private_endpoints() -> None:
     """Blobs and tables of the host, tables of the directory and the vault, each with its DNS zone."""
     endpoints = variables("modules/private-endpoints.bicep")["endpoints"]
