@@ -2,7 +2,7 @@
 
 import asyncio
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -305,20 +305,21 @@ def _read_body(kind: Kind, body: Any) -> tuple[Resource, MemberChange]:
     """Return the document of a POST or PUT body, and what the body says of members, which are stored elsewhere."""
     document = read_resource(kind.type, body)
     change = MemberChange()
-    if kind.letter == "g" and (members := _named_members(kind, body)) is not None:
+    if kind.letter == "g" and (named := list(_named_members(kind, body))):
         change.clear()
-        change.add(member_ids(members))
+        for members in named:
+            change.add(member_ids(members))
     document.pop(kind.edges, None)
     return document, change
 
 
-def _named_members(kind: Kind, body: dict[str, Any]) -> Any:
+def _named_members(kind: Kind, body: dict[str, Any]) -> Iterator[Any]:
+    """Yield what the body gives as members, there or below the URN of the schema; null says nothing of them."""
     for name, value in body.items():
-        if name.lower() == "members":
-            return value
-        if kind.type.is_core(name) and isinstance(value, dict):
-            return _named_members(kind, value)
-    return None
+        if name.lower() == "members" and value is not None:
+            yield value
+        elif kind.type.is_core(name) and isinstance(value, dict):
+            yield from _named_members(kind, value)
 
 
 def _batches(plan: Plan, first: int) -> list[Plan]:

@@ -166,6 +166,19 @@ async def test_a_group_is_no_user(http: Http) -> None:
     assert_error(await http.request("GET", f"/Users/{group['id']}"), 404)
 
 
+@pytest.mark.parametrize("members_first", [True, False])
+@pytest.mark.parametrize("other", [{"Members": []}, {"MEMBERS": None}, {GROUP: {"displayName": "Crew"}}])
+async def test_members_are_read_wherever_they_stand(http: Http, other: dict[str, Any], members_first: bool) -> None:
+    """An empty list beside them, or an object for the attributes of the schema, does not make them disappear."""
+    user = await http.user("mira")
+    named = {"members": [{"value": user["id"]}]}
+    body = {"displayName": "Crew"} if GROUP not in other else {}
+    body |= (named | other) if members_first else (other | named)
+    created = await http.request("POST", "/Groups", body)
+    assert created.status == 201
+    assert [each["value"] for each in created.body["members"]] == [user["id"]]
+
+
 async def test_members_and_groups_are_two_sides_of_the_same(http: Http) -> None:
     """`groups` of a user is filled, both with addresses; deleting either side cleans the other. RFC 7643 §4."""
     mira, nils = await http.user("mira"), await http.user("nils")
