@@ -1,6 +1,9 @@
 """GitHub workflows and azure.yaml: least rights, pinned actions, and commands that exist in this repository."""
 
+import os
 import re
+import subprocess
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -45,10 +48,21 @@ def test_rights_are_named_and_small(name: str) -> None:
         rights
         == {
             "test.yml": {"python": None, "bicep": None},
-            "release.yml": {"release": {"contents": "write", "id-token": "write", "attestations": "write"}},
+            "release.yml": {
+                "build": {"contents": "read"},
+                "release": {"contents": "write", "id-token": "write", "attestations": "write"},
+            },
             "deploy.yml": {"deploy": {"contents": "read", "id-token": "write"}},
         }[name]
     )
+
+
+def test_what_may_write_runs_nothing_of_the_repository() -> None:
+    """Tests and their dependencies never see a token that can publish: the job that publishes has no checkout."""
+    jobs = workflow("release.yml")["jobs"]
+    assert jobs["release"]["needs"] == "build"
+    assert not any("checkout" in step.get("uses", "") for step in jobs["release"]["steps"])
+    assert "actions/checkout@v5" in [step.get("uses") for step in jobs["build"]["steps"]]
 
 
 @pytest.mark.parametrize("name", WORKFLOWS)
@@ -116,6 +130,38 @@ def test_the_release_checks_before_it_publishes() -> None:
     assert places == sorted(places)
     uses = [step.get("uses", step.get("name")) for step in steps("release.yml")]
     assert uses.index("actions/attest-build-provenance@v3") < uses.index("Release")
+
+
+def test_a_release_without_its_compiled_template_says_what_to_do(tmp_path: Path) -> None:
+    """The button would open nothing: the workflow stops before anything else and names the command."""
+    script = next(step["run"] for step in steps("release.yml") if "committed template" in step.get("name", ""))
+    done = subprocess.run(["bash", "-e", "-c", script], cwd=tmp_path, capture_output=True, text=True)  # noqa: S603, S607
+    assert done.returncode == 1
+    assert done.stdout.startswith("::error::infra/azuredeploy.json")
+    assert "az bicep build --file infra/main.bicep --outfile infra/azuredeploy.json" in done.stdout
+
+
+@pytest.mark.parametrize(("tag", "code"), [("v0.1.0", 0), ("v0.1.1", 1), ("v0x1.0", 1)])
+def test_a_tag_that_the_template_does_not_name_is_refused(tmp_path: Path, tag: str, code: int) -> None:
+    """The template would install another release than the one that is made."""
+    (tmp_path / "infra").mkdir()
+    (tmp_path / "infra" / "main.bicep").write_text("param releaseTag string = 'v0.1.0'\n")
+    script = next(step["run"] for step in steps("release.yml") if "installs this release" in step.get("name", ""))
+    environment = {**os.environ, "GITHUB_REF_NAME": tag}
+    done = subprocess.run(  # noqa: S603
+        ["bash", "-e", "-c", script],  # noqa: S607
+        cwd=tmp_path,
+        env=environment,
+        capture_output=True,
+        text=True,
+    )
+    assert (done.returncode, tag in done.stdout) == (code, code == 1)
+
+
+def test_a_restricted_endpoint_is_not_asked_from_outside() -> None:
+    """The machine that deploys is no caller: with either restriction its request would be refused for ten minutes."""
+    step = next(step for step in steps("deploy.yml") if step.get("name") == "The endpoint answers")
+    assert step["if"] == "vars.DEPLOY_RESTRICT_TO_ENTRA != 'true' && vars.DEPLOY_ALLOWED_IP_CIDRS == ''"
 
 
 def test_the_release_is_built_for_the_python_of_the_app() -> None:
