@@ -35,7 +35,7 @@ param additionalAppSettings array = []
 
 // ---- Hosting
 
-@description('FC1 is Flex Consumption: billed by use, sleeps when idle. EP1 is Elastic Premium: one instance always runs.')
+@description('FC1 is Flex Consumption: billed by use, sleeps when idle. EP1 is Elastic Premium: one instance always runs. Neither becomes the other in a later deployment.')
 @allowed(['FC1', 'EP1'])
 param hostingPlan string = 'FC1'
 
@@ -52,7 +52,7 @@ param instanceMemoryMB int = 2048
 @maxValue(1000)
 param maximumInstanceCount int = 100
 
-@description('Instances kept warm, on FC1; 0 lets the app sleep. With zone redundancy at least 2 are kept if any.')
+@description('Instances kept warm, on FC1; 0 lets the app sleep. With zone redundancy Azure keeps at least 2, and bills them.')
 @minValue(0)
 @maxValue(100)
 param httpAlwaysReady int = 0
@@ -62,7 +62,7 @@ param httpAlwaysReady int = 0
 @maxValue(1000)
 param httpPerInstanceConcurrency int = 16
 
-@description('Survive the loss of one availability zone: instances and storage are spread over zones.')
+@description('Survive the loss of one availability zone: instances and storage are spread over zones. Decide at the first deployment: the replication of storage does not change with a later one.')
 param zoneRedundant bool = false
 
 @description('Replication of the storage accounts. Zone redundancy implies Standard_ZRS.')
@@ -141,7 +141,7 @@ param enableAvailabilityTest bool = false
 @description('Log each write to the tables that somebody makes, whether through the app or around it.')
 param logTableWrites bool = false
 
-@description('Forbid the deletion of the storage account that holds the directory.')
+@description('Forbid the deletion of the storage account that holds the directory. Only an Owner or a User Access Administrator may deploy this.')
 param enableResourceLock bool = false
 
 // ---- Names

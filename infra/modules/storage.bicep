@@ -46,7 +46,8 @@ param logTableWrites bool
 @description('Workspace that takes those logs.')
 param workspaceId string
 
-var adminRules = [for cidr in adminIpCidrs: { value: cidr, action: 'Allow' }]
+// Storage takes a single address only without a prefix length.
+var adminRules = [for cidr in adminIpCidrs: { value: replace(cidr, '/32', ''), action: 'Allow' }]
 
 resource hostAccount 'Microsoft.Storage/storageAccounts@2025-06-01' = {
   name: hostAccountName

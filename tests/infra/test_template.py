@@ -288,6 +288,13 @@ def test_isolation_closes_storage_and_vault() -> None:
         assert modules()[module].condition == "networkIsolation"
 
 
+def test_a_single_address_may_have_its_prefix_length() -> None:
+    """Key Vault takes 203.0.113.7/32, Storage only 203.0.113.7: one list serves both."""
+    value = variables("modules/storage.bicep")["adminRules"]["value"]["function"]
+    assert value["type"] == "replace"
+    assert list(value["parameters"].values()) == ["cidr", "/32", ""]
+
+
 def test_what_may_not_exist_is_asked_behind_its_condition() -> None:
     """Azure may read the outputs of a module that is not deployed, even for another that is not deployed either."""
     asking = [line.strip() for line in source("main.bicep").splitlines() if "!.outputs." in line]
