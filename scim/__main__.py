@@ -1,7 +1,10 @@
 """The command line: `python -m scim COMMAND`."""
 
 import importlib
+import os
+import signal
 import sys
+from typing import NoReturn
 
 COMMANDS = {
     "serve": ("scim.local", "serve the endpoint on this machine"),
@@ -13,17 +16,56 @@ COMMANDS = {
 """Each command's module has a function `main(arguments) -> exit code`; only the one that is called is imported."""
 
 
+def usage() -> str:
+    """Return the list of commands."""
+    lines = [f"  {name:<10} {purpose}" for name, (_, purpose) in COMMANDS.items()]
+    return "\n".join(["usage: python -m scim COMMAND [OPTIONS]", "", *lines, "", "COMMAND --help tells its options.\n"])
+
+
 def main(arguments: list[str]) -> int:
-    """Run a command and return its exit code; 2 for a command that there is not."""
-    if not arguments or arguments[0] not in COMMANDS:
-        sys.stderr.write("usage: python -m scim COMMAND [OPTIONS]\n\n")
-        for name, (_, purpose) in COMMANDS.items():
-            sys.stderr.write(f"  {name:<10} {purpose}\n")
-        return 0 if arguments in (["-h"], ["--help"]) else 2
-    module = importlib.import_module(COMMANDS[arguments[0]][0])
-    code: int = module.main(arguments[1:])
+    """Run a command and return its exit code, 2 for a command that there is not; scim/command.py has the others."""
+    name = arguments[0] if arguments else ""
+    if name in ("-h", "--help"):
+        sys.stdout.write(usage())
+        return 0
+    if name not in COMMANDS:
+        sys.stderr.write(f"scim: there is no command {name!r}\n\n{usage()}" if name else usage())
+        return 2
+    try:
+        command = importlib.import_module("scim.command")
+        code: int = command.outcome(f"scim {name}", lambda: _run(name, arguments[1:]))
+    except ModuleNotFoundError as error:
+        if error.name is None or error.name.split(".")[0] == "scim":
+            raise
+        sys.stderr.write(f"scim {name}: the package {error.name} is missing; `make setup` makes .venv, which has it\n")
+        return 2
+    return code
+
+
+def _run(name: str, arguments: list[str]) -> int:
+    code: int = importlib.import_module(COMMANDS[name][0]).main(arguments)
+    return code
+
+
+def _stop(number: int, _: object) -> NoReturn:
+    """End the command at once, but not before it has closed and removed what it has open.
+
+    asyncio's own way of taking SIGINT waits until the command waits for something, which it may never do with SQLite.
+    """
+    raise KeyboardInterrupt if number == signal.SIGINT else SystemExit(128 + number)
+
+
+def _ended(code: int) -> int:
+    """Return the code; what is still to be written to an output that is closed or full is given up."""
+    try:
+        sys.stdout.flush()
+    except OSError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     return code
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:  # a shell has jobs in the background ignore it
+        signal.signal(signal.SIGINT, _stop)
+    signal.signal(signal.SIGTERM, _stop)
+    sys.exit(_ended(main(sys.argv[1:])))

@@ -1,25 +1,23 @@
 """`python -m scim export`: writes a tenant to a file, for `import` to read; see scim/transfer.py."""
 
-import argparse
 import asyncio
 import os
 import sys
+import tempfile
 from collections import Counter
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
+from typing import BinaryIO
 
 from scim import keys
 from scim.app import App, from_environ
-from scim.errors import Unavailable
+from scim.command import DONE, FAILED, Failure, Parser
 from scim.inspection import document_of
 from scim.progress import Progress, Silent, shown
-from scim.settings import SettingsError
 from scim.stored import Kind
 from scim.tenant import PAGE
 from scim.transfer import NAMES, ORDER, footer, header, membership_line, resource_line
-
-COMPLETE, INCOMPLETE, UNUSABLE = 0, 1, 2
 
 
 class Export:
@@ -77,24 +75,48 @@ class Export:
 def _opened(path: str) -> Iterator[Callable[[str], object]]:
     """Give what writes a line to a file, or to standard output for `-`.
 
-    The file has its name only once it is complete, and only its owner may read it.
+    Raises Failure when the file cannot be written.
     """
-    if path == "-":
-        yield lambda line: sys.stdout.buffer.write(f"{line}\n".encode())
-        sys.stdout.buffer.flush()
+    try:
+        with nullcontext(sys.stdout.buffer) if path == "-" else _file(Path(path)) as file:
+            yield lambda line: file.write(f"{line}\n".encode())
+            file.flush()
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        name = "standard output" if path == "-" else path or "''"
+        raise Failure(
+            f"{name} cannot be written: {error.strerror}. Name a file in a folder that is there, that you may write"
+            " to, and that has space"
+        ) from error
+
+
+@contextmanager
+def _file(path: Path) -> Iterator[BinaryIO]:
+    """Open a file that only its owner may read, and that has its name only once it is complete.
+
+    Until then the file that had the name keeps it. A device or a pipe is written as it is.
+    """
+    if path.exists() and not path.is_file():
+        with path.open("wb") as there:
+            yield there
         return
-    target = Path(path)
-    part = target.with_name(f"{target.name}.part")
-    with os.fdopen(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w", encoding="utf-8") as file:
-        yield lambda line: file.write(f"{line}\n")
-        file.flush()
-        os.fsync(file.fileno())
-    part.replace(target)
+    target = path.resolve()  # a link stays one
+    descriptor, part = tempfile.mkstemp(".part", f"{target.name}.", target.parent)
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            yield file
+            os.fsync(descriptor)
+        Path(part).replace(target)
+    except BaseException:
+        Path(part).unlink(missing_ok=True)
+        raise
 
 
 async def _run(path: str) -> int:
     app = from_environ(serving=False)
     try:
+        await _check(app)
         with shown() as progress, _opened(path) as write:
             export = Export(app, write, _complain, progress)
             counted = await export.run()
@@ -103,7 +125,16 @@ async def _run(path: str) -> int:
     told = ", ".join(f"{counted[name]:,} {name}" for name in ORDER)
     left_out = f"; {export.left_out:,} left out" if export.left_out else ""
     sys.stderr.write(f"exported {told}{left_out}\n")
-    return INCOMPLETE if export.left_out else COMPLETE
+    return FAILED if export.left_out else DONE
+
+
+async def _check(app: App) -> None:
+    """Raise Failure when there is nothing to export, so that it does not replace the backup of another day."""
+    if not any([await app.tenant.under(kind.prefix, 1, keys_only=True) for kind in app.kinds.values()]):
+        raise Failure(
+            f"the tenant {app.tenant.name} has neither users nor groups; set SCIM_STORAGE and SCIM_TENANT as the"
+            " service has them"
+        )
 
 
 def _complain(text: str) -> None:
@@ -113,14 +144,9 @@ def _complain(text: str) -> None:
 def main(arguments: list[str]) -> int:
     """Export the tenant that the settings name.
 
-    Returns 0 when all of it is in the file, 1 when resources that cannot be read are left out, 2 when there is no file.
+    Returns 0 when all of it is in the file, 1 when resources that cannot be read are left out. Raises what
+    scim/command.py tells when there is no file.
     """
-    parser = argparse.ArgumentParser("python -m scim export", description="Write a tenant to a file, as a backup.")
+    parser = Parser("python -m scim export", description="Write a tenant to a file, as a backup.")
     parser.add_argument("file", metavar="FILE|-", help="where to; - for standard output")
-    try:
-        return asyncio.run(_run(parser.parse_args(arguments).file))
-    except (SettingsError, Unavailable, OSError) as error:
-        _complain(f"scim export: {error}")
-        return UNUSABLE
-    except SystemExit as error:  # argparse has said what is wrong
-        return int(error.code or 0)
+    return asyncio.run(_run(parser.parse_args(arguments).file))

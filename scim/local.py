@@ -13,6 +13,7 @@ import uuid
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from functools import cache
+from http import HTTPStatus
 from pathlib import Path
 from urllib.parse import unquote
 
@@ -20,8 +21,8 @@ import azure.functions as func
 from aiohttp import web
 
 from scim import routes
-from scim.errors import Unavailable
-from scim.settings import SettingsError
+from scim.app import App
+from scim.command import DONE, Failure, Parser, WrongUsage
 
 FOLDER = Path(".local")
 """Where the store and the token of `make run` lie."""
@@ -132,13 +133,19 @@ async def _invoke(function: HttpFunction, request: web.Request, parameters: dict
 def prepare_environment(environ: dict[str, str] | os._Environ[str], folder: Path = FOLDER) -> None:
     """Fill in what a developer has not set: the embedded store, and a token that is made on first use.
 
-    The token lies in a file that only its owner can read.
+    The token lies in a file that only its owner can read. Raises Failure when the folder cannot be used.
     """
-    if not environ.get("SCIM_STORAGE"):
-        folder.mkdir(mode=0o700, exist_ok=True)
-        environ["SCIM_STORAGE"] = f"sqlite:{folder / 'scim.db'}"
-    if not environ.get("SCIM_TOKEN") and not environ.get("SCIM_KEY_VAULT"):
-        environ["SCIM_TOKEN"] = _token(folder / "token")
+    try:
+        if not environ.get("SCIM_STORAGE"):
+            folder.mkdir(mode=0o700, exist_ok=True)
+            environ["SCIM_STORAGE"] = f"sqlite:{folder / 'scim.db'}"
+        if not environ.get("SCIM_TOKEN") and not environ.get("SCIM_KEY_VAULT"):
+            environ["SCIM_TOKEN"] = _token(folder / "token")
+    except OSError as error:
+        raise Failure(
+            f"{error.filename} cannot be used: {error.strerror}. Start in a folder that you may write to, or set"
+            " SCIM_STORAGE and SCIM_TOKEN"
+        ) from error
 
 
 def _token(path: Path) -> str:
@@ -147,29 +154,57 @@ def _token(path: Path) -> str:
         descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
         with os.fdopen(descriptor, "w") as file:
             file.write(secrets.token_hex(32))
-    return path.read_text().strip()
+    token = path.read_text().strip()
+    if not token:
+        raise Failure(f"{path} is empty; delete it, then another token is made")
+    return token
 
 
 async def serve(port: int) -> None:
-    """Serve function_app.py on 127.0.0.1 until SIGINT or SIGTERM; port 0 takes a free one."""
+    """Serve function_app.py on 127.0.0.1 until SIGINT or SIGTERM; port 0 takes a free one.
+
+    A second signal does not wait for requests that are being answered. Raises Failure when the port is taken.
+    """
     function_app = importlib.import_module("function_app")
     http, timers = functions(function_app.app)
     # A compressed body is passed on as it is, as the Functions host does.
     runner = web.AppRunner(host(http), access_log=None, auto_decompress=False)
     await runner.setup()
-    site = web.TCPSite(runner, "127.0.0.1", port)
-    await site.start()
-    port = runner.addresses[0][1]
-    _announce(port)
-    running = [asyncio.create_task(_repeat(each)) for each in timers]
-    stopped = asyncio.Event()
+    try:
+        await _listen(runner, port)
+        running = [asyncio.create_task(_repeat(each)) for each in timers]
+        running.append(asyncio.create_task(_tell_health(function_app.service)))
+        await _signalled()
+        for task in running:
+            task.cancel()
+    finally:
+        await runner.cleanup()
+        await function_app.service.close()
+
+
+async def _listen(runner: web.AppRunner, port: int) -> None:
+    try:
+        await web.TCPSite(runner, "127.0.0.1", port).start()
+    except OSError as error:
+        reason = os.strerror(error.errno) if error.errno else error
+        raise Failure(f"cannot listen on 127.0.0.1:{port}: {reason}; name another port, or 0 for a free one") from error
+    _announce(runner.addresses[0][1])
+
+
+async def _signalled() -> None:
+    stopped, loop = asyncio.Event(), asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
-        asyncio.get_running_loop().add_signal_handler(number, stopped.set)
+        loop.add_signal_handler(number, stopped.set)
     await stopped.wait()
-    for task in running:
-        task.cancel()
-    await runner.cleanup()
-    await function_app.service.close()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.remove_signal_handler(number)
+
+
+async def _tell_health(service: App) -> None:
+    """Say at once what the first request would meet."""
+    response = await service.endpoints.health()
+    if response.status != HTTPStatus.OK:
+        logging.getLogger(__name__).warning("requests are answered 503 for now: %s", response.content().decode())
 
 
 async def _repeat(function: Timer) -> None:
@@ -199,26 +234,21 @@ def _announce(port: int) -> None:
 
 
 def main(arguments: list[str]) -> int:
-    """Serve until interrupted: `python -m scim serve [PORT]`; the port may also come from PORT. Returns 0."""
-    port = arguments[0] if arguments else os.environ.get("PORT") or "7071"
-    if not port.isdecimal() or int(port) > MAX_PORT:
-        sys.stderr.write(f"scim serve: the port must be a number up to {MAX_PORT}, not '{port}'\n")
-        return 2
+    """Serve until interrupted, and return 0. Raises what scim/command.py tells."""
+    parser = Parser("python -m scim serve", description="Serve the endpoint on 127.0.0.1, until Ctrl-C.")
+    parser.add_argument("port", metavar="PORT", nargs="?", help="0 for a free one; default: the variable PORT, or 7071")
+    named = parser.parse_args(arguments).port
+    port = _port(os.environ.get("PORT") or "7071" if named is None else named)
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     logging.getLogger("azure").setLevel(logging.WARNING)
     # The format names none of these, and finding them out for each line takes time.
     logging.logThreads = logging.logProcesses = logging.logMultiprocessing = False
     prepare_environment(os.environ)
-    return _run(int(port))
+    asyncio.run(serve(port))
+    return DONE
 
 
-def _run(port: int) -> int:
-    try:
-        asyncio.run(serve(port))
-    except (SettingsError, Unavailable) as error:
-        sys.stderr.write(f"scim serve: {error}\n")
-        return 2
-    except OSError as error:
-        sys.stderr.write(f"scim serve: cannot listen on 127.0.0.1:{port}: {error.strerror}; set PORT to another\n")
-        return 2
-    return 0
+def _port(text: str) -> int:
+    if not text.isdecimal() or int(text) > MAX_PORT:
+        raise WrongUsage(f"the port must be a number up to {MAX_PORT}, not '{text}'")
+    return int(text)

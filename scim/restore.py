@@ -1,34 +1,29 @@
 """`python -m scim import`: makes a tenant of a file that `export` has written. scim/transfer.py has the format."""
 
-import argparse
 import asyncio
 import json
+import shutil
 import sys
+import tempfile
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from functools import partial
 from pathlib import Path
 from typing import BinaryIO
 
 from scim import keys, memberships
 from scim.app import App, from_environ
-from scim.errors import ScimError
+from scim.command import DONE, FAILED, Failure, Parser
 from scim.progress import Progress, Silent, shown
 from scim.resource import to_json
 from scim.rows import MAX_CHANGES, Insert, Replace, RowChange, Touch
-from scim.settings import SettingsError
 from scim.stored import Edge
 from scim.tombstones import merged
 from scim.transfer import ORDER, BrokenFile, Entry, Link, Reader
 
-COMPLETE, INCOMPLETE, UNUSABLE = 0, 1, 2
 MAX_BATCH_BYTES = 3_500_000
 """Bytes of the documents in one transaction as JSON strings; keys and headers take the rest of its limit."""
-
-
-class Refused(Exception):
-    """The tenant is not one to import into; the text says what to do."""
 
 
 class Restore:
@@ -50,15 +45,20 @@ class Restore:
         """How many lines were left out."""
         return len(self._left_out)
 
+    def summary(self) -> str:
+        """Return what was created, and how much was left out."""
+        told = ", ".join(f"{self.created[name]:,} {name}" for name in ORDER)
+        return told + (f"; {self.left_out:,} left out" if self.left_out else "")
+
     async def check(self, into_existing: bool) -> None:
-        """Raise Refused when the tenant has resources and that was not asked for, or unfinished deletes."""
+        """Raise Failure when the tenant has resources and that was not asked for, or unfinished deletes."""
         if await self._tenant.under(keys.tombstone(), 1):
-            raise Refused(
+            raise Failure(
                 "large deletes are not finished in this tenant; let its timer run, or a few minutes pass, and try again"
             )
         there = [await self._tenant.under(keys.resource(letter, ""), 1, keys_only=True) for letter in "ug"]
         if any(there) and not into_existing:
-            raise Refused(
+            raise Failure(
                 f"the tenant {self._tenant.name} has resources; name another one in SCIM_TENANT, or add what is"
                 " missing to this one with --into-existing"
             )
@@ -196,11 +196,27 @@ def _ends(link: Link) -> tuple[str, str]:
 
 @contextmanager
 def _opened(path: str) -> Iterator[BinaryIO]:
-    if path == "-":
-        yield sys.stdin.buffer
-        return
-    with Path(path).open("rb") as file:
-        yield file
+    """Open a file, or for `-` standard input; of what can be read only once it gives a copy.
+
+    Raises Failure when it cannot be read.
+    """
+    try:
+        with nullcontext(sys.stdin.buffer) if path == "-" else Path(path).open("rb") as file:
+            if file.seekable():
+                yield file
+                return
+            with tempfile.TemporaryFile() as copy:
+                shutil.copyfileobj(file, copy)
+                copy.seek(0)
+                yield copy
+    except OSError as error:
+        raise Failure(
+            f"{_named(path)} cannot be read: {error.strerror}. Name a file that `python -m scim export` has written"
+        ) from error
+
+
+def _named(path: str) -> str:
+    return "standard input" if path == "-" else path or "''"
 
 
 async def _run(path: str, into_existing: bool) -> int:
@@ -209,16 +225,23 @@ async def _run(path: str, into_existing: bool) -> int:
         with shown() as progress, _opened(path) as file:
             restore = Restore(app, _complain, progress)
             await restore.check(into_existing)
-            total = None
-            if file.seekable():  # nothing is written of a file that is broken anywhere
-                total = _length(file, app, progress)
-            await restore.run(Reader(file, app.kinds), total)
+            await _import(file, app, restore, progress)
+    except BrokenFile as error:
+        raise Failure(f"{_named(path)}, {error}") from error
     finally:
         await app.close()
-    told = ", ".join(f"{restore.created[name]:,} {name}" for name in ORDER)
-    left_out = f"; {restore.left_out:,} left out" if restore.left_out else ""
-    sys.stderr.write(f"imported {told}{left_out}\n")
-    return INCOMPLETE if restore.left_out else COMPLETE
+    _complain(f"imported {restore.summary()}")
+    return FAILED if restore.left_out else DONE
+
+
+async def _import(file: BinaryIO, app: App, restore: Restore, progress: Progress) -> None:
+    total = _length(file, app, progress)  # nothing is written of a file that is broken anywhere
+    try:
+        await restore.run(Reader(file, app.kinds), total)
+    except BaseException:
+        if restore.created:
+            _complain(f"imported only {restore.summary()}; to go on, import the same file --into-existing")
+        raise
 
 
 def _length(file: BinaryIO, app: App, progress: Progress) -> int:
@@ -237,16 +260,11 @@ def _complain(text: str) -> None:
 def main(arguments: list[str]) -> int:
     """Import a file into the tenant that the settings name.
 
-    Returns 0 when all of the file is in the tenant, 1 when single lines were left out, 2 when it was refused or failed.
+    Returns 0 when all of the file is in the tenant, 1 when single lines were left out. Raises what scim/command.py
+    tells when it was refused or failed.
     """
-    parser = argparse.ArgumentParser("python -m scim import", description="Make a tenant of an exported file.")
+    parser = Parser("python -m scim import", description="Make a tenant of an exported file.")
     parser.add_argument("file", metavar="FILE|-", help="where from; - for standard input")
     parser.add_argument("--into-existing", action="store_true", help="add what is missing to a tenant with resources")
-    try:
-        options = parser.parse_args(arguments)
-        return asyncio.run(_run(options.file, options.into_existing))
-    except (SettingsError, ScimError, BrokenFile, Refused, OSError) as error:
-        _complain(f"scim import: {error}")
-        return UNUSABLE
-    except SystemExit as error:  # argparse has said what is wrong
-        return int(error.code or 0)
+    options = parser.parse_args(arguments)
+    return asyncio.run(_run(options.file, options.into_existing))

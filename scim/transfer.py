@@ -100,9 +100,12 @@ class Reader:
             raise self._broken("there is something behind the end")
 
     def _check_header(self) -> None:
-        read = self._next()
+        try:
+            read = self._next()
+        except BrokenFile:
+            read = {}
         if read.get("format") != FORMAT:
-            raise self._broken("no header of an export; give a file that `python -m scim export` has written")
+            raise self._broken("no header of an export; name a file that `python -m scim export` has written, unpacked")
         if read.get("version") != VERSION:
             raise self._broken(f"version {read.get('version')!r} of the format; this program reads version {VERSION}")
 

@@ -1,6 +1,5 @@
 """`python -m scim verify`: walks a tenant, says where its rows disagree, and repairs what follows from documents."""
 
-import argparse
 import asyncio
 import hashlib
 import sys
@@ -13,16 +12,14 @@ from typing import NamedTuple, Protocol
 
 from scim import keys
 from scim.app import App, from_environ
-from scim.errors import Unavailable
+from scim.command import DONE, FAILED, Parser
 from scim.inspection import Finding, Inspection, Suspect, document_of, fits, problem, same
 from scim.progress import Progress, Silent, shown
 from scim.resource import Resource
 from scim.rows import MAX_CHANGES, Delete, Insert, Row, RowChange, RowConflict
-from scim.settings import SettingsError
 from scim.stored import Kind
 from scim.tenant import PAGE, TRIES, Tenant
 
-CLEAN, WRONG, UNUSABLE = 0, 1, 2
 PARTS = 4096
 HELD = 200_000
 """About how many keys of rows are held at once to find those that disagree."""
@@ -398,21 +395,14 @@ async def _run(repair: bool) -> int:
     finally:
         await app.close()
     sys.stdout.write(report.summary() + "\n")
-    return WRONG if report.left else CLEAN
+    return FAILED if report.left else DONE
 
 
 def main(arguments: list[str]) -> int:
     """Verify the tenant that the settings name.
 
-    Returns 0 when nothing is wrong (any more), 1 when something is, 2 when that could not be found out.
+    Returns 0 when nothing is wrong (any more), else 1. Raises what scim/command.py tells when that cannot be found out.
     """
-    parser = argparse.ArgumentParser("python -m scim verify", description="Check that the rows of a tenant agree.")
+    parser = Parser("python -m scim verify", description="Check that the rows of a tenant agree.")
     parser.add_argument("--repair", action="store_true", help="put right what follows from documents and memberships")
-    try:
-        options = parser.parse_args(arguments)
-        return asyncio.run(_run(options.repair))
-    except (SettingsError, Unavailable) as error:
-        sys.stderr.write(f"scim verify: {error}\n")
-        return UNUSABLE
-    except SystemExit as error:  # argparse has said what is wrong
-        return int(error.code or 0)
+    return asyncio.run(_run(parser.parse_args(arguments).repair))

@@ -30,7 +30,7 @@ STOREYS = (
     ("bodies",),
     ("endpoints",),
     ("app",),
-    ("inspection", "progress"),
+    ("inspection", "progress", "command"),
     ("transfer",),
     ("local", "verify", "export", "restore", "__main__"),
 )

@@ -3,16 +3,14 @@
 import http.client
 import json
 import signal
-import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
 
-from scim.local import HttpFunction, main, prepare_environment
-from tests.server import ROOT, Server, environment, serving
+from scim.local import HttpFunction, prepare_environment
+from tests.server import ROOT, Server, serving
 
 TOKEN = "a-token-that-only-tests-know"
 
@@ -164,63 +162,6 @@ def test_the_port_may_come_from_the_environment(tmp_path: Path) -> None:
     """As `make run` passes it on; an argument goes before it."""
     with serving(tmp_path, "0", SCIM_TOKEN=TOKEN, PORT="1") as server:
         assert server.port > 1
-
-
-@pytest.mark.parametrize(
-    ("arguments", "settings", "told"),
-    [
-        ([], {"PORT": "seventy"}, "the port must be a number up to 65535, not 'seventy'"),
-        (["0"], {"SCIM_STORAGE": "nonsense"}, "SCIM_STORAGE must be"),
-        (["0"], {"SCIM_STORAGE": "sqlite:/no/such/folder/scim.db"}, "/no/such/folder/scim.db cannot be opened"),
-    ],
-)
-def test_what_is_wrong_is_told_in_one_line(
-    tmp_path: Path, arguments: list[str], settings: dict[str, str], told: str
-) -> None:
-    """With exit code 2, on standard error, without a stack."""
-    finished = run(
-        tmp_path, "serve", *arguments, **({"SCIM_TOKEN": TOKEN, "SCIM_STORAGE": "sqlite::memory:"} | settings)
-    )
-    assert finished.returncode == 2
-    assert (finished.stdout, finished.stderr.count("\n")) == ("", 1)
-    assert finished.stderr.startswith("scim serve: ")
-    assert told in finished.stderr
-
-
-@pytest.mark.parametrize("port", ["x", "70000", "-1", "", "1.5", "\u00b2"])
-def test_what_is_no_port_is_told(capsys: pytest.CaptureFixture[str], port: str) -> None:
-    """Before anything is imported or opened."""
-    assert main([port]) == 2
-    assert capsys.readouterr().err == f"scim serve: the port must be a number up to 65535, not '{port}'\n"
-
-
-def test_a_port_that_is_taken_is_told(server: Server, tmp_path: Path) -> None:
-    """With what to do about it."""
-    finished = run(tmp_path, "serve", str(server.port), SCIM_TOKEN=TOKEN, SCIM_STORAGE="sqlite::memory:")
-    assert (finished.returncode, finished.stderr.count("\n")) == (2, 1)
-    assert f"cannot listen on 127.0.0.1:{server.port}" in finished.stderr
-    assert "PORT" in finished.stderr
-
-
-@pytest.mark.parametrize(("arguments", "code"), [([], 2), (["dance"], 2), (["--help"], 0)])
-def test_the_commands_are_listed(tmp_path: Path, arguments: list[str], code: int) -> None:
-    """When none is named, or one that there is not."""
-    finished = run(tmp_path, *arguments)
-    assert finished.returncode == code
-    assert "usage: python -m scim COMMAND" in finished.stderr
-    assert "serve" in finished.stderr
-
-
-def run(folder: Path, *arguments: str, **settings: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(  # noqa: S603 - it is this Python
-        [sys.executable, "-m", "scim", *arguments],
-        cwd=folder,
-        env=environment(**settings),
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
 
 
 async def nobody(*_: Any) -> Any:

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 
 def main(argv: Sequence[str]) -> int:
-    """Run the command line; return 0 when equal, 1 when not, 2 when it could not start."""
+    """Run the command line; return 0 when equal, 1 when not, 2 when the options are wrong."""
     try:
         from scim.simulate.command import main as run
     except ModuleNotFoundError as error:

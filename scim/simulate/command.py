@@ -21,17 +21,22 @@ from scim.simulate.simulation import CannotStart, Plan, as_json, simulate
 from scim.simulate.transport import Wire
 from scim.simulate.turnover import Rates
 
-EQUAL, DIFFERENT, UNUSABLE, INTERRUPTED = 0, 1, 2, 130
+EQUAL, FAILED, WRONG_USAGE, INTERRUPTED = 0, 1, 2, 130
 
 
 def main(argv: Sequence[str]) -> int:
-    """Play Entra as the options say; return 0 when equal, 1 when not, 2 when it could not start."""
+    """Play Entra as the options say.
+
+    Returns 0 when equal, 1 when not or when the endpoint does not pass Test Connection, 2 when the options are wrong.
+    """
     try:
         options = parser().parse_args(argv)
         plan = _plan(options)
         outcome = asyncio.run(simulate(plan, _progress(options)))
-    except (UnusableOptions, UnusableFile, CannotStart) as error:
-        return _refuse(str(error), "--json" in argv)
+    except (UnusableOptions, UnusableFile) as error:
+        return _refuse(WRONG_USAGE, str(error), "--json" in argv)
+    except CannotStart as error:
+        return _refuse(FAILED, str(error), "--json" in argv)
     except KeyboardInterrupt:
         sys.stderr.write("simulate: interrupted; --clean-only deletes what was created.\n")
         return INTERRUPTED
@@ -39,15 +44,15 @@ def main(argv: Sequence[str]) -> int:
         sys.stdout.write(json.dumps(as_json(plan, outcome), indent=2, ensure_ascii=False) + "\n")
     else:
         show(plan, outcome, Console(width=None if sys.stdout.isatty() else 140))
-    return EQUAL if outcome.success else DIFFERENT
+    return EQUAL if outcome.success else FAILED
 
 
-def _refuse(reason: str, for_machines: bool) -> int:
+def _refuse(code: int, reason: str, for_machines: bool) -> int:
     line = " ".join(reason.split())
     sys.stderr.write(f"simulate: {line}\n")
     if for_machines:
         sys.stdout.write(json.dumps({"equal": None, "success": False, "error": line}, ensure_ascii=False) + "\n")
-    return UNUSABLE
+    return code
 
 
 def _progress(options: argparse.Namespace) -> Progress:
@@ -94,7 +99,7 @@ def _url(text: str) -> str:
     except ValueError:
         usable = False
     if not usable or any(letter.isspace() for letter in text):
-        raise UnusableOptions(f"{text} is no Tenant URL; write it as https://host/scim/v2")
+        raise UnusableOptions(f"{text or repr(text)} is no Tenant URL; write it as https://host/scim/v2")
     return text
 
 
@@ -110,7 +115,8 @@ def _token(options: argparse.Namespace) -> str:
         try:
             token = Path(options.token_file).read_text(encoding="utf-8").strip()
         except (OSError, UnicodeDecodeError) as error:
-            raise UnusableOptions(f"--token-file {options.token_file} cannot be read: {error}") from error
+            reason = error.strerror if isinstance(error, OSError) else "it is no text"
+            raise UnusableOptions(f"--token-file {options.token_file} cannot be read: {reason}") from error
     if not token:
         raise UnusableOptions("the secret token is missing; pass it with --token or --token-file")
     if not token.isascii() or not token.isprintable() or " " in token:

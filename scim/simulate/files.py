@@ -2,7 +2,7 @@
 
 import csv
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from io import StringIO
 from pathlib import Path
 from typing import Any
@@ -26,8 +26,10 @@ def load(path: Path) -> Directory:
     """
     try:
         text = path.read_text(encoding="utf-8-sig")
-    except (OSError, UnicodeDecodeError) as error:
-        raise UnusableFile(f"{path}: cannot be read as UTF-8 text: {error}") from error
+    except OSError as error:
+        raise UnusableFile(f"{path}: cannot be read: {error.strerror}") from error
+    except UnicodeDecodeError as error:
+        raise UnusableFile(f"{path}: is not UTF-8 text: {error}") from error
     if path.suffix.lower() == ".json":
         return from_json(text, str(path))
     if path.suffix.lower() == ".csv":
@@ -39,7 +41,7 @@ def from_csv(text: str, source: str) -> Directory:
     """Return the directory of one user for each row; `groups` holds group names parted by semicolons."""
     rows = csv.DictReader(StringIO(text))
     builder = _Builder()
-    for row in rows:
+    for row in _rows(rows, source):
         where = f"{source}, line {rows.line_num}"
         if None in row:
             raise UnusableFile(f"{where}: more cells than columns; quote the cells that hold a comma")
@@ -51,11 +53,18 @@ def from_csv(text: str, source: str) -> Directory:
     return builder.finish(source)
 
 
+def _rows(rows: "csv.DictReader[str]", source: str) -> Iterator[dict[str, str]]:
+    try:
+        yield from rows
+    except csv.Error as error:
+        raise UnusableFile(f"{source}, line {rows.line_num}: is not CSV: {error}") from error
+
+
 def from_json(text: str, source: str) -> Directory:
     """Return the directory of `{"users": [...], "groups": [{"displayName", "members": [userName]}]}`."""
     try:
         document = json.loads(text)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise UnusableFile(f"{source}: is not JSON: {error}") from error
     if not isinstance(document, dict) or not isinstance(document.get("users"), list):
         raise UnusableFile(f'{source}: must be an object with a list "users"')

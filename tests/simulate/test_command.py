@@ -108,7 +108,7 @@ def test_a_file_is_provisioned_and_cleaning_spares_who_was_there_before(
     [
         (["localhost:7071", "--token", "x"], "is no Tenant URL; write it as https://host/scim/v2"),
         (["http://h:99999/scim", "--token", "x"], "is no Tenant URL"),
-        (["http://127.0.0.1:1/scim/v2", "--token", "x"], "cannot be reached"),
+        (["", "--token", "x"], "'' is no Tenant URL"),
         (["http://127.0.0.1:1/scim/v2"], "pass it with --token or --token-file"),
         (["http://127.0.0.1:1", "--token", "a b"], "the token must be printable ASCII"),
         (["http://127.0.0.1:1", "--token-file", "none.txt"], "--token-file none.txt cannot be read"),
@@ -119,9 +119,7 @@ def test_a_file_is_provisioned_and_cleaning_spares_who_was_there_before(
         (["--token", "x", "--clean-only", "--directory", "none.csv"], "knows its objects by the seed"),
     ],
 )
-def test_what_cannot_start_ends_with_2_and_one_line(
-    argv: list[str], words: str, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_wrong_usage_ends_with_2_and_one_line(argv: list[str], words: str, capsys: pytest.CaptureFixture[str]) -> None:
     """The line says what to change."""
     assert main(argv) == 2
 
@@ -129,6 +127,38 @@ def test_what_cannot_start_ends_with_2_and_one_line(
     assert words in printed.err
     assert printed.err.count("\n") == 1
     assert printed.out == ""
+
+
+def test_an_endpoint_that_is_not_there_ends_with_1_and_one_line(capsys: pytest.CaptureFixture[str]) -> None:
+    """With what to look at."""
+    assert main(["http://127.0.0.1:1/scim/v2", "--token", "x"]) == 1
+
+    printed = capsys.readouterr()
+    assert "cannot be reached" in printed.err
+    assert (printed.err.count("\n"), printed.out) == (1, "")
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "words"),
+    [
+        ("long.csv", b"userName\n" + b"a" * 200_000, "line 1: is not CSV: field larger than field limit"),
+        ("deep.json", b"[" * 100_000, "is not JSON"),
+        ("latin.csv", b"userName\nz\xf6e", "is not UTF-8 text"),
+        ("folder.csv", None, "cannot be read: Is a directory"),
+    ],
+)
+def test_a_file_that_is_no_directory_ends_with_2_and_one_line(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], name: str, content: bytes | None, words: str
+) -> None:
+    """Whatever is in it."""
+    path = tmp_path / name
+    path.mkdir() if content is None else path.write_bytes(content)
+    assert main(["http://127.0.0.1:1", "--token", "x", "--directory", str(path)]) == 2
+
+    told = capsys.readouterr().err
+    assert told.startswith(f"simulate: {path}")
+    assert words in told
+    assert told.count("\n") == 1
 
 
 @pytest.mark.parametrize(
@@ -140,12 +170,12 @@ def test_what_cannot_start_ends_with_2_and_one_line(
         (302, "does not answer as SCIM does"),
     ],
 )
-def test_an_endpoint_that_fails_test_connection_ends_with_2_and_one_line(
+def test_an_endpoint_that_fails_test_connection_ends_with_1_and_one_line(
     stand_in: StandIn, endpoint: tuple[str, str], capsys: pytest.CaptureFixture[str], status: int, words: str
 ) -> None:
     """A wrong URL and a wrong token are told apart."""
     stand_in.fault = lambda _: error(status, "the endpoint's words")
-    assert run(endpoint, "--json") == 2
+    assert run(endpoint, "--json") == 1
 
     printed = capsys.readouterr()
     assert words in printed.err
@@ -160,7 +190,7 @@ def test_an_endpoint_that_ignores_filters_cannot_start(
     stand_in.fault = lambda seen: stand_in.respond(
         type(seen)(seen.method, seen.path, "", {}, None), seen.path.strip("/"), None
     )
-    assert run(endpoint) == 2
+    assert run(endpoint) == 1
     assert "the filter is ignored" in capsys.readouterr().err
     assert {seen.method for seen in stand_in.requests} == {"GET"}
 
