@@ -87,9 +87,11 @@ def test_inputs_do_not_become_commands(name: str) -> None:
 
 
 def test_every_supported_python_is_tested() -> None:
-    """The same command as everywhere else, on each version the product promises."""
+    """The same command as everywhere else, on each version the product promises, named for the set-up to take it."""
     job = workflow("test.yml")["jobs"]["python"]
     assert job["strategy"]["matrix"]["python"] == ["3.11", "3.12", "3.13"]
+    assert job["env"]["PYTHON"] == "python${{ matrix.python }}"
+    assert "candidates=${PYTHON:-}" in (ROOT / "tools" / "venv.sh").read_text(encoding="utf-8")
     assert "bash .ci/run" in commands("test.yml")
 
 
