@@ -260,6 +260,19 @@ def test_outputs() -> None:
     assert found["GET_TOKEN_COMMAND"].body.startswith("az keyvault secret show --vault-name ${vaultName} ")
 
 
+@pytest.mark.parametrize(
+    ("name", "limit"), [("hostAccountName", 24), ("dataAccountName", 24), ("vaultName", 24), ("functionAppName", 32)]
+)
+def test_the_longest_prefix_fits(name: str, limit: int) -> None:
+    """Storage and Key Vault take 24 characters; of the app's name the host tells apart only 32."""
+    names = variables("main.bicep")
+    prefix = parameters("main.bicep")["namePrefix"].decorators["max_length"] * "p"
+    suffix = names["suffix"]["function"]["parameters"]["number_to_take"] * "s"
+    text = names[name].replace("${stem}", names["stem"]).replace("${namePrefix}", prefix).replace("${suffix}", suffix)
+    assert "$" not in text
+    assert len(text) <= limit
+
+
 def test_access_rules() -> None:
     """Entra by its service tag, own ranges beside it, probes only when there is a probe."""
     main = variables("main.bicep")
