@@ -8,15 +8,17 @@ from typing import Any
 
 import pytest
 
-from scim import errors, messages, query, rows, search, stored
+from scim import errors, messages, patch, query, rows, search, stored
 from scim import filter as grammar
+from scim.__main__ import COMMANDS
 from scim.discovery import MAX_OPERATIONS
 from scim.errors import MethodNotAllowed, ScimError
 from scim.routes import ROUTES
 from scim.settings import Settings
+from tests.test_architecture import STOREYS
 
 ROOT = Path(__file__).parent.parent
-PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+PAGES = [*sorted(ROOT.glob("*.md")), *sorted((ROOT / "docs").glob("*.md"))]
 DEFAULTS = {each.name: each.default for each in fields(Settings)}
 VARIABLES = {name: "AZURE_CLIENT_ID" if name == "client_id" else f"SCIM_{name.upper()}" for name in DEFAULTS}
 
@@ -74,6 +76,7 @@ def test_each_limit_that_is_told_is_in_force() -> None:
         "page of a list": f"{query.DEFAULT_COUNT} if nothing is asked, {query.MAX_COUNT:,} at most",
         "memberships on one page": f"{search.MAX_EDGES:,}",
         "operations in one Bulk request": f"{MAX_OPERATIONS:,}",
+        "values that one PATCH compares": f"{patch.MAX_COMPARED:,}",
         "look-up and unique rows of one resource": f"{stored.MAX_DERIVED}",
         "sorting looks at": f"the first {search.SORT_LENGTH} characters of a value",
     }
@@ -135,6 +138,28 @@ def test_each_route_is_listed() -> None:
         assert methods == ", ".join(route.methods)
         assert plain(path).startswith(f"/{route.path}" if route.path else "the Tenant URL itself")
     assert set(told) == {"Health", "Anywhere", "Maintenance"}
+
+
+def test_each_room_stands_on_its_storey() -> None:
+    """The table of rooms is the plan that tests/test_architecture.py holds; a storey's first row has its number."""
+    told: list[set[str]] = []
+    for storey, room, _ in table(page("docs/architecture.md"), "The rooms"):
+        if storey:
+            assert int(storey) == len(told) + 1
+            told.append(set())
+        told[-1].add(plain(room).replace("/", "."))
+    assert told == [set(rooms) for rooms in STOREYS]
+
+
+@pytest.mark.parametrize("path", PAGES, ids=[path.name for path in PAGES])
+def test_each_command_that_a_page_names_is_there(path: Path) -> None:
+    """Targets of make, commands of the service, and measurements."""
+    parts = re.findall(r"```sh\n(.*?)```|`([^`\n]+)`", path.read_text(encoding="utf-8"), re.S)
+    code = "\n".join(block or words for block, words in parts)
+    targets = set(re.findall(r"^([a-z-]+):.*## ", page("Makefile"), re.M))
+    assert set(re.findall(r"\bmake ([a-z-]+)", code)) <= targets
+    assert set(re.findall(r"python -m scim ([a-z]+)", code)) <= set(COMMANDS)
+    assert all((ROOT / "bench" / f"{name}.py").exists() for name in re.findall(r"python -m bench\.(\w+)", code))
 
 
 def anchors(text: str) -> set[str]:
