@@ -23,6 +23,8 @@ FEW = 64
 """Up to so many members are looked at one by one; more may be cheaper to find in a scan."""
 ROWS_PER_READ = 20
 """A range of a thousand rows costs about as much as this share of a thousand point reads."""
+AT_ONCE = 16
+"""Resources whose memberships are read at the same time; each may have very many."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,15 +64,14 @@ class Memberships:
         edges = self.members if stored.kind.letter == "g" else self.groups
         return stored.with_edges(await edges(stored.id, gone=gone))
 
-    async def between(self, letter: str, first_id: str, last_id: str, limit: int) -> dict[str, list[Edge]] | None:
-        """Return the memberships of all resources with ids from the first to the last, by id.
+    async def between(self, letter: str, ids: Sequence[str], limit: int) -> dict[str, list[Edge]] | None:
+        """Return the memberships of resources of a kind, by id, in one range from the first id to the last.
 
-        One range instead of one for each resource: a page of a listing has neighbouring ids. None when there are
-        more than `limit` of them.
+        For a page of a listing, whose ids are neighbours. None when there are more than `limit` of them.
         """
         side = "m" if letter == "g" else "r"
         gone = await self.tombstones()
-        rows, last, before = [], f"{side}.{first_id}.", f"{side}.{last_id}.{keys.BEYOND}"
+        rows, last, before = [], f"{side}.{ids[0]}.", f"{side}.{ids[-1]}.{keys.BEYOND}"
         while True:
             page = await self._tenant.range(last, before, PAGE, keys_only=side == "r")
             rows += page
@@ -79,11 +80,28 @@ class Memberships:
             if len(page) < PAGE:
                 break
             last = page[-1].key
-        found: dict[str, list[Edge]] = {}
+        found: dict[str, list[Edge]] = {each: [] for each in ids}
         for row in rows:
             _, owner, other = row.key.split(".")
-            if other not in gone:
-                found.setdefault(owner, []).append(Edge(other, row.body if side == "m" else "g", row.version))
+            if owner in found and other not in gone:
+                found[owner].append(Edge(other, row.body if side == "m" else "g", row.version))
+        return found
+
+    async def of_each(self, letter: str, ids: Sequence[str], limit: int) -> dict[str, list[Edge]] | None:
+        """Return the memberships of resources of a kind, by id, resource by resource, a few of them at a time.
+
+        For ids that lie apart. None when there are more than `limit` of them; of one resource alone all are returned,
+        as where it is read by its id.
+        """
+        edges, gone = self.members if letter == "g" else self.groups, await self.tombstones()
+        if len(ids) == 1:
+            return {ids[0]: await edges(ids[0], gone=gone)}  # a search for one name: no task for it
+        found: dict[str, list[Edge]] = {}
+        for start in range(0, len(ids), AT_ONCE):
+            some = ids[start : start + AT_ONCE]
+            found |= zip(some, await asyncio.gather(*(edges(each, limit + 1, gone) for each in some)), strict=True)
+            if sum(map(len, found.values())) > limit:
+                return None
         return found
 
     async def tombstones(self) -> set[str]:

@@ -1,9 +1,11 @@
 """Searches over a tenant: pages by index and by cursor, from look-ups, from counts, or from a bounded scan."""
 
 import asyncio
+import sys
 import time
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import takewhile
 from typing import NamedTuple
 
 from scim import keys
@@ -13,14 +15,25 @@ from scim.filter import AttributePath, parse_attribute
 from scim.indexes import Indexes
 from scim.memberships import Memberships
 from scim.planning import Plan, Planner
-from scim.query import SearchRequest, sort_key
+from scim.query import DEFAULT_COUNT, SearchRequest, sort_key
 from scim.resource import Projection
 from scim.rows import Row
-from scim.stored import Kind, Stored
+from scim.stored import Edge, Kind, Stored
 from scim.tenant import PAGE, Tenant
 
 MAX_EDGES = 200_000
 """Most memberships that one page carries; a response with more would not fit into an instance's memory."""
+
+MAX_PAGE_BYTES = 8 * 1024 * 1024
+"""Bytes of stored resources on one page; one more resource may begin below it.
+
+A page of 1,000 is full as long as they have 8 KiB on average. As objects and as text of the answer they take up to
+thirty times as much memory, where values are short and many.
+"""
+BATCH_BYTES = 4 * 1024 * 1024
+"""Bytes of rows that are read at a time, about one answer of Table Storage."""
+FIRST_ROWS = DEFAULT_COUNT + 1
+"""Rows that are read before it is known how large they are: a page of the usual size, and who comes behind it."""
 
 SORT_LENGTH = 200
 """Characters of a value that sorting looks at; values that begin alike come in the order of ids."""
@@ -83,39 +96,51 @@ class Search:
         """Find all matches, order them and cut out the page."""
         order = _order(plans, request.sort_by)
         reverse = bool(request.sort_by) and (request.sort_order or "").lower() == "descending"
-        found = [(order(each), each) for plan in plans async for each in self._matches(plan)]
-        found.sort(key=lambda entry: entry[0], reverse=reverse)
-        start = request.start_index - 1
-        if request.cursor is not None:
-            start = 0 if position is None else sum(1 for key, _ in found if not _behind(key, position, reverse))
-        chosen = found[start : start + request.count]
-        more = request.cursor is not None and chosen and start + len(chosen) < len(found)
-        return _Part([each for _, each in chosen], len(found), chosen[-1][0] if more else None)
+        start = request.start_index - 1 if request.cursor is None else 0
+        found: list[_Match] = []
+        kept, passed = _Room(sys.maxsize), 0
+        for plan in plans:
+            async for each, size in self._matches(plan):
+                key = order(each)
+                if position is not None and not _behind(key, position, reverse):
+                    passed += 1
+                    continue
+                candidate = request.sort_by or start <= len(found) < start + request.count
+                found.append(_Match(key, size, each if candidate and kept.takes(size) else None))
+        found.sort(key=lambda match: match.key, reverse=reverse)
+        room = _Room(request.count)
+        chosen = list(takewhile(lambda match: room.takes(match.size), found[start:]))
+        more = request.cursor is not None and chosen and len(chosen) < len(found)
+        return _Part(await self._again(plans, chosen), passed + len(found), chosen[-1].key if more else None)
 
-    async def _matches(self, plan: Plan) -> AsyncIterator[Stored]:
+    async def _again(self, plans: Sequence[Plan], chosen: "list[_Match]") -> list[Stored]:
+        """Return the page's resources: those that were let go are read again, and are left out if deleted since."""
+        places = [match.key[-2:] for match in chosen if match.stored is None]
+        rows = await self._tenant.read_all([plans[number].kind.key(resource_id) for number, resource_id in places])
+        read = {place: row for place, row in zip(places, rows, strict=True) if row}
+        return [
+            match.stored or Stored.from_row(plans[match.key[-2]].kind, read[match.key[-2:]])
+            for match in chosen
+            if match.stored or match.key[-2:] in read
+        ]
+
+    async def _matches(self, plan: Plan) -> AsyncIterator["_Sized"]:
         budget = _Budget(self._limit)
         async for batch in self._candidates(plan, ""):
-            if budget.spent(len(batch)):
-                raise TooMany(_too_many(plan.kind, self._limit))
             for each in batch:
-                if await budget.over():
+                if await budget.spent():
                     raise TooMany(_too_many(plan.kind, self._limit))
-                if plan.matches is None or plan.matches(each.resource("")):
+                if plan.matches is None or plan.matches(each.stored.resource("")):
                     yield each
 
-    async def _candidates(self, plan: Plan, after: str) -> AsyncIterator[list[Stored]]:
+    async def _candidates(self, plan: Plan, after: str) -> AsyncIterator["Iterator[_Sized]"]:
         """Yield in batches the resources that a plan looks at, in the order of ids, those behind `after`."""
         kind = plan.kind
-        if plan.ids is None:
-            async for rows in self._tenant.pages(kind.prefix, kind.key(after)):
-                batch = [Stored.from_row(kind, row) for row in rows]
-                yield await self._edges_between(batch) if plan.needs_edges else batch
-            return
-        ids = [each for each in plan.ids if each > after]
-        for start in range(0, len(ids), PAGE):
-            found = await self._tenant.read_all([kind.key(each) for each in ids[start : start + PAGE]])
-            batch = [Stored.from_row(kind, row) for row in found if row]
-            yield await self._edges_of_each(batch) if plan.needs_edges else batch
+        rows = self._rows(kind, kind.key(after)) if plan.ids is None else self._named(kind, plan.ids, after)
+        async for batch in rows:
+            ids = [keys.last_part(row.key) for row in batch]
+            edges = await self._edges(kind, ids, neighbours=plan.ids is None) if plan.needs_edges else None
+            yield (_sized(kind, row, edges) for row in batch)
 
     async def _scanned(self, plans: Sequence[Plan], request: SearchRequest, position: Position | None) -> "_Part":
         """Walk by cursor through what must be looked at one by one.
@@ -124,19 +149,19 @@ class Search:
         be walked to its end.
         """
         found: list[Stored] = []
-        budget = _Budget(self._limit)
+        room, budget = _Room(request.count), _Budget(self._limit)
         first, last_id = position or (0, "")
         for number in range(first, len(plans)):
             plan, seen = plans[number], last_id if number == first else ""
             async for batch in self._candidates(plan, seen):
-                for each in batch:
+                for each, size in batch:
                     if plan.matches is None or plan.matches(each.resource("")):
-                        if len(found) == request.count:
+                        if not room.takes(size):
                             return _Part(found, None, (number, seen) if found else None)
                         found.append(each)
                     seen = each.id
-                if budget.spent(len(batch)):
-                    return _Part(found, None, (number, seen))
+                    if await budget.spent():
+                        return _Part(found, None, (number, seen))
         return _Part(found, None, None)
 
     async def _listed(self, kinds: Sequence[Kind], request: SearchRequest, position: Position | None) -> "_Part":
@@ -146,24 +171,27 @@ class Search:
         if request.cursor is None:
             return _Part(await self._slice(kinds, counts, request), total, None)
         found: list[Stored] = []
+        room = _Room(request.count)
         first, last_id = position or (0, "")
         for number in range(first, len(kinds)):
-            wanted = request.count + 1 - len(found)
-            after = kinds[number].key(last_id if number == first else "")
-            found += await self._rows(kinds[number], after, wanted)
-        chosen = found[: request.count]
-        following = (kinds.index(chosen[-1].kind), chosen[-1].id) if chosen and len(found) > len(chosen) else None
-        return _Part(chosen, total, following)
+            kind = kinds[number]
+            async for batch in self._rows(kind, kind.key(last_id if number == first else ""), room.left + 1):
+                if not _filled(found, room, kind, batch):
+                    following = (kinds.index(found[-1].kind), found[-1].id) if found else None
+                    return _Part(found, total, following)
+        return _Part(found, total, None)
 
     async def _slice(
         self, kinds: Sequence[Kind], counts: Sequence[Mapping[str, int]], request: SearchRequest
     ) -> list[Stored]:
         found: list[Stored] = []
-        skip = request.start_index - 1
+        room, skip = _Room(request.count), request.start_index - 1
         for kind, counted in zip(kinds, counts, strict=True):
             size = sum(counted.values())
-            if skip < size and len(found) < request.count:
-                found += await self._rows(kind, await self._nth(kind, counted, skip), request.count - len(found))
+            if skip < size and room.left:
+                async for batch in self._rows(kind, await self._nth(kind, counted, skip), room.left):
+                    if not _filled(found, room, kind, batch):
+                        return found
             skip = max(skip - size, 0)
         return found
 
@@ -178,11 +206,28 @@ class Search:
         skipped = await self._range(start, kind.prefix + keys.BEYOND, skip, keys_only=True) if skip else []
         return skipped[-1].key if skipped else start
 
-    async def _rows(self, kind: Kind, after: str, limit: int) -> list[Stored]:
-        if limit <= 0:
-            return []
-        rows = await self._range(after, kind.prefix + keys.BEYOND, limit)
-        return [Stored.from_row(kind, row) for row in rows]
+    async def _rows(self, kind: Kind, after: str, limit: int = sys.maxsize) -> AsyncIterator[list[Row]]:
+        """Yield the first `limit` rows of a kind behind a key, as many at a time as memory is sure to hold."""
+        pace, last = _Pace(), max(after, kind.prefix)
+        while limit > 0:
+            size = min(pace.rows, limit)
+            rows = await self._range(last, kind.prefix + keys.BEYOND, size)
+            if rows:
+                yield rows
+            if len(rows) < size:
+                return
+            last, limit = rows[-1].key, limit - size
+            pace.adapt(rows)
+
+    async def _named(self, kind: Kind, ids: Sequence[str], after: str) -> AsyncIterator[list[Row]]:
+        """Yield the rows of ids behind `after`, as many at a time as memory is sure to hold."""
+        pace, left = _Pace(), [each for each in ids if each > after]
+        while left:
+            now, left = left[: pace.rows], left[pace.rows :]
+            rows = [row for row in await self._tenant.read_all([kind.key(each) for each in now]) if row]
+            if rows:
+                yield rows
+                pace.adapt(rows)
 
     async def _range(self, after: str, before: str, limit: int, keys_only: bool = False) -> list[Row]:
         return await self._tenant.range(after, before, limit, keys_only)
@@ -199,24 +244,61 @@ class Search:
         for name, projection in projections.items():
             batch = [each for each in found if each.kind.type.name == name]
             if batch and projection.wants(batch[0].kind.edges):
-                batch = await (self._edges_between(batch) if neighbours else self._edges_of_each(batch))
+                edges = await self._edges(batch[0].kind, [each.id for each in batch], neighbours)
+                batch = [each.with_edges(edges[each.id]) for each in batch]
             result += batch
         return result if len(projections) == 1 else _in_order_of(found, result)
 
-    async def _edges_between(self, batch: list[Stored]) -> list[Stored]:
-        letter = batch[0].kind.letter
-        edges = await self._memberships.between(letter, batch[0].id, batch[-1].id, MAX_EDGES)
+    async def _edges(self, kind: Kind, ids: Sequence[str], neighbours: bool) -> Mapping[str, list[Edge]]:
+        """Return the memberships of resources by id: read as one range where the ids are neighbours."""
+        read = self._memberships.between if neighbours else self._memberships.of_each
+        edges = await read(kind.letter, ids, MAX_EDGES)
         if edges is None:
             raise TooMany(
                 f"The page has more than {MAX_EDGES:,} memberships. Ask for a smaller count, or with"
-                f" excludedAttributes={batch[0].kind.edges}."
+                f" excludedAttributes={kind.edges}."
             )
-        return [each.with_edges(edges.get(each.id, [])) for each in batch]
+        return edges
 
-    async def _edges_of_each(self, batch: list[Stored]) -> list[Stored]:
-        if len(batch) == 1:
-            return [await self._memberships.attached(batch[0])]  # a search for one name: no task for it
-        return list(await asyncio.gather(*(self._memberships.attached(each) for each in batch)))
+
+class _Sized(NamedTuple):
+    """A resource, and the bytes that it has in storage."""
+
+    stored: Stored
+    size: int
+
+
+class _Match(NamedTuple):
+    """What is kept of a match until the page is known; `stored` is None where it is not kept, since memory is short."""
+
+    key: Position
+    size: int
+    stored: Stored | None
+
+
+class _Room:
+    """What still fits on a page, in resources and in bytes; the first resource always does."""
+
+    def __init__(self, count: int) -> None:
+        self.left, self._bytes = count, MAX_PAGE_BYTES
+
+    def takes(self, size: int) -> bool:
+        """Whether there is room for a resource of so many bytes, which then has it."""
+        if self.left <= 0 or self._bytes <= 0:
+            return False
+        self.left, self._bytes = self.left - 1, self._bytes - size
+        return True
+
+
+class _Pace:
+    """How many rows are read at a time: ids are random, so that the rows before are a sample of those that follow."""
+
+    def __init__(self) -> None:
+        self.rows = FIRST_ROWS
+
+    def adapt(self, rows: Sequence[Row]) -> None:
+        """Read as many from now on as come to BATCH_BYTES if they are like these."""
+        self.rows = max(1, min(PAGE, BATCH_BYTES * len(rows) // max(1, sum(map(_size, rows)))))
 
 
 class _Part(NamedTuple):
@@ -235,18 +317,35 @@ class _Budget:
         self._end = time.monotonic() + limit.seconds
         self._rested = time.monotonic()
 
-    def spent(self, rows: int) -> bool:
-        """Count rows that were read; whether that was too much, or took too long."""
-        self._rows -= rows
-        return self._rows < 0 or time.monotonic() > self._end
+    async def spent(self) -> bool:
+        """Count a row that was looked at; whether that was too much, or took too long.
 
-    async def over(self) -> bool:
-        """Whether the time is over; asked before each resource, it also lets other requests in from time to time."""
+        From time to time it lets other requests in.
+        """
+        self._rows -= 1
         now = time.monotonic()
         if now - self._rested > REST_SECONDS:
             await asyncio.sleep(0)
             self._rested = time.monotonic()
-        return now > self._end
+        return self._rows < 0 or now > self._end
+
+
+def _filled(found: list[Stored], room: _Room, kind: Kind, rows: Sequence[Row]) -> bool:
+    """Add rows to a page as long as there is room; whether there was for all."""
+    for row in rows:
+        if not room.takes(_size(row)):
+            return False
+        found.append(Stored.from_row(kind, row))
+    return True
+
+
+def _sized(kind: Kind, row: Row, edges: Mapping[str, list[Edge]] | None) -> _Sized:
+    stored = Stored.from_row(kind, row)
+    return _Sized(stored if edges is None else stored.with_edges(edges[stored.id]), _size(row))
+
+
+def _size(row: Row) -> int:
+    return len(row.body.encode())
 
 
 def _scope(request: SearchRequest) -> list[str | None]:

@@ -185,17 +185,36 @@ async def test_the_memberships_of_neighbours_are_read_in_one_range(
 ) -> None:
     """By id; None when there are more than a page may carry."""
     ids = sorted([crew["crew"], crew["inner"], crew["other"]])
-    found = await listed.between("g", ids[0], ids[-1], 100)
+    found = await listed.between("g", ids, 100)
     assert found is not None
     assert {owner: {edge.id for edge in edges} for owner, edges in found.items()} == {
-        crew["crew"]: {crew["mira"], crew["inner"]}
+        crew["crew"]: {crew["mira"], crew["inner"]},
+        crew["inner"]: set(),
+        crew["other"]: set(),
     }
     assert {edge.id: edge.kind for edge in found[crew["crew"]]} == {crew["mira"]: "u", crew["inner"]: "g"}
-    assert await listed.between("g", ids[0], ids[-1], 2) == found
-    assert await listed.between("g", ids[0], ids[-1], 1) is None
-    of_users = await listed.between("u", "0" * 32, NOBODY, 100)
-    assert of_users is not None
-    assert {edge.kind for edges in of_users.values() for edge in edges} == {"g"}
+    assert await listed.between("g", ids, 2) == found
+    assert await listed.between("g", ids, 1) is None
+    of_users = await listed.between("u", sorted([crew["mira"], crew["omar"]]), 100)
+    assert of_users == {crew["mira"]: [Edge(crew["crew"], "g")], crew["omar"]: []}
+
+
+async def test_memberships_of_resources_that_lie_apart_are_read_one_by_one(
+    listed: Memberships, crew: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The same as in one range, with the same limit; of a single resource all are returned."""
+    ids = sorted([crew["crew"], crew["inner"], crew["other"]])
+    for at_once in (1, 2, 16):
+        monkeypatch.setattr(memberships, "AT_ONCE", at_once)
+        assert await listed.of_each("g", ids, 2) == await listed.between("g", ids, 2)
+        assert await listed.of_each("g", ids, 1) is None
+    alone = await listed.of_each("g", [crew["crew"]], 1)
+    assert alone is not None
+    assert len(alone[crew["crew"]]) == 2
+    assert await listed.of_each("u", [crew["mira"], crew["omar"]], 1) == {
+        crew["mira"]: [Edge(crew["crew"], "g")],
+        crew["omar"]: [],
+    }
 
 
 async def test_a_page_of_memberships_goes_on_over_several_answers(
@@ -205,7 +224,7 @@ async def test_a_page_of_memberships_goes_on_over_several_answers(
     ids = [(await http.user(f"u{number}"))["id"] for number in range(12)]
     groups = sorted([(await http.group(f"g{number}", *ids))["id"] for number in range(3)])
     monkeypatch.setattr(memberships, "PAGE", 4)
-    found = await listed.between("g", groups[0], groups[-1], 100)
+    found = await listed.between("g", groups, 100)
     assert found == {group: [Edge(each, "u") for each in sorted(ids)] for group in groups}
 
 
@@ -225,7 +244,8 @@ async def test_who_has_a_tombstone_is_shown_nowhere(
     assert await listed.members(crew["crew"]) == []
     assert await listed.groups(crew["mira"]) == []
     assert await listed.groups(crew["inner"]) == []
-    assert await listed.between("g", "0" * 32, NOBODY, 100) in ({}, {crew["crew"]: []})
+    assert await listed.between("g", [crew["crew"]], 100) == {crew["crew"]: []}
+    assert await listed.of_each("g", [crew["crew"]], 100) == {crew["crew"]: []}
 
 
 async def test_plans_say_what_they_want_anew() -> None:
