@@ -143,13 +143,13 @@ def test_a_release_without_its_compiled_template_says_what_to_do(tmp_path: Path)
     assert "az bicep build --file infra/main.bicep --outfile infra/azuredeploy.json" in done.stdout
 
 
-@pytest.mark.parametrize(("tag", "code"), [("v0.1.0", 0), ("v0.1.1", 1), ("v0x1.0", 1)])
-def test_a_tag_that_the_template_does_not_name_is_refused(tmp_path: Path, tag: str, code: int) -> None:
+@pytest.mark.parametrize(("named", "code"), [("v0.1.0", 0), ("v0.1.1", 1), ("v0x1.0", 1), ("v0.1.0-rc1", 1)])
+def test_a_tag_that_the_template_does_not_name_is_refused(tmp_path: Path, named: str, code: int) -> None:
     """The template would install another release than the one that is made."""
     (tmp_path / "infra").mkdir()
-    (tmp_path / "infra" / "main.bicep").write_text("param releaseTag string = 'v0.1.0'\n")
+    (tmp_path / "infra" / "main.bicep").write_text(f"param releaseTag string = '{named}'\n")
     script = next(step["run"] for step in steps("release.yml") if "installs this release" in step.get("name", ""))
-    environment = {**os.environ, "GITHUB_REF_NAME": tag}
+    environment = {**os.environ, "GITHUB_REF_NAME": "v0.1.0"}
     done = subprocess.run(  # noqa: S603
         ["bash", "-e", "-c", script],  # noqa: S607
         cwd=tmp_path,
@@ -157,7 +157,7 @@ def test_a_tag_that_the_template_does_not_name_is_refused(tmp_path: Path, tag: s
         capture_output=True,
         text=True,
     )
-    assert (done.returncode, tag in done.stdout) == (code, code == 1)
+    assert (done.returncode, "v0.1.0" in done.stdout) == (code, code == 1)
 
 
 def test_a_restricted_endpoint_is_not_asked_from_outside() -> None:
