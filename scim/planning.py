@@ -67,6 +67,7 @@ class Planner:
 
     async def _plan(self, kind: Kind, asked: Filter) -> Plan:
         matches = matcher(asked, kind.type)  # says what is wrong before anything is read
+        _check_addresses(kind, asked)
         tree = await self._with_memberships(kind, asked)
         if tree != asked:
             matches = matcher(tree, kind.type)
@@ -169,6 +170,22 @@ def _without_unknown(kind: Kind, tree: Filter) -> Filter:
             holds = operator == ("eq" if value is None else "ne")
             return Not(_NOBODY) if holds else _NOBODY
     return tree
+
+
+def _check_addresses(kind: Kind, tree: Filter) -> None:
+    """Raise InvalidFilter where an address is compared that only answers have.
+
+    Answers make it from the address that the client itself uses, so that it is stored nowhere: a search for one would
+    find nobody, which would read as if nobody had it.
+    """
+    instead = {"meta.location": "id", f"{kind.edges}.$ref": f"{kind.edges}.value"}
+    for around, comparison in comparisons(tree):
+        target = kind.type.resolve(replace(around, sub=comparison.path.name) if around else comparison.path)
+        if str(target) in instead and comparison.value is not None:
+            raise InvalidFilter(
+                f"{target} is made for each answer and cannot be searched for. Search for the id at its end, with"
+                f" '{instead[str(target)]} eq'."
+            )
 
 
 def _literal(target: Target, comparison: Comparison) -> Value:

@@ -142,6 +142,44 @@ async def test_an_attribute_that_nothing_has_is_told(app: App, kinds: tuple[str,
         await planned(app, 'displayName eq "x" or nobody pr', *kinds)
 
 
+@pytest.mark.parametrize(
+    ("text", "kinds", "instead"),
+    [
+        ('meta.location eq "https://scim.example/scim/v2/Users/1"', ("User",), "'id eq'"),
+        ('META.Location ne "x"', ("Group",), "'id eq'"),
+        ('meta[location ew "/1"]', ("User", "Group"), "'id eq'"),
+        ('title pr or not (meta.location sw "https://")', ("User", "Group"), "'id eq'"),
+        ('urn:ietf:params:scim:schemas:core:2.0:User:groups.$ref eq "x"', ("User",), "'groups.value eq'"),
+        ('groups[type eq "direct" and $ref co "x"]', ("User",), "'groups.value eq'"),
+        ('members[$ref eq "x"]', ("User", "Group"), "'members.value eq'"),
+        ('members[type eq "User"].$ref eq "x"', ("Group",), "'members.value eq'"),
+        ('displayName eq "x" and members.$REF lt "x"', ("Group",), "'members.value eq'"),
+    ],
+)
+async def test_an_address_that_only_answers_have_is_not_searched_for(
+    app: App, text: str, kinds: tuple[str, ...], instead: str
+) -> None:
+    """400 that says what to search for: to find nobody would read as if nobody had it."""
+    with pytest.raises(InvalidFilter, match=instead):
+        await planned(app, text, *kinds)
+
+
+async def test_whether_there_is_an_address_may_be_asked(http: Http, crew: dict[str, Any]) -> None:
+    """That needs none; nor does an address that clients write themselves, which a search compares."""
+    mira, group = crew["mira"], crew["Crew"]
+    for text, path, found in (
+        ("meta.location pr and title eq null", "/Users", 3),
+        ("meta.location eq null", "/Users", 0),
+        ("members.$ref pr", "/Groups", 1),
+        ("groups.$ref eq null", "/Users", 2),
+        (f'meta.location pr and id eq "{mira["id"]}"', "", 1),
+        (f'groups.value eq "{group["id"]}" and groups.$ref pr', "/Users", 1),
+        ('manager.$ref eq "../Users/1"', "/Users", 0),
+    ):
+        answer = await http.request("POST", f"{path}/.search", {"filter": text})
+        assert (answer.status, answer.body.get("totalResults")) == (200, found), text
+
+
 async def test_a_look_up_that_is_not_complete_is_not_relied_on(rows: Rows, clock: Clock) -> None:
     """An attribute that became filterable on a tenant with resources is answered by looking at everybody."""
     await Http(make_app(rows, clock)).user("mira", title="Pilot")
