@@ -10,6 +10,8 @@ PREFIX = "scim/v2"
 """What all SCIM routes begin with: the Tenant URL is the host with this path."""
 CATCH_ALL = "{*path}"
 METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
+SEARCH = ".search"
+"""What a path ends with to search by POST; it is no id, although a host may take it for one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,14 +35,15 @@ class Route:
 
 @cache
 def _pattern(path: str) -> re.Pattern[str]:
-    return re.compile(re.escape(path).replace(r"\{id\}", "(?P<id>[^/]+)"), re.IGNORECASE)
+    parameter = f"(?P<id>(?!{re.escape(SEARCH)}$)[^/]+)"
+    return re.compile(re.escape(path).replace(r"\{id\}", parameter), re.IGNORECASE)
 
 
 def _of_resources(name: str, plural: str) -> tuple[Route, ...]:
     return (
         Route(f"Create{name}", ("POST",), plural, "create", name),
         Route(f"List{plural}", ("GET", "HEAD"), plural, "list", name),
-        Route(f"Search{plural}", ("POST",), f"{plural}/.search", "search", name),
+        Route(f"Search{plural}", ("POST",), f"{plural}/{SEARCH}", "search", name),
         Route(f"Get{name}", ("GET", "HEAD"), f"{plural}/{{id}}", "get", name),
         Route(f"Replace{name}", ("PUT",), f"{plural}/{{id}}", "replace", name),
         Route(f"Patch{name}", ("PATCH",), f"{plural}/{{id}}", "patch", name),
@@ -51,7 +54,7 @@ def _of_resources(name: str, plural: str) -> tuple[Route, ...]:
 ROUTES = (
     *_of_resources("User", "Users"),
     *_of_resources("Group", "Groups"),
-    Route("Search", ("POST",), ".search", "search"),
+    Route("Search", ("POST",), SEARCH, "search"),
     Route("Bulk", ("POST",), "Bulk", "bulk"),
     Route("ListSchemas", ("GET", "HEAD"), "Schemas", "list_schemas"),
     Route("GetSchema", ("GET", "HEAD"), "Schemas/{id}", "get_schema"),

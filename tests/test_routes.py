@@ -4,6 +4,7 @@ import pytest
 
 from scim import routes
 from scim.endpoints import Endpoints
+from tests.conftest import Http
 
 
 @pytest.mark.parametrize(
@@ -24,6 +25,8 @@ from scim.endpoints import Endpoints
         ("GET", "", "Root", {}),
         ("GET", "/", "Root", {}),
         ("POST", "/.search", "Search", {}),
+        ("POST", "/Users/.SEARCH", "SearchUsers", {}),
+        ("GET", "/Users/.searches", "GetUser", {"id": ".searches"}),
         ("POST", "/bulk/", "Bulk", {}),
     ],
 )
@@ -36,7 +39,15 @@ def test_a_path_finds_its_route(method: str, path: str, name: str, parameters: d
 
 @pytest.mark.parametrize(
     ("method", "path"),
-    [("GET", "/Persons"), ("GET", "/Users/1/emails"), ("PATCH", "/Users"), ("POST", "/Users/1"), ("GET", "/xUsers")],
+    [
+        ("GET", "/Persons"),
+        ("GET", "/Users/1/emails"),
+        ("PATCH", "/Users"),
+        ("POST", "/Users/1"),
+        ("GET", "/xUsers"),
+        ("GET", "/Users/.search"),
+        ("DELETE", "/groups/.Search/"),
+    ],
 )
 def test_a_path_or_method_that_is_not_offered_finds_nothing(method: str, path: str) -> None:
     """Neither unknown paths nor known ones with another method have a route."""
@@ -49,6 +60,9 @@ def test_a_path_or_method_that_is_not_offered_finds_nothing(method: str, path: s
         ("/Users", ["GET", "HEAD", "OPTIONS", "POST"]),
         ("/Groups/1/", ["DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "PUT"]),
         ("/Bulk", ["OPTIONS", "POST"]),
+        ("/.search", ["OPTIONS", "POST"]),
+        ("/Users/.search", ["OPTIONS", "POST"]),
+        ("/Groups/.Search/", ["OPTIONS", "POST"]),
         ("/ServiceProviderConfig", ["GET", "HEAD", "OPTIONS"]),
         ("/Persons", []),
     ],
@@ -67,3 +81,11 @@ def test_names_of_routes_are_unique() -> None:
     """Each is a function of its own in the portal."""
     names = [each.name for each in routes.ROUTES]
     assert len(set(names)) == len(names)
+
+
+@pytest.mark.parametrize("method", ["GET", "HEAD", "PUT", "PATCH", "DELETE"])
+@pytest.mark.parametrize("path", ["/Users/.search", "/Groups/.SEARCH/", "/.search"])
+async def test_a_search_that_is_not_a_post_is_told_so(http: Http, method: str, path: str) -> None:
+    """405 with what is allowed, not 404 as if there were no user named so."""
+    answer = await http.request(method, path)
+    assert (answer.status, answer.headers["Allow"]) == (405, "OPTIONS, POST")
