@@ -74,6 +74,7 @@ def test_each_limit_that_is_told_is_in_force() -> None:
             f"{grammar.MAX_LENGTH:,} characters, {grammar.MAX_DEPTH} levels, {grammar.MAX_TERMS} comparisons"
         ),
         "page of a list": f"{query.DEFAULT_COUNT} if nothing is asked, {query.MAX_COUNT:,} at most",
+        "resources of one page, as stored": f"{search.MAX_PAGE_BYTES // 2**20} MiB",
         "memberships on one page": f"{search.MAX_EDGES:,}",
         "operations in one Bulk request": f"{MAX_OPERATIONS:,}",
         "values that one PATCH compares": f"{patch.MAX_COMPARED:,}",
