@@ -95,6 +95,26 @@ def test_every_supported_python_is_tested() -> None:
     assert "bash .ci/run" in commands("test.yml")
 
 
+@pytest.mark.parametrize(
+    ("answer", "code"),
+    [
+        ("true", 0),
+        ("echo 'WARNING: A new Bicep release is available: v9.9.9.' >&2", 0),
+        ("echo 'WARNING: /w/infra/main.bicep(7,5) : Warning BCP037: No such property.' >&2", 1),
+        ("echo '/w/infra/main.bicep(7,5) : Error BCP057: No such name.' >&2; exit 1", 1),
+    ],
+)
+def test_a_warning_of_the_compiler_fails(tmp_path: Path, answer: str, code: int) -> None:
+    """To the compiler a misspelt property is a warning; in Azure it is a setting that is not made."""
+    compiler = tmp_path / "az"
+    compiler.write_text(f"#!/bin/sh\n{answer}\n")
+    compiler.chmod(0o755)
+    script = next(step["run"] for step in steps("test.yml") if "compiler" in step.get("name", ""))
+    environment = {**os.environ, "PATH": f"{tmp_path}:{os.environ['PATH']}"}
+    done = subprocess.run(["bash", "-e", "-c", script], cwd=tmp_path, env=environment, capture_output=True)  # noqa: S603, S607
+    assert done.returncode == code
+
+
 @pytest.mark.parametrize("name", WORKFLOWS)
 def test_scripts_exist(name: str) -> None:
     """A workflow must not find out after minutes that a script was renamed."""
