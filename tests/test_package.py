@@ -1,7 +1,9 @@
 """The package that Azure runs: complete, small, reproducible, and nothing in it that does not run there."""
 
+import ast
 import fnmatch
 import json
+import re
 import shutil
 import subprocess
 import sys
@@ -144,6 +146,17 @@ class TestContents:
 
         assert [name for name in names for pattern in unwanted if fnmatch.fnmatch(name, pattern)] == []
 
+    def test_what_is_in_it_runs_there(self, names: list[str]) -> None:
+        """Each module of the product is imported by function_app.py, by a module that is, or by its name in one."""
+        packed = {_module(name): ROOT / name for name in names if re.fullmatch(r"scim/.+\.py|function_app\.py", name)}
+        reached: set[str] = set()
+        waiting = {"function_app"}
+        while waiting:
+            reached |= waiting
+            waiting = {each for module in waiting for each in _named(packed[module]) if each in packed} - reached
+
+        assert {module for module, path in packed.items() if path.name != "__init__.py"} - reached == set()
+
     def test_what_is_left_out_exists(self) -> None:
         """The list of what is left out has no dead entries."""
         assert [name for name in tool.LEFT_OUT if not (ROOT / name).exists()] == []
@@ -238,6 +251,24 @@ def test_publishing_from_a_checkout_sends_only_what_runs() -> None:
     modules = {name for name in tracked if name.startswith("scim/") and name.endswith((".py", ".json"))}
     left_out = {name for name in modules if any(name == each or name.startswith(f"{each}/") for each in tool.LEFT_OUT)}
     assert sent == {"function_app.py", "host.json", "requirements.txt"} | (modules - left_out)
+
+
+def _module(name: str) -> str:
+    """Return the dotted name of a file of the checkout."""
+    return name.removesuffix(".py").removesuffix("/__init__").replace("/", ".")
+
+
+def _named(path: Path) -> set[str]:
+    """Return every module that a file imports, at its top or later, or names in a text to import it by."""
+    found: set[str] = set()
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            found |= {node.module, *(f"{node.module}.{alias.name}" for alias in node.names)}
+        elif isinstance(node, ast.Constant) and isinstance(node.value, str):
+            found.add(node.value)
+    return found
 
 
 def lines(version: str) -> list[str]:
