@@ -66,6 +66,20 @@ def test_the_right_to_assign_roles_is_checked_first() -> None:
     assert "Owner" in permissions["Microsoft.Authorization/roleAssignments/write"]
 
 
+def test_boxes_start_unticked_as_in_the_template() -> None:
+    """Whoever leaves a box alone gets what the template does without an answer."""
+    boxes = {read: element for read, element in elements() if element["type"] == "Microsoft.Common.CheckBox"}
+    filled = {read: name for read in boxes for name, text in OUTPUTS.items() if read in text}
+    assert filled.keys() == boxes.keys()
+    for read, box in boxes.items():
+        assert parameters("main.bicep")[filled[read]].body is box["defaultValue"] is False, read
+
+
+def test_a_deleted_vault_can_be_brought_back() -> None:
+    """Whoever deletes the group and presses the button again meets the name of a vault that is kept for 90 days."""
+    assert OUTPUTS["recoverKeyVault"] == "[steps('access').recover]"
+
+
 def test_each_element_is_read_by_an_output() -> None:
     """Nothing is asked that has no effect."""
     asked = [reference for reference, element in elements() if element["type"] != "Microsoft.Common.InfoBox"]
