@@ -47,6 +47,8 @@ class Endpoints:
 
     async def respond(self, request: Request, route: Route, parameters: Parameters) -> Response:
         """Answer a request of a known route, whatever happens; see `respond_anywhere` for unknown ones."""
+        if parameters.get("id", "").lower() == routes.SEARCH:
+            return await self.respond_anywhere(request)  # the host takes it for an id when the method is not POST
 
         async def operation() -> Response:
             await authorize(request.headers.get("authorization"), self._tokens)

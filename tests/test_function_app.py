@@ -107,6 +107,14 @@ def test_no_two_functions_answer_the_same_request(loaded: Loaded) -> None:
     assert len(set(pairs)) == len(pairs)
 
 
+@pytest.mark.parametrize("name", ["GetUser", "ReplaceUser", "PatchUser", "DeleteGroup"])
+async def test_a_search_that_the_host_takes_for_an_id_is_405(loaded: Loaded, name: str) -> None:
+    """Only POST has a route of its own for it; what else is asked reaches the function for a single resource."""
+    path = f"{PREFIX}/{'Groups' if name.endswith('Group') else 'Users'}/.Search"
+    answer = await call(loaded, name, path, id=".Search")
+    assert (answer.status, answer.headers["Allow"]) == (405, "OPTIONS, POST")
+
+
 def test_nobody_needs_a_key_of_the_host(loaded: Loaded) -> None:
     """The secret token is what is asked for; Entra cannot send a function key."""
     assert loaded.module.app.auth_level == func.AuthLevel.ANONYMOUS
