@@ -103,10 +103,6 @@ param adminIpCidrs string[] = []
 @description('Object id of the user, group or service principal that may read and rotate the token. Empty: whoever deploys.')
 param adminPrincipalId string = ''
 
-@description('Kind of adminPrincipalId. Without effect when that is empty.')
-@allowed(['User', 'Group', 'ServicePrincipal'])
-param adminPrincipalType string = 'User'
-
 @description('First half of the token. Leave the default: a new random value, used only where there is no token yet.')
 @secure()
 param tokenSeedA string = newGuid()
@@ -306,8 +302,6 @@ module roles 'modules/roles.bicep' = {
     vaultName: vaultName
     componentName: componentName
     adminPrincipalId: empty(adminPrincipalId) ? deployer().objectId : adminPrincipalId
-    // Nothing tells for certain whether a guest or a pipeline deploys, and a wrong kind is refused.
-    adminPrincipalType: empty(adminPrincipalId) ? '' : adminPrincipalType
   }
   dependsOn: [identity, monitoring, storage, keyVault]
 }

@@ -15,7 +15,6 @@ param httpAlwaysReady = int(readEnvironmentVariable('DEPLOY_ALWAYS_READY', '0'))
 param restrictToEntra = bool(readEnvironmentVariable('DEPLOY_RESTRICT_TO_ENTRA', 'false'))
 param networkIsolation = bool(readEnvironmentVariable('DEPLOY_NETWORK_ISOLATION', 'false'))
 param adminPrincipalId = readEnvironmentVariable('DEPLOY_ADMIN_PRINCIPAL_ID', '')
-param adminPrincipalType = readEnvironmentVariable('DEPLOY_ADMIN_PRINCIPAL_TYPE', 'User')
 param enableResourceLock = bool(readEnvironmentVariable('DEPLOY_RESOURCE_LOCK', 'false'))
 param enableAvailabilityTest = bool(readEnvironmentVariable('DEPLOY_AVAILABILITY_TEST', 'false'))
 

@@ -58,6 +58,25 @@ resource plan 'Microsoft.Web/serverfarms@2024-11-01' = {
   }
 }
 
+var siteProperties = {
+  serverFarmId: plan.id
+  reserved: true
+  httpsOnly: true
+  clientAffinityEnabled: false
+  publicNetworkAccess: 'Enabled'
+  siteConfig: union(runtime, {
+    appSettings: concat(appSettings, premiumSettings)
+    minTlsVersion: '1.2'
+    scmMinTlsVersion: '1.2'
+    http20Enabled: true
+    ipSecurityRestrictions: ipRules
+    ipSecurityRestrictionsDefaultAction: empty(ipRules) ? 'Allow' : 'Deny'
+  })
+}
+
+// Absent rather than empty: Azure checks the right to join whatever subnet is named, and '' names none.
+var network = empty(subnetId) ? {} : { virtualNetworkSubnetId: subnetId }
+
 resource site 'Microsoft.Web/sites@2024-11-01' = {
   name: name
   location: location
@@ -69,23 +88,7 @@ resource site 'Microsoft.Web/sites@2024-11-01' = {
       '${identityId}': {}
     }
   }
-  properties: {
-    serverFarmId: plan.id
-    reserved: true
-    httpsOnly: true
-    clientAffinityEnabled: false
-    publicNetworkAccess: 'Enabled'
-    // Absent rather than empty: Azure checks the right to join whatever subnet is named, and '' names none.
-    virtualNetworkSubnetId: empty(subnetId) ? null : subnetId
-    siteConfig: union(runtime, {
-      appSettings: concat(appSettings, premiumSettings)
-      minTlsVersion: '1.2'
-      scmMinTlsVersion: '1.2'
-      http20Enabled: true
-      ipSecurityRestrictions: ipRules
-      ipSecurityRestrictionsDefaultAction: empty(ipRules) ? 'Allow' : 'Deny'
-    })
-  }
+  properties: union(siteProperties, network)
 }
 
 // Deployment needs an Entra token: no password opens the deployment endpoint, and FTP is off.

@@ -27,10 +27,6 @@ param componentName string
 @description('Object id of the administrator who reads and rotates the token.')
 param adminPrincipalId string
 
-@description('Kind of that administrator; empty lets Azure look it up, which works for whoever is not brand-new.')
-@allowed(['', 'User', 'Group', 'ServicePrincipal'])
-param adminPrincipalType string
-
 var roleIds = {
   storageBlobDataOwner: 'b7e6dc6d-f1e8-4753-8033-0f276bb0955b'
   storageTableDataContributor: '0a9a7e1f-b9d0-4cc4-a60d-0319b160aaa3'
@@ -128,8 +124,8 @@ resource adminRotatesToken 'Microsoft.Authorization/roleAssignments@2022-04-01' 
   name: guid(vault.id, adminPrincipalId, roleIds.keyVaultSecretsOfficer)
   properties: {
     roleDefinitionId: subscriptionResourceId('Microsoft.Authorization/roleDefinitions', roleIds.keyVaultSecretsOfficer)
+    // Without its kind, which Azure then looks up: nothing tells a guest from a pipeline, and a wrong kind is refused.
     principalId: adminPrincipalId
-    principalType: empty(adminPrincipalType) ? null : adminPrincipalType
     description: 'Reads the token for Entra and rotates it.'
   }
 }

@@ -50,7 +50,9 @@ TAKEN_SITE_CONFIG = {
 
 def site(file: str) -> dict[str, Any]:
     """Properties of the function app in one file."""
-    properties: dict[str, Any] = resources(file)["site"].body["properties"]
+    merged = resources(file)["site"].body["properties"]["function"]
+    assert merged == {"type": "union", "parameters": {"arg_1": "siteProperties", "arg_2": "network"}}
+    properties: dict[str, Any] = variables(file)["siteProperties"]
     return properties
 
 
@@ -124,8 +126,9 @@ def test_the_app_is_public_https_with_one_identity(file: str) -> None:
 @pytest.mark.parametrize("file", [FLEX, PREMIUM])
 def test_no_network_is_no_subnet(file: str) -> None:
     """An empty id is not the id of a subnet: Azure checks it before it looks at the app."""
-    subnet = site(file)["virtualNetworkSubnetId"]["operator"]["operands"]
-    assert (subnet["true_value"], subnet["false_value"]) == (None, "subnetId")
+    network = variables(file)["network"]["operator"]["operands"]
+    assert (network["true_value"], network["false_value"]) == ({}, {"virtualNetworkSubnetId": "subnetId"})
+    assert "virtualNetworkSubnetId" not in site(file)
 
 
 def test_limits_are_those_of_the_plan() -> None:

@@ -88,9 +88,9 @@ def test_each_number_has_limits(file: str) -> None:
 
 
 def test_each_choice_in_main_is_one_of_a_list() -> None:
-    """Plans, replication, memory, Python and kinds of principals cannot be misspelt."""
+    """Plans, replication, memory and Python cannot be misspelt."""
     choices = {name for name, item in parameters("main.bicep").items() if "allowed" in item.decorators}
-    assert choices == {"hostingPlan", "pythonVersion", "instanceMemoryMB", "storageSku", "adminPrincipalType"}
+    assert choices == {"hostingPlan", "pythonVersion", "instanceMemoryMB", "storageSku"}
 
 
 def test_every_parameter_of_main_has_a_default() -> None:
