@@ -1,6 +1,7 @@
 """What commands have in common: how they end, and that whatever keeps them from their work is told in one line."""
 
 import argparse
+import logging
 import sqlite3
 import sys
 from collections.abc import Callable
@@ -36,6 +37,7 @@ def outcome(name: str, run: Callable[[], int]) -> int:
     An error that a person can do something about becomes a line on standard error, which begins with `name`. Any
     other is a bug, and raised.
     """
+    logging.getLogger("azure").setLevel(logging.ERROR)  # it warns by the page of what the line says
     try:
         code = run()
         sys.stdout.flush()

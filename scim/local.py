@@ -27,6 +27,7 @@ from scim.command import DONE, Failure, Parser, WrongUsage
 FOLDER = Path(".local")
 """Where the store and the token of `make run` lie."""
 TIMER_SECONDS = 300
+STOP_SECONDS = 3.0
 MAX_PORT = 65_535
 _HOST_LIMIT = 100 * 1024 * 1024
 """Bytes in a body that the host itself takes; the service's own limit is lower and answers in SCIM's form."""
@@ -163,12 +164,12 @@ def _token(path: Path) -> str:
 async def serve(port: int) -> None:
     """Serve function_app.py on 127.0.0.1 until SIGINT or SIGTERM; port 0 takes a free one.
 
-    A second signal does not wait for requests that are being answered. Raises Failure when the port is taken.
+    Requests that are being answered have STOP_SECONDS to end. Raises Failure when the port is taken.
     """
     function_app = importlib.import_module("function_app")
     http, timers = functions(function_app.app)
     # A compressed body is passed on as it is, as the Functions host does.
-    runner = web.AppRunner(host(http), access_log=None, auto_decompress=False)
+    runner = web.AppRunner(host(http), access_log=None, auto_decompress=False, shutdown_timeout=STOP_SECONDS)
     await runner.setup()
     try:
         await _listen(runner, port)
@@ -196,8 +197,6 @@ async def _signalled() -> None:
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, stopped.set)
     await stopped.wait()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        loop.remove_signal_handler(number)
 
 
 async def _tell_health(service: App) -> None:

@@ -1,7 +1,9 @@
 """The command line as a person meets it: usage, errors in one line, exit codes, signals, pipes."""
 
+import logging
 import os
 import signal
+import socket
 import sqlite3
 import subprocess
 import sys
@@ -197,6 +199,17 @@ def test_a_bug_is_not_hidden(error: Exception) -> None:
         command.outcome("x", failing(error))
 
 
+def test_a_page_of_warnings_does_not_hide_the_line(caplog: pytest.LogCaptureFixture) -> None:
+    """As azure.identity writes of everything that it has tried."""
+
+    def warns() -> int:
+        logging.getLogger("azure.identity").warning("a page")
+        return 0
+
+    assert command.outcome("x", warns) == 0
+    assert caplog.text == ""
+
+
 @pytest.mark.parametrize("storage", ["sqlite:no/such/scim.db", "sqlite:text.db", "sqlite:."])
 @pytest.mark.parametrize("arguments", [["verify"], ["export", "out"], ["import", "in.ndjson"], ["serve", "0"]])
 def test_a_store_that_cannot_be_opened_is_a_failure(tmp_path: Path, storage: str, arguments: list[str]) -> None:
@@ -257,6 +270,19 @@ async def test_a_store_that_does_not_answer_is_told_at_the_start(
     await _tell_health(app)
     assert "answered 503 for now" in caplog.text
     assert "Table Storage does not answer." in caplog.text
+
+
+def test_a_request_that_never_ends_does_not_keep_the_server(tmp_path: Path) -> None:
+    """Ctrl-C waits for it, but not for long, and ends as usual."""
+    with (
+        serving(tmp_path, SCIM_TOKEN=TOKEN, SCIM_STORAGE="sqlite::memory:") as server,
+        socket.create_connection(("127.0.0.1", server.port), timeout=20) as client,
+    ):
+        head = "POST /scim/v2/Users HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\nExpect: 100-continue\r\n\r\n"
+        client.sendall(head.encode())
+        assert client.recv(100).startswith(b"HTTP/1.1 100 ")  # the function runs, and waits for the body
+        assert server.stop(signal.SIGINT) == 0
+    assert "Traceback" not in (tmp_path / "stderr").read_text()
 
 
 # Export

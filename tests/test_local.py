@@ -78,7 +78,7 @@ def test_a_user_is_created_read_and_deleted_over_http(server: Server) -> None:
         ("GET", "/scim/v2", 200),
         ("GET", "/scim/v2/", 200),
         ("POST", "/scim/v2/Users/.search", 400),
-        ("GET", "/scim/v2/Users/.search", 404),
+        ("GET", "/scim/v2/Users/.search", 405),
         ("GET", "/scim/v2/Users/a%2Fb", 404),
         ("GET", "/scim/v2/Users/%ff", 404),
         ("GET", "/scim/v2/Persons", 404),
