@@ -19,7 +19,7 @@ from azure.core.pipeline.transport import AioHttpTransport
 
 from scim.azure.identity import identity
 from scim.azure.tables import TableRows
-from scim.errors import Unavailable
+from scim.errors import PayloadTooLarge, Unavailable
 from scim.rows import MAX_BODY_BYTES, Delete, Insert, Replace, Row, RowChange, RowConflict, Rows, Touch
 from tests.azure.faults import (
     Deliver,
@@ -399,10 +399,20 @@ class TestOutages:
             await rows.commit("t", [Insert("a", "")])
         assert len(service.asked) == 1
 
+    @pytest.mark.parametrize("code", ["EntityTooLarge", "PropertyValueTooLarge", "RequestBodyTooLarge"])
+    async def test_what_the_service_finds_too_large_is_the_clients_to_change(
+        self, rows: TableRows, service: Service, code: str
+    ) -> None:
+        """Our own limits come first and are stricter; what is refused in spite of them is no fault of the server."""
+        service.writes = [part("400 Bad Request", f'{{"odata.error":{{"code":"{code}"}}}}')]
+        with pytest.raises(PayloadTooLarge, match=rf"\(400 {code}\)"):
+            await rows.commit("t", [Insert("a", "")])
+        assert len(service.asked) == 1
+
     async def test_what_the_service_calls_wrong_is_not_hidden(self, rows: TableRows, service: Service) -> None:
         """A request that is refused as it is, is a bug: it comes out as the SDK's error, at once."""
-        service.writes = [part("400 Bad Request", '{"odata.error":{"code":"PropertyValueTooLarge"}}')]
-        with pytest.raises(HttpResponseError, match="PropertyValueTooLarge"):
+        service.writes = [part("400 Bad Request", '{"odata.error":{"code":"InvalidInput"}}')]
+        with pytest.raises(HttpResponseError, match="InvalidInput"):
             await rows.commit("t", [Insert("a", "")])
         service.reads = [status(400, "InvalidInput")]
         with pytest.raises(HttpResponseError, match="InvalidInput"):
