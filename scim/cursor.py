@@ -24,9 +24,10 @@ class Cursor:
     checksum is there to tell a mistake, since whoever may send cursors may also read everything.
     """
 
-    def __init__(self, scope: list[str | None], *, ordered: bool = False) -> None:
-        """`ordered` says that positions begin with a sort key."""
+    def __init__(self, scope: list[str | None], *, kinds: int = 1, ordered: bool = False) -> None:
+        """`kinds` says how many kinds are searched, `ordered` that positions begin with a sort key."""
         self._scope = json.dumps([_FORM, *scope])
+        self._kinds = kinds
         self._ordered = ordered
 
     def encode(self, position: Position) -> str:
@@ -57,18 +58,27 @@ class Cursor:
     def _position(self, payload: bytes) -> Position | None:
         """Return the position in a payload, None when it is none: a checksum without a key can be made by anybody."""
         try:
-            position = _as_tuple(json.loads(payload))
+            position = _as_tuple(json.loads(payload, parse_constant=_no_constant))
         except (ValueError, RecursionError):
             return None
         match position:
-            case (int(), str(resource_id)) if not self._ordered and (is_id(resource_id) or not resource_id):
-                return (position[0], resource_id)
-            case (own, int(), str(resource_id)) if self._ordered and is_id(resource_id) and _is_sort_key(own):
-                return (own, position[1], resource_id)
+            case (number, str(resource_id)) if not self._ordered and (is_id(resource_id) or not resource_id):
+                return (number, resource_id) if self._is_kind(number) else None
+            case (own, number, str(resource_id)) if self._ordered and is_id(resource_id) and _is_sort_key(own):
+                return (own, number, resource_id) if self._is_kind(number) else None
         return None
+
+    def _is_kind(self, number: Any) -> bool:
+        """Whether a kind that is searched has the number. Booleans, which Python takes for numbers, are none."""
+        return type(number) is int and 0 <= number < self._kinds
 
     def _checksum(self, payload: bytes) -> bytes:
         return hashlib.sha256(self._scope.encode() + b"\0" + payload).digest()[:12]
+
+
+def _no_constant(name: str) -> Any:
+    """NaN has no place in any order."""
+    raise ValueError(f"{name} is no JSON")
 
 
 def _is_sort_key(own: Any) -> bool:

@@ -77,7 +77,7 @@ class Search:
         to read.
         """
         scope = [self._tenant.name, *(kind.letter for kind in kinds), *_scope(request)]
-        cursor = Cursor(scope, ordered=bool(request.sort_by))
+        cursor = Cursor(scope, kinds=len(kinds), ordered=bool(request.sort_by))
         position = None if request.cursor is None else cursor.decode(request.cursor)
         plans = await self._planner.plans(kinds, request.filter)
         scan = any(plan.ids is None for plan in plans)

@@ -6,6 +6,7 @@ from urllib.parse import quote
 
 import pytest
 
+from scim.cursor import Cursor
 from scim.filter import MAX_LENGTH, MAX_TERMS
 from scim.query import LIST_RESPONSE, MAX_COUNT
 from scim.rows import Rows
@@ -390,6 +391,18 @@ async def test_a_foreign_cursor_is_refused(http: Http) -> None:
     for path, parameters in wrong:
         answer = await search(http, path, **parameters)
         assert (answer.status, answer.body["scimType"]) == (400, "invalidCursor"), parameters
+
+
+@pytest.mark.parametrize("filter_text", [None, "id pr"])
+@pytest.mark.parametrize("position", [(-5, MISSING), (-1, ""), (1, MISSING)])
+@pytest.mark.usefixtures("crew")
+async def test_a_forged_cursor_is_refused(http: Http, filter_text: str | None, position: tuple[int, str]) -> None:
+    """400 invalidCursor where it names a kind that is not searched: no error of another kind, and nobody twice."""
+    cursor = Cursor(["scim", "u", filter_text, None, None])
+    parameters = {"filter": filter_text} if filter_text else {}
+    answer = await search(http, "/Users", cursor=cursor.encode(position), **parameters)
+    assert (answer.status, answer.body.get("scimType")) == (400, "invalidCursor")
+    assert len(names(await search(http, "/Users", cursor=cursor.encode((0, "")), **parameters))) == 5
 
 
 async def test_a_cursor_fits_into_a_url_however_long_the_values_are(http: Http) -> None:
