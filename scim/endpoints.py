@@ -11,7 +11,7 @@ from scim import discovery, routes
 from scim.auth import TokenSource, authorize
 from scim.bulk import Bulk
 from scim.directory import Directory, Origin
-from scim.errors import Forbidden, MethodNotAllowed, NotFound, NotImplementedHere, ScimError
+from scim.errors import Forbidden, MethodNotAllowed, NotFound, NotImplementedHere, PreconditionFailed, ScimError
 from scim.messages import Request, Response, error_response
 from scim.query import SearchRequest, list_response, search_request
 from scim.resource import Projection, Resource
@@ -144,6 +144,7 @@ class Endpoints:
         kind = self._kind(route)
         projection = _projection(kind, search_request(request.query()))
         stored = await self._directory.get(kind, parameters["id"], projection)
+        stored.check_version(request.headers.get("if-match"))  # before If-None-Match: RFC 9110 §13.2.2
         known = request.headers.get("if-none-match")
         if known is not None and stored.has_version(known):
             return Response(304, headers={"ETag": stored.etag})
@@ -153,7 +154,7 @@ class Endpoints:
         """PUT of a resource. RFC 7644 §3.5.1."""
         kind = self._kind(route)
         projection = _projection(kind, search_request(request.query()))
-        if_match = request.headers.get("if-match")
+        if_match = await self._if_match(request, kind, parameters["id"])
         stored = await self._directory.replace(kind, parameters["id"], request.json(), if_match, _origin(request))
         return await self._resource(request, 200, stored, projection)
 
@@ -169,7 +170,7 @@ class Endpoints:
         search = search_request(request.query())
         projection = _projection(kind, search)
         operations = patch_operations(request.json())
-        if_match = request.headers.get("if-match")
+        if_match = await self._if_match(request, kind, parameters["id"])
         stored = await self._directory.patch(kind, parameters["id"], operations, if_match, _origin(request))
         if kind.letter == "g":
             if not (search.attributes or search.excluded_attributes):
@@ -180,9 +181,21 @@ class Endpoints:
 
     async def delete(self, request: Request, route: Route, parameters: Parameters) -> Response:
         """DELETE of a resource. RFC 7644 §3.6."""
-        if_match = request.headers.get("if-match")
-        await self._directory.delete(self._kind(route), parameters["id"], if_match, _origin(request))
+        kind = self._kind(route)
+        if_match = await self._if_match(request, kind, parameters["id"])
+        await self._directory.delete(kind, parameters["id"], if_match, _origin(request))
         return Response(204)
+
+    async def _if_match(self, request: Request, kind: Kind, resource_id: str) -> str | None:
+        """Return the If-Match of a change, after its If-None-Match, which is rare, was looked at. RFC 9110 §13.1.2.
+
+        That is soon enough before the change: a version never comes back, so that one which is not the current one
+        now will not be when the change is written. Raises PreconditionFailed, NotFound.
+        """
+        unwanted = request.headers.get("if-none-match")
+        if unwanted is not None and (stored := await self._directory.read(kind, resource_id)).has_version(unwanted):
+            raise PreconditionFailed(f"If-None-Match names the current version, {stored.etag}, or any with *.")
+        return request.headers.get("if-match")
 
     async def list(self, request: Request, route: Route, _: Parameters) -> Response:
         """GET of many resources, of one type or, at the root, of all. RFC 7644 §3.4.2."""

@@ -391,6 +391,36 @@ async def test_an_unchanged_resource_is_not_sent_again(http: Http) -> None:
     assert (await http.request("GET", path, headers={"If-None-Match": version})).status == 200
 
 
+async def test_a_read_needs_the_version_that_if_match_names(http: Http) -> None:
+    """412 for another one, whatever If-None-Match says; the current one and `*` pass. RFC 9110 §13.1.1, §13.2.2."""
+    user = await http.user("mira")
+    path, version = f"/Users/{user['id']}", user["meta"]["version"]
+    assert_error(await http.request("GET", path, headers={"If-Match": 'W/"x"'}), 412, detail=version)
+    both = {"If-Match": 'W/"x"', "If-None-Match": version}
+    assert_error(await http.request("GET", path, headers=both), 412, detail=version)
+    for tag in (version, "*"):
+        assert (await http.request("GET", path, headers={"If-Match": tag})).body == user
+        assert (await http.request("GET", path, headers={"If-Match": tag, "If-None-Match": version})).status == 304
+
+
+@pytest.mark.parametrize("method", ["PUT", "PATCH", "DELETE"])
+async def test_a_change_needs_another_version_than_if_none_match_names(http: Http, rows: Rows, method: str) -> None:
+    """412 for the current one and for `*`, and nothing changes; any other passes. RFC 9110 §13.1.2."""
+    user = await http.user("mira")
+    path, version = f"/Users/{user['id']}", user["meta"]["version"]
+    body = {"PUT": {"userName": "n@x"}, "PATCH": replace("title", "x")}.get(method)
+    before = await everything(rows)
+    for tag in (version, version.removeprefix("W/"), f'"x", {version}', "*"):
+        assert_error(await http.request(method, path, body, {"If-None-Match": tag}), 412, detail=version)
+    both = {"If-None-Match": version, "If-Match": version}
+    assert_error(await http.request(method, path, body, both), 412, detail="If-None-Match")
+    assert await everything(rows) == before
+    missing = await http.request(method, f"/Users/{MISSING}", body, {"If-None-Match": "*"})
+    assert_error(missing, 404)
+    answer = await http.request(method, path, body, {"If-None-Match": '"x", W/"y"'})
+    assert answer.status == (204 if method == "DELETE" else 200)
+
+
 async def test_a_membership_gives_both_sides_a_new_version(http: Http) -> None:
     """Since `members` and `groups` are part of the resources."""
     mira = await http.user("mira")
