@@ -16,6 +16,7 @@ LIST_RESPONSE = "urn:ietf:params:scim:api:messages:2.0:ListResponse"
 SEARCH_REQUEST = "urn:ietf:params:scim:api:messages:2.0:SearchRequest"
 DEFAULT_COUNT = 100
 MAX_COUNT = 1000
+ASCENDING, DESCENDING = ORDERS = ("ascending", "descending")
 
 Matcher = Callable[[Mapping[str, Any]], bool]
 
@@ -37,8 +38,8 @@ class Resolver(Protocol):
 class SearchRequest:
     """What a client searches for, from query parameters or the body of `/.search`. RFC 7644 §3.4.2, §3.4.3; RFC 9865.
 
-    `start_index` is 1 or more, `count` between 0 and MAX_COUNT. `cursor` is None when the client pages by index, ""
-    on the first page by cursor.
+    `start_index` is 1 or more, `count` between 0 and MAX_COUNT; `sort_order` is None or one of ORDERS. `cursor` is
+    None when the client pages by index, "" on the first page by cursor.
     """
 
     attributes: tuple[str, ...] = ()
@@ -55,7 +56,8 @@ def search_request(values: Any) -> SearchRequest:
     """Return the search that query parameters or a body describe; names match whatever their case.
 
     As the RFC says, `startIndex` below 1 means 1 and `count` below 0 means 0; a `count` above MAX_COUNT is served as
-    MAX_COUNT. What a search does not know is ignored.
+    MAX_COUNT. What a search does not know is ignored. So are an empty `sortBy` and `sortOrder`, as addresses made from
+    templates have them; an empty `filter` is not.
 
     Raises InvalidSyntax when a body is no object, InvalidCount when the count is no number, InvalidValue naming
     another parameter that is not as it should be.
@@ -83,6 +85,21 @@ def _text(value: Any) -> str:
     if not isinstance(value, str):
         raise ValueError("must be a text")
     return value
+
+
+def _filter(value: Any) -> str:
+    """An empty one stays, and is refused as a filter that ends too early.
+
+    Whoever sends it meant somebody, and would take everybody for that one; without an order nobody is mistaken.
+    """
+    return _text(value)
+
+
+def _sort_order(value: Any) -> str | None:
+    order = _text(value).lower()
+    if order and order not in ORDERS:
+        raise ValueError(f"must be {ASCENDING} or {DESCENDING}")
+    return order or None
 
 
 def _names(value: Any) -> tuple[str, ...]:
@@ -117,9 +134,9 @@ _PARAMETERS: dict[str, tuple[str, str, Callable[[Any], Any]]] = {
     for proper, field, read in (
         ("attributes", "attributes", _names),
         ("excludedAttributes", "excluded_attributes", _names),
-        ("filter", "filter", _text),
+        ("filter", "filter", _filter),
         ("sortBy", "sort_by", _text),
-        ("sortOrder", "sort_order", _text),
+        ("sortOrder", "sort_order", _sort_order),
         ("startIndex", "start_index", _start_index),
         ("count", "count", _count),
         ("cursor", "cursor", _text),

@@ -15,7 +15,7 @@ from scim.filter import AttributePath, parse_attribute
 from scim.indexes import Indexes
 from scim.memberships import Memberships
 from scim.planning import Plan, Planner
-from scim.query import DEFAULT_COUNT, SearchRequest, sort_key
+from scim.query import DEFAULT_COUNT, DESCENDING, SearchRequest, sort_key
 from scim.resource import Projection
 from scim.rows import Row
 from scim.stored import Edge, Kind, Stored
@@ -95,7 +95,7 @@ class Search:
     async def _collected(self, plans: Sequence[Plan], request: SearchRequest, position: Position | None) -> "_Part":
         """Find all matches, order them and cut out the page."""
         order = _order(plans, request.sort_by)
-        reverse = bool(request.sort_by) and (request.sort_order or "").lower() == "descending"
+        reverse = bool(request.sort_by) and request.sort_order == DESCENDING
         start = request.start_index - 1 if request.cursor is None else 0
         found: list[_Match] = []
         kept, passed = _Room(sys.maxsize), 0
@@ -349,7 +349,7 @@ def _size(row: Row) -> int:
 
 
 def _scope(request: SearchRequest) -> list[str | None]:
-    return [request.filter, request.sort_by, (request.sort_order or "").lower() or None]
+    return [request.filter, request.sort_by, request.sort_order]
 
 
 def _order(plans: Sequence[Plan], sort_by: str | None) -> Callable[[Stored], Position]:

@@ -315,6 +315,20 @@ def test_a_search_is_read_from_parameters_and_bodies_whatever_the_case_of_names(
     assert (query.start_index, query.attributes, query.sort_by) == (3, ("userName", "name.givenName"), "id")
 
 
+@pytest.mark.parametrize("text", ["ascending", "Ascending", "descending", "DESCENDING"])
+def test_an_order_is_ascending_or_descending(text: str) -> None:
+    """In any letter case. RFC 7644 §3.4.2.3."""
+    assert search_request({"sortOrder": text}).sort_order == text.lower()
+
+
+def test_an_empty_order_is_none_and_an_empty_filter_is_one() -> None:
+    """Addresses that are made from templates have empty parameters; to drop a filter would find everybody."""
+    search = search_request({"sortBy": "", "sortOrder": "", "filter": ""})
+    assert not search.sort_by
+    assert search.sort_order is None
+    assert search.filter == ""
+
+
 @pytest.mark.parametrize("values", [None, [], "filter"])
 def test_a_body_that_is_no_object_is_no_search(values: Any) -> None:
     """A SearchRequest is an object."""
@@ -333,6 +347,9 @@ def test_a_body_that_is_no_object_is_no_search(values: Any) -> None:
         ({"startIndex": 1.5}, "startIndex"),
         ({"startIndex": True}, "startIndex"),
         ({"sortBy": ["id"]}, "sortBy"),
+        ({"sortOrder": "foo"}, "sortOrder"),
+        ({"sortOrder": "desc"}, "sortOrder"),
+        ({"sortorder": True}, "sortOrder"),
     ],
 )
 def test_a_parameter_of_another_type_is_named(values: dict[str, Any], name: str) -> None:

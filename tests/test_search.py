@@ -150,6 +150,7 @@ async def test_members_found_by_a_filter_are_shown(http: Http, crew: dict[str, A
 @pytest.mark.parametrize(
     "filter_text",
     [
+        "",
         "userName",
         'userName eq "x',
         'userName is "x"',
@@ -199,6 +200,8 @@ async def test_a_filter_that_cannot_be_answered_is_refused(http: Http, filter_te
         ({"sortBy": "title", "filter": 'title eq "pilot" or title eq "cook"'}, "\u00fcrsel nils ida"),
         ({"sortBy": "userName", "startIndex": 2, "count": 2}, "mira nils"),
         ({"sortOrder": "descending"}, "mira nils ida tom \u00fcrsel"),
+        ({"sortBy": "", "sortOrder": ""}, "mira nils ida tom \u00fcrsel"),
+        ({"sortBy": "userName", "sortOrder": ""}, "ida mira nils tom \u00fcrsel"),
         ({"sortOrder": "descending", "filter": "title pr"}, "mira nils ida \u00fcrsel"),
     ],
 )
@@ -216,6 +219,14 @@ async def test_an_order_that_no_schema_knows_is_refused(http: Http, sort_by: str
     answer = await search(http, "/Users", sortBy=sort_by)
     assert (answer.status, answer.body["scimType"]) == (400, "invalidValue")
     assert answer.body["detail"].startswith("sortBy")
+
+
+@pytest.mark.parametrize("sort_order", ["foo", "asc", "descending,"])
+async def test_an_order_that_is_neither_is_refused(http: Http, sort_order: str) -> None:
+    """400 invalidValue that names sortOrder, instead of an order that nobody asked for."""
+    answer = await search(http, "/Users", sortBy="userName", sortOrder=sort_order)
+    assert (answer.status, answer.body["scimType"]) == (400, "invalidValue")
+    assert answer.body["detail"] == "sortOrder: must be ascending or descending."
 
 
 @pytest.mark.parametrize("filter_text", [None, "title pr or not (title pr)", 'userName sw ""'])
