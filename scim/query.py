@@ -16,6 +16,8 @@ LIST_RESPONSE = "urn:ietf:params:scim:api:messages:2.0:ListResponse"
 SEARCH_REQUEST = "urn:ietf:params:scim:api:messages:2.0:SearchRequest"
 DEFAULT_COUNT = 100
 MAX_COUNT = 1000
+MAX_NAMES = 300
+"""Most names in `attributes` or `excludedAttributes`: looking up each takes time in which nobody else is answered."""
 ASCENDING, DESCENDING = ORDERS = ("ascending", "descending")
 
 Matcher = Callable[[Mapping[str, Any]], bool]
@@ -104,11 +106,12 @@ def _sort_order(value: Any) -> str | None:
 
 def _names(value: Any) -> tuple[str, ...]:
     """In a query the names are separated by commas; in a body they are a list."""
-    if isinstance(value, str):
-        return tuple(stripped for name in value.split(",") if (stripped := name.strip()))
-    if not isinstance(value, list) or not all(isinstance(name, str) for name in value):
+    names = [stripped for name in value.split(",") if (stripped := name.strip())] if isinstance(value, str) else value
+    if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
         raise ValueError("must be names of attributes")
-    return tuple(value)
+    if len(names) > MAX_NAMES:
+        raise ValueError(f"{len(names):,} names are more than the limit of {MAX_NAMES}; name fewer")
+    return tuple(names)
 
 
 def _number(value: Any) -> int:

@@ -73,6 +73,7 @@ def test_each_limit_that_is_told_is_in_force() -> None:
         "filter or path": (
             f"{grammar.MAX_LENGTH:,} characters, {grammar.MAX_DEPTH} levels, {grammar.MAX_TERMS} comparisons"
         ),
+        "names in `attributes`, and in `excludedAttributes`": f"{query.MAX_NAMES}",
         "page of a list": f"{query.DEFAULT_COUNT} if nothing is asked, {query.MAX_COUNT:,} at most",
         "resources of one page, as stored": f"{search.MAX_PAGE_BYTES // 2**20} MiB",
         "memberships on one page": f"{search.MAX_EDGES:,}",

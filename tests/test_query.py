@@ -7,7 +7,7 @@ import pytest
 
 from scim.errors import InvalidCount, InvalidFilter, InvalidSyntax, InvalidValue
 from scim.filter import parse_attribute, parse_filter
-from scim.query import MAX_COUNT, SearchRequest, list_response, matcher, normal, search_request, sort_key
+from scim.query import MAX_COUNT, MAX_NAMES, SearchRequest, list_response, matcher, normal, search_request, sort_key
 from scim.resource import Resource
 from scim.schema import Attribute
 from tests.samples import CONTOSO, ENTERPRISE, GROUP, MIRA, USER
@@ -356,6 +356,18 @@ def test_a_parameter_of_another_type_is_named(values: dict[str, Any], name: str)
     """The detail begins with the parameter that is wrong."""
     with pytest.raises(InvalidValue, match=f"^{name}: "):
         search_request(values)
+
+
+@pytest.mark.parametrize("name", ["attributes", "excludedAttributes"])
+@pytest.mark.parametrize("in_query", [True, False])
+def test_so_many_names_that_others_would_have_to_wait_are_refused(name: str, in_query: bool) -> None:
+    """With both figures; as many as the limit are read, in a query and in a body alike."""
+    names = ["userName"] * (MAX_NAMES + 1)
+    many, most = (",".join(names), ",".join(names[1:])) if in_query else (names, names[1:])
+    search = search_request({name: most})
+    assert len(search.attributes + search.excluded_attributes) == MAX_NAMES
+    with pytest.raises(InvalidValue, match=f"^{name}: {MAX_NAMES + 1} names are more than the limit of {MAX_NAMES};"):
+        search_request({name: many})
 
 
 def test_a_count_that_is_no_number_has_an_error_of_its_own() -> None:
