@@ -81,7 +81,9 @@ class Search:
         position = None if request.cursor is None else cursor.decode(request.cursor)
         plans = await self._planner.plans(kinds, request.filter)
         scan = any(plan.ids is None for plan in plans)
-        if request.sort_by or not scan or (request.filter and request.cursor is None):
+        # A count of 0 asks for the total, by index as by cursor. RFC 9865 §2.
+        counted = request.cursor is None or not request.count
+        if request.sort_by or not scan or (request.filter and counted):
             page = await self._collected(plans, request, position)
         elif request.filter:
             page = await self._scanned(plans, request, position)
@@ -395,6 +397,6 @@ def _too_many(kind: Kind, limit: ScanLimit) -> str:
     served = ", ".join(["id", *kind.unique, *kind.filterable])
     return (
         f"The search would read more than {limit.rows:,} rows or take more than {limit.seconds:g} s. Search with 'eq'"
-        f" on one of {served}, alone or joined to the rest by 'and'; or walk by cursor without sortBy, which has no"
-        " such limit."
+        f" on one of {served}, alone or joined to the rest by 'and'; or walk by cursor, without sortBy and with"
+        " a count above 0, which has no such limit."
     )

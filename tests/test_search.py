@@ -378,10 +378,12 @@ async def test_cursors_are_told_where_the_client_asks_for_them_only(http: Http, 
 
 @pytest.mark.parametrize("parameters", WALKS)
 @pytest.mark.usefixtures("crew")
-async def test_a_count_of_none_walks_nowhere(http: Http, parameters: dict[str, Any]) -> None:
-    """No resources and no next page, which would be the same one for ever."""
-    body = (await search(http, "/Users", cursor="", count=0, **parameters)).body
-    assert (body["Resources"], body.get("nextCursor")) == ([], None)
+async def test_a_count_of_none_tells_the_total_and_walks_nowhere(http: Http, parameters: dict[str, Any]) -> None:
+    """As by index, from any place of a walk; no resources, and no next page, which would be the same one for ever."""
+    begun = (await search(http, "/Users", cursor="", count=2, **parameters)).body["nextCursor"]
+    for cursor in ("", begun):
+        body = (await search(http, "/Users", cursor=cursor, count=0, **parameters)).body
+        assert (body["totalResults"], body["Resources"], body.get("nextCursor")) == (5, [], None)
 
 
 @pytest.mark.usefixtures("crew")
@@ -445,6 +447,8 @@ async def test_a_search_that_would_read_too_much_is_refused_and_a_walk_is_not(ro
         answer = await search(http, "/Users", **parameters)
         assert (answer.status, answer.body["scimType"]) == (400, "tooMany")
         assert "userName, externalId" in answer.body["detail"]
+    counting = await search(http, "/Users", filter='title eq "1"', cursor="", count=0)
+    assert (counting.status, counting.body["scimType"]) == (400, "tooMany")
     assert await found(http, 'userName eq "u7" and title eq "1"') == {"u7"}
     pages = await walk(http, "/Users", filter='title eq "1"', count=1000)
     assert sorted(name for page in pages for name in page) == sorted(f"u{n}" for n in range(1, 250, 2))
