@@ -15,6 +15,8 @@ from scim.validation import check_immutable, missing
 logger = logging.getLogger(__name__)
 
 PATCH_OP = "urn:ietf:params:scim:api:messages:2.0:PatchOp"
+ABSENT: Any = object()
+"""The value of an operation that has none, which is another thing than null."""
 MAX_COMPARED = 50_000
 """Most comparisons of values in one PATCH, some tenths of a second of work. Operations on members by id need none."""
 
@@ -25,7 +27,7 @@ class Operation:
 
     op: Literal["add", "remove", "replace"]
     path: str | None = None
-    value: Any = None
+    value: Any = ABSENT
 
 
 @dataclass
@@ -122,12 +124,17 @@ class _Patch:
         self._unknown: list[str] = []
 
     def apply(self, operation: Operation) -> None:
+        value = operation.value
+        if value is ABSENT:
+            if operation.op != "remove":
+                raise InvalidSyntax("The operation needs a 'value'; send null where it shall take the value away.")
+            value = None
         if operation.path:
-            self._apply_at(operation.op, parse_path(operation.path), operation.value, explicit=True)
+            self._apply_at(operation.op, parse_path(operation.path), value, explicit=True)
         elif operation.op == "remove":
             raise NoTarget("A remove operation needs a path that says what to remove.")
         else:
-            self._apply_object(operation.op, operation.value)
+            self._apply_object(operation.op, value)
 
     def finish(self) -> Change:
         """Return the outcome after all operations; raise what is wrong with it as a whole."""
@@ -217,6 +224,8 @@ class _Patch:
             self._apply_selected_members(op, path.filter)
         elif op == "remove":
             self._remove_members(value)
+        elif value is None:
+            raise InvalidValue("members is null. To remove all members, replace them with [] or remove the path 'members'.")
         else:
             if op == "replace":
                 self._change.clear()

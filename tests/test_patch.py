@@ -62,6 +62,16 @@ def test_a_body_that_is_no_patch_op_is_invalid_syntax(body: Any) -> None:
         patch_operations(body)
 
 
+@pytest.mark.parametrize("verb", ["add", "Replace"])
+@pytest.mark.parametrize("path", ["title", "emails", 'emails[type eq "work"].value', "members", ENTERPRISE, None])
+def test_an_add_or_replace_without_a_value_is_refused(verb: str, path: str | None) -> None:
+    """§3.5.2.1: it must have one; taken for null it would clear what it names, a group of all its members."""
+    with pytest.raises(InvalidSyntax, match="needs a 'value'"):
+        patched(MIRA, op(verb, path))
+    with pytest.raises(InvalidSyntax, match="needs a 'value'"):
+        patched_group(op(verb, path))
+
+
 def test_no_operations_change_nothing() -> None:
     """The validator sends an empty list."""
     assert patched(MIRA) == MIRA
@@ -732,7 +742,6 @@ def test_the_single_role_is_built_from_three_paths() -> None:
         (op("add", "members", "u1"), False, {"u1": True}),
         (op("add", None, {"members": [{"VALUE": "u1", "display": "x", "type": "User"}]}), False, {"u1": True}),
         (op("add", "members", []), False, {}),
-        (op("add", "members", None), False, {}),
         (op("Remove", "members", [{"$ref": None, "value": "u1"}]), False, {"u1": False}),
         (op("remove", "members", [{"value": "u1"}, {"value": "u2"}]), False, {"u1": False, "u2": False}),
         (op("remove", "members", {"value": "u1"}), False, {"u1": False}),
@@ -744,7 +753,6 @@ def test_the_single_role_is_built_from_three_paths() -> None:
         (op("remove", "members"), True, {}),
         (op("remove", "members", None), True, {}),
         (op("replace", "members", []), True, {}),
-        (op("replace", "members", None), True, {}),
         (op("replace", "members", [{"value": "u1"}]), True, {"u1": True}),
         (op("replace", None, {"members": [{"value": "u1"}]}), True, {"u1": True}),
         (op("replace", f"{GROUP.schema.id}:members", [{"value": "u1"}]), True, {"u1": True}),
@@ -788,6 +796,10 @@ def test_a_rename_does_not_touch_members() -> None:
         (op("add", "members", [None]), InvalidValue),
         (op("add", "members", [[]]), InvalidValue),
         (op("add", "members", ""), InvalidValue),
+        (op("add", "members", None), InvalidValue),
+        (op("replace", "members", None), InvalidValue),
+        (op("replace", None, {"members": None, "displayName": "Crew B"}), InvalidValue),
+        (op("replace", None, {GROUP.schema.id: {"members": None}}), InvalidValue),
         (op("remove", "members", ""), InvalidValue),
         (op("remove", "members", {}), InvalidValue),
         (op("remove", "members", {"value": None}), InvalidValue),
