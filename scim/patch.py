@@ -225,7 +225,7 @@ class _Patch:
         elif op == "remove":
             self._remove_members(value)
         elif value is None:
-            raise InvalidValue("members is null. To remove all members, replace them with [] or remove the path 'members'.")
+            raise InvalidValue("members is null. To remove all members, replace them with [] or remove 'members'.")
         else:
             if op == "replace":
                 self._change.clear()
