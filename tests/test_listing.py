@@ -9,6 +9,7 @@ import pytest
 
 from scim import keys
 from scim.app import App
+from scim.cursor import Cursor
 from scim.rows import MAX_CHANGES, Insert, RowChange
 from tests.conftest import Clock, Http, make_app
 from tests.recording import RecordingRows
@@ -73,10 +74,30 @@ async def test_a_page_beyond_the_end_is_empty_and_knows_the_total(http: Http, ro
     assert rows.rows_read <= PREFIXES
 
 
-async def test_the_total_alone_reads_nobody(http: Http, rows: RecordingRows) -> None:
-    """Clients ask for it with count=0."""
-    assert (await page(http, count=0))["totalResults"] == USERS
+@pytest.mark.parametrize("start", [1, USERS // 2])
+async def test_the_total_alone_reads_nobody(http: Http, rows: RecordingRows, start: int) -> None:
+    """Clients ask for it with count=0; nor is anybody skipped then."""
+    assert (await page(http, startIndex=start, count=0))["totalResults"] == USERS
     assert rows.rows_read <= PREFIXES
+
+
+@pytest.mark.parametrize("count", [1, 10, 100])
+async def test_a_page_reads_itself_and_in_a_walk_one_more(http: Http, rows: RecordingRows, count: int) -> None:
+    """The one behind it says that there is a next page."""
+    assert len((await page(http, count=count))["Resources"]) == count
+    assert rows.rows_read == PREFIXES + count
+    rows.forget()
+    found = await page(http, cursor="", count=count)
+    assert (len(found["Resources"]), "nextCursor" in found) == (count, True)
+    assert rows.rows_read == PREFIXES + count + 1
+
+
+async def test_the_last_page_of_a_walk_may_be_full(http: Http, rows: RecordingRows, ids: list[str]) -> None:
+    """It has no next one, and nobody is looked for in vain."""
+    found = await page(http, cursor=Cursor(["scim", "u", None, None, None]).encode((0, ids[-11])), count=10)
+    assert [each["id"] for each in found["Resources"]] == ids[-10:]
+    assert "nextCursor" not in found
+    assert rows.rows_read == PREFIXES + 10
 
 
 async def test_a_walk_by_index_is_exact_at_rest(http: Http, ids: list[str]) -> None:
