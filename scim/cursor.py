@@ -20,8 +20,11 @@ class Cursor:
     """The cursors of one search.
 
     A cursor names the last resource, not a number of resources, so that a walk misses nobody who was there all along
-    and repeats nobody, whatever is created and deleted meanwhile. It does not expire and holds no secret: its
-    checksum is there to tell a mistake, since whoever may send cursors may also read everything.
+    and repeats nobody, whatever is created and deleted meanwhile. With sortBy that holds for those who keep the value
+    that is sorted by: who gets another one meanwhile changes place, and may be missed or met again.
+
+    A cursor does not expire and holds no secret: its checksum is there to tell a mistake, since whoever may send
+    cursors may also read everything.
     """
 
     def __init__(self, scope: list[str | None], *, kinds: int = 1, ordered: bool = False) -> None:

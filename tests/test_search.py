@@ -351,6 +351,25 @@ async def test_a_walk_misses_and_repeats_nobody_while_others_come_and_go(
     assert len(set(visited)) == len(visited)
 
 
+@pytest.mark.usefixtures("crew")
+async def test_who_changes_place_in_a_sorted_walk_may_be_met_again_or_missed(http: Http) -> None:
+    """And nobody else: who keeps the value that is sorted by is met once, and so is everybody without sortBy."""
+    parameters: dict[str, Any]
+    for parameters, met in (({"sortBy": "title"}, {"early": 2, "late": 0}), ({}, {"early": 1, "late": 1})):
+        movers = {name: await http.user(name, title=title) for name, title in (("early", "Aaa"), ("late", "Zzz"))}
+
+        async def between(number: int, movers: dict[str, Any] = movers) -> None:
+            for name, title in (("early", "Zzz"), ("late", "Aaa")) if number == 0 else ():
+                operation = {"op": "replace", "path": "title", "value": title}
+                await http.request("PATCH", f"/Users/{movers[name]['id']}", {"Operations": [operation]})
+
+        visited = [name for page in await walk(http, "/Users", between, count=2, **parameters) for name in page]
+        stayed = ["mira", "nils", "ida", "tom", "\u00fcrsel"]
+        assert {name: visited.count(name) for name in (*stayed, *movers)} == dict.fromkeys(stayed, 1) | met
+        for mover in movers.values():
+            await http.request("DELETE", f"/Users/{mover['id']}")
+
+
 async def test_a_walk_goes_on_behind_somebody_who_was_deleted(http: Http, crew: dict[str, Any]) -> None:
     """The last one of a page may be gone when the next page is asked for."""
     for parameters in WALKS:
