@@ -69,7 +69,12 @@ def _named(body: Any) -> Any:
     """Bring the names of a message and its operations into our form; their case is ignored. RFC 7643 §2.1."""
     if not isinstance(body, dict):
         return body
-    named = {_FIELDS.get(name.lower(), name.lower()): item for name, item in body.items()}
+    named: dict[str, Any] = {}
+    for name, item in body.items():
+        field = _FIELDS.get(name.lower(), name.lower())
+        if field in named:
+            raise InvalidSyntax(f"'{name[:60]}' is given more than once; names match whatever their case.")
+        named[field] = item
     if isinstance(operations := named.get("operations"), list):
         named["operations"] = [_named(each) for each in operations]
     if isinstance(operator := named.get("op"), str):

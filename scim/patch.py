@@ -155,11 +155,17 @@ class _Patch:
         """Apply each key of a value without path, or with the URN of a schema as its path, as an operation."""
         if not isinstance(value, dict):
             raise InvalidValue(f"An {op} operation on {urn or 'no path'} needs an object of attributes as its value.")
+        named: set[tuple[str, Filter | None]] = set()
         for name, item in value.items():
+            path = parse_path(f"{urn}:{name}" if urn else name)
+            if target := self._type.resolve(path.attribute):
+                if (place := (str(target), path.filter)) in named:
+                    raise InvalidValue(f"{name[:100]} is given more than once; names match whatever their case.")
+                named.add(place)
             if not urn and name.lower() == "id":
                 self._check_id(item)
             else:
-                self._apply_at(op, parse_path(f"{urn}:{name}" if urn else name), item, explicit=False)
+                self._apply_at(op, path, item, explicit=False)
 
     def _check_id(self, value: Any) -> None:
         """Okta repeats the id of the group in its renames."""
@@ -273,7 +279,10 @@ def _member_id(member: Any) -> str:
     if isinstance(member, dict) and any(name.lower() == "operation" for name in member):
         raise InvalidSyntax("members[].operation is SCIM 1.1; send a PatchOp with Operations instead.")
     if isinstance(member, dict):
-        member = next((item for name, item in member.items() if name.lower() == "value"), None)
+        ids = [item for name, item in member.items() if name.lower() == "value"]
+        if len(ids) > 1:
+            raise InvalidValue("members.value is given more than once; names match whatever their case.")
+        member = ids[0] if ids else None
     if not isinstance(member, str) or not member:
         raise InvalidValue("Each of members must be an object whose value is the id of a user or group.")
     return member

@@ -1,0 +1,32 @@
+"""The messages that are bodies of their own: how their names are read."""
+
+from typing import Any
+
+import pytest
+
+from scim.bodies import bulk_request, patch_operations
+from scim.errors import InvalidSyntax
+
+TITLE = {"op": "add", "path": "title", "value": "Captain"}
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        {"Operations": [TITLE], "operations": [{**TITLE, "value": "Mate"}]},
+        {"Operations": [{**TITLE, "Value": "Mate"}]},
+        {"Operations": [{**TITLE, "PATH": "nickName"}]},
+    ],
+)
+def test_a_name_that_is_given_twice_in_different_case_is_refused(body: dict[str, Any]) -> None:
+    """Names match whatever their case, so that one of two operations or values would be dropped without a word."""
+    with pytest.raises(InvalidSyntax, match="more than once"):
+        patch_operations(body)
+
+
+def test_the_same_holds_for_bulk() -> None:
+    """Of its operations too."""
+    operation = {"method": "POST", "path": "/Users", "bulkId": "1", "data": {}}
+    for body in ({"Operations": [operation], "OPERATIONS": []}, {"Operations": [{**operation, "BulkId": "2"}]}):
+        with pytest.raises(InvalidSyntax, match="more than once"):
+            bulk_request(body)
