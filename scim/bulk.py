@@ -1,17 +1,23 @@
 """Bulk: many operations in one request, which may refer to each other's results. RFC 7644 §3.7."""
 
 import asyncio
-import copy
 from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from scim.errors import Conflict, InvalidSyntax, ScimError
+from scim.errors import Conflict, InvalidPath, InvalidSyntax, ScimError
+from scim.filter import parse_path
 from scim.messages import Response, error_response
+from scim.resource import to_json
+from scim.schema import Attribute, ResourceType, Schemas
 
 BULK_RESPONSE = "urn:ietf:params:scim:api:messages:2.0:BulkResponse"
 _REFERENCE = "bulkId:"
+_IDENTIFYING = {"value", "$ref", "members"}
+"""Names in a reference that say to whom. Salesforce puts the list of members to remove below `members` once more."""
 
+Resolve = Callable[[str], str]
+"""Returns the id of the resource that a bulkId stands for."""
 Perform = Callable[[str, str, Any, str | None], Awaitable[Response]]
 """Performs a method on a path below the prefix, with a body and an If-Match value; never raises."""
 
@@ -43,8 +49,9 @@ class Bulk:
     by a PATCH at the end.
     """
 
-    def __init__(self, request: BulkRequest, perform: Perform, base_url: str) -> None:
+    def __init__(self, request: BulkRequest, schemas: Schemas, perform: Perform, base_url: str) -> None:
         self._request = request
+        self._types = {each.endpoint.lower(): each for each in schemas.resource_types}
         self._perform = perform
         self._base_url = base_url
         self._ids: dict[str, str | None] = {}
@@ -85,7 +92,7 @@ class Bulk:
                 elif index not in seen:
                     seen.add(index)
                     stack.append((index, True))
-                    needed = [place[name] for name in _references(operations[index]) if name in place]
+                    needed = [place[name] for name in self._references(operations[index]) if name in place]
                     stack += [(each, False) for each in reversed(needed) if each not in seen]
         return order
 
@@ -107,7 +114,7 @@ class Bulk:
 
     async def _run_deferred(self, index: int, path: str, operation: dict[str, Any]) -> None:
         try:
-            body = {"Operations": [_substituted(operation, self._id)]}
+            body = self._substituted("PATCH", path, {"Operations": [operation]}, self._id)
         except ScimError as error:
             response = error_response(error)
         else:
@@ -141,13 +148,38 @@ class Bulk:
 
     def _resolved_data(self, operation: BulkOperation) -> tuple[Any, list[dict[str, Any]]]:
         """Return the data with ids in place of references, and PATCH operations for those that must wait."""
-        known = {each.bulk_id for each in self._request.operations}
-        waiting = {name for name in _names_in(operation.data) if name in known and name not in self._ids}
-        data: Any = operation.data
+        method, path, data = operation.method.upper(), operation.path, operation.data
+        to_come = {each.bulk_id for each in self._request.operations} - set(self._ids) - set(self._failed())
+
+        def must_wait(part: dict[str, Any]) -> bool:
+            return not to_come.isdisjoint(self._names_in(method, path, part))
+
         deferred: list[dict[str, Any]] = []
-        if waiting and operation.method.upper() == "POST" and isinstance(data, dict):
-            data, deferred = _without(data, waiting - set(self._failed()))
-        return _substituted(data, self._id), deferred
+        if method == "POST" and isinstance(data, dict) and must_wait(data):
+            data, deferred = _without(data, must_wait)
+        return self._substituted(method, path, data, self._id), deferred
+
+    def _references(self, operation: BulkOperation) -> list[str]:
+        """Return the bulkIds that an operation refers to."""
+        steps = [each[len(_REFERENCE) :] for each in operation.path.split("/") if each.startswith(_REFERENCE)]
+        return [*steps, *self._names_in(operation.method.upper(), operation.path, operation.data)]
+
+    def _names_in(self, method: str, path: str, data: Any) -> list[str]:
+        found: list[str] = []
+
+        def note(bulk_id: str) -> str:
+            found.append(bulk_id)
+            return bulk_id
+
+        self._substituted(method, path, data, note)
+        return found
+
+    def _substituted(self, method: str, path: str, data: Any, resolve: Resolve) -> Any:
+        """Return the data of an operation with what `resolve` makes of the bulkIds in it."""
+        if _REFERENCE not in to_json(data):
+            return data  # most often, and then there is no need to walk through it
+        resource_type = self._types.get("/" + path.strip("/").partition("/")[0].lower())
+        return data if resource_type is None else _References(resource_type, resolve).substituted(method, data)
 
     def _failed(self) -> Iterator[str]:
         """Yield the bulkIds of operations that were run and made nothing: waiting for them is in vain."""
@@ -173,40 +205,93 @@ class Bulk:
         return {name: value for name, value in result.items() if value is not None}
 
 
-def _references(operation: BulkOperation) -> list[str]:
-    steps = [each[len(_REFERENCE) :] for each in operation.path.split("/") if each.startswith(_REFERENCE)]
-    return [*steps, *_names_in(operation.data)]
+class _References:
+    """The places in data where a bulkId is a reference. RFC 7644 §3.7.2.
+
+    These are the attributes that a client writes and that have a `value` and a `$ref`, such as `members` and
+    `manager`: in these two sub-attributes, and in the bare value that stands for all of them (Entra's manager). All
+    other text stays as it is, also where it begins in the same way.
+    """
+
+    def __init__(self, resource_type: ResourceType, resolve: Resolve) -> None:
+        self._type = resource_type
+        self._resolve = resolve
+
+    def substituted(self, method: str, data: Any) -> Any:
+        """Return the data of an operation of that method with ids in place of references."""
+        if method != "PATCH" or not isinstance(data, dict):
+            return self._in_attributes(data)
+        return {
+            name: self._in_operations(item) if name.lower() == "operations" else item for name, item in data.items()
+        }
+
+    def _in_operations(self, operations: Any) -> Any:
+        return [self._in_operation(each) for each in operations] if isinstance(operations, list) else operations
+
+    def _in_operation(self, operation: Any) -> Any:
+        """A PATCH operation names the attribute in its path, or has attributes by name in its value."""
+        if not isinstance(operation, dict):
+            return operation
+        path = next((str(item) for name, item in operation.items() if name.lower() == "path" and item), "")
+        return {
+            name: item if name.lower() != "value" else self._at(path, item) if path else self._in_attributes(item)
+            for name, item in operation.items()
+        }
+
+    def _in_attributes(self, attributes: Any, urn: str = "") -> Any:
+        if not isinstance(attributes, dict):
+            return attributes
+        return {name: self._at(f"{urn}:{name}" if urn else name, item) for name, item in attributes.items()}
+
+    def _at(self, name: str, value: Any) -> Any:
+        """Return the value of an attribute, which is named as in the path of a PATCH operation."""
+        try:
+            path = parse_path(name).attribute
+        except InvalidPath:
+            return value  # the operation itself will say so
+        if self._type.is_core(f"{path.urn}:{path.name}") and not path.sub:
+            return self._in_attributes(value, self._type.schema.id)
+        target = self._type.resolve(path)
+        if target is None:
+            return value
+        if target.attribute is None:
+            return self._in_attributes(value, target.extension)
+        means = _is_reference(target.attribute) and (target.sub is None or target.sub.name in _IDENTIFYING)
+        return self._in_reference(value) if means else value
+
+    def _in_reference(self, value: Any) -> Any:
+        if isinstance(value, list):
+            return [self._in_reference(each) for each in value]
+        if isinstance(value, dict):
+            return {
+                name: self._in_reference(each) if name.lower() in _IDENTIFYING else each for name, each in value.items()
+            }
+        return self._in_text(value) if isinstance(value, str) else value
+
+    def _in_text(self, text: str) -> str:
+        """A reference is all of a text or, in `$ref`, the last step of an address."""
+        before, mark, bulk_id = text.partition(_REFERENCE)
+        return before + self._resolve(bulk_id) if mark and (not before or before.endswith("/")) else text
 
 
-def _names_in(value: Any) -> list[str]:
-    """Return the bulkIds that a value refers to anywhere."""
-    if isinstance(value, str):
-        return [value[len(_REFERENCE) :]] if value.startswith(_REFERENCE) else []
-    inner = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
-    return [name for each in inner for name in _names_in(each)]
+def _is_reference(attribute: Attribute) -> bool:
+    """RFC 7643 §2.4: `$ref` is the address of the resource that a value stands for."""
+    return attribute.mutability != "readOnly" and {"value", "$ref"} <= set(attribute.sub_attributes)
 
 
-def _substituted(value: Any, resolve: Callable[[str], str]) -> Any:
-    if isinstance(value, str):
-        return resolve(value[len(_REFERENCE) :]) if value.startswith(_REFERENCE) else value
-    if isinstance(value, dict):
-        return {name: _substituted(each, resolve) for name, each in value.items()}
-    if isinstance(value, list):
-        return [_substituted(each, resolve) for each in value]
-    return value
-
-
-def _without(data: dict[str, Any], waiting: set[str]) -> tuple[dict[str, Any], list[dict[str, Any]]]:
+def _without(
+    data: dict[str, Any], must_wait: Callable[[dict[str, Any]], bool]
+) -> tuple[dict[str, Any], list[dict[str, Any]]]:
     """Take out what refers to resources that do not exist yet: values of lists, else whole attributes."""
-    kept, deferred = copy.deepcopy(data), []
+    kept, deferred = dict(data), []
     for name, value in data.items():
-        if not waiting.intersection(_names_in(value)):
+        if not must_wait({name: value}):
             continue
         if isinstance(value, list):
-            kept[name] = [each for each in value if not waiting.intersection(_names_in(each))]
-            value = [each for each in value if waiting.intersection(_names_in(each))]
+            kept[name] = [each for each in value if not must_wait({name: [each]})]
+            value = [each for each in value if must_wait({name: [each]})]
         elif isinstance(value, dict):
-            kept[name] = {key: each for key, each in value.items() if not waiting.intersection(_names_in(each))}
+            kept[name] = {key: each for key, each in value.items() if not must_wait({name: {key: each}})}
         else:
             del kept[name]
         deferred.append({"op": "add", "value": {name: value}})

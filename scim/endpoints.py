@@ -234,7 +234,7 @@ class Endpoints:
             name, parameters = (found[0].name, found[1]) if found else ("Bulk", {})
             return await self._answer(inner, name, parameters, operation)
 
-        bulk = Bulk(bulk_request(request.json()), perform, self._base(request))
+        bulk = Bulk(bulk_request(request.json()), self._schemas, perform, self._base(request))
         return Response(200, await bulk.run())
 
     async def list_schemas(self, request: Request, _route: Route, _: Parameters) -> Response:

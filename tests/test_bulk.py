@@ -11,6 +11,7 @@ from tests.conftest import BASE_URL, Http
 from tests.samples import ENTERPRISE
 
 MISSING = "f" * 32
+GROUP = "urn:ietf:params:scim:schemas:core:2.0:Group"
 
 
 def post(bulk_id: str | None, path: str = "/Users", **data: Any) -> dict[str, Any]:
@@ -24,6 +25,11 @@ def reporting_to(bulk_id: str, manager: str) -> dict[str, Any]:
     operation = post(bulk_id)
     operation["data"][ENTERPRISE] = {"manager": {"value": f"bulkId:{manager}"}, "department": "Sea"}
     return operation
+
+
+def patch(path: str, *operations: dict[str, Any]) -> dict[str, Any]:
+    """Return an operation that changes a resource."""
+    return {"method": "PATCH", "path": path, "data": {"Operations": list(operations)}}
 
 
 async def bulk(http: Http, *operations: dict[str, Any], **further: Any) -> list[dict[str, Any]]:
@@ -133,13 +139,28 @@ async def test_a_path_may_refer_to_what_the_request_creates(http: Http) -> None:
     assert (await read(http, results[1]))["title"] == "Pilot"
 
 
-async def test_references_are_resolved_wherever_they_are_in_a_patch(http: Http) -> None:
-    """In the values of operations, however deep."""
+@pytest.mark.parametrize(
+    "data",
+    [
+        {"members": [{"value": "bulkId:mira", "type": "User"}]},
+        {"MEMBERS": [{"Value": "bulkId:mira"}]},
+        {"members": ["bulkId:mira"]},
+        {GROUP: {"members": [{"value": "bulkId:mira"}]}},
+        {"Operations": [{"op": "add", "value": {"members": [{"value": "bulkId:mira"}]}}]},
+        {"Operations": [{"op": "add", "value": {f"{GROUP}:members": [{"value": "bulkId:mira"}]}}]},
+        {"operations": [{"OP": "Add", "PATH": "Members", "VALUE": [{"value": "bulkId:mira"}]}]},
+        {"Operations": [{"op": "add", "path": f"{GROUP}:members", "value": {"value": "bulkId:mira"}}]},
+        {"Operations": [{"op": "add", "path": GROUP, "value": {"members": ["bulkId:mira"]}}]},
+    ],
+)
+async def test_a_member_may_be_referred_to_in_every_form_that_names_members(http: Http, data: dict[str, Any]) -> None:
+    """By PATCH and by PUT, before the member is created, whatever the letter case of names."""
     group = await http.group("Crew")
-    operations = [{"op": "add", "value": {"members": [{"value": "bulkId:mira"}]}}]
-    add = {"method": "PATCH", "path": f"/Groups/{group['id']}", "data": {"Operations": operations}}
-    results = await bulk(http, add, post("mira"))
-    assert statuses(results) == ["204", "201"]
+    method = "PUT" if "Operations" not in data and "operations" not in data else "PATCH"
+    data = data if method == "PATCH" else data | {"displayName": "Crew"}
+    operation = {"method": method, "path": f"/Groups/{group['id']}", "data": data}
+    results = await bulk(http, operation, post("mira"))
+    assert statuses(results) == ["204" if method == "PATCH" else "200", "201"]
     members = (await http.request("GET", f"/Groups/{group['id']}")).body["members"]
     assert [each["value"] for each in members] == [(await read(http, results[1]))["id"]]
 
@@ -147,9 +168,66 @@ async def test_references_are_resolved_wherever_they_are_in_a_patch(http: Http) 
 @pytest.mark.parametrize(
     "operation",
     [
+        {"op": "add", "path": "manager", "value": "bulkId:mira"},
+        {"op": "add", "path": "manager.value", "value": "bulkId:mira"},
+        {"op": "replace", "path": f"{ENTERPRISE}:manager", "value": {"value": "bulkId:mira"}},
+        {"op": "replace", "path": ENTERPRISE, "value": {"manager": {"value": "bulkId:mira"}}},
+        {"op": "replace", "value": {ENTERPRISE: {"manager": "bulkId:mira"}}},
+        {"op": "replace", "value": {f"{ENTERPRISE}:manager.value": "bulkId:mira"}},
+        {"op": "replace", "value": {"manager": [{"value": "bulkId:mira"}]}},
+    ],
+)
+async def test_a_manager_may_be_referred_to_in_every_form_that_names_one(http: Http, operation: dict[str, Any]) -> None:
+    """With and without the URN of the extension, as an object, in a list of one and as the bare id."""
+    nils = await http.user("nils")
+    results = await bulk(http, patch(f"/Users/{nils['id']}", operation), post("mira"))
+    assert statuses(results) == ["200", "201"]
+    manager = (await http.request("GET", f"/Users/{nils['id']}")).body[ENTERPRISE]["manager"]
+    assert manager == {"value": (await read(http, results[1]))["id"]}
+
+
+async def test_the_address_of_a_reference_is_resolved_too(http: Http) -> None:
+    """Its last step is the id that `value` is. RFC 7643 §2.4."""
+    operation = post("ida")
+    manager = {"value": "bulkId:mira", "$ref": "../Users/bulkId:mira", "displayName": "bulkId:mira"}
+    operation["data"][ENTERPRISE] = {"manager": manager}
+    ida, mira = [await read(http, each) for each in await bulk(http, operation, post("mira"))]
+    assert ida[ENTERPRISE]["manager"] == {"value": mira["id"], "$ref": f"../Users/{mira['id']}"}
+
+
+@pytest.mark.parametrize("text", ["bulkId:mira", "bulkId:nobody", "see bulkId:mira", "https://x.example/bulkId:mira"])
+async def test_text_that_stands_for_no_resource_stays_as_it_is(http: Http, text: str) -> None:
+    """Also where it looks like a reference: as a POST or a PATCH alone would keep it."""
+    plain: dict[str, Any] = {
+        "userName": text,
+        "externalId": text,
+        "nickName": text,
+        "displayName": text,
+        "profileUrl": text,
+        "name": {"familyName": text},
+        "emails": [{"value": text}],
+        "roles": [{"value": text}],
+        ENTERPRISE: {"department": text},
+    }
+    nils = await http.user("nils")
+    further = {name: item for name, item in plain.items() if name != "userName"}
+    title = {"op": "replace", "path": "title", "value": text}
+    change = patch(f"/Users/{nils['id']}", {"op": "replace", "value": further}, title)
+    results = await bulk(http, post("mira"), post("plain", **plain), change, post("crew", "/Groups", displayName=text))
+    assert statuses(results) == ["201", "201", "200", "201"]
+    created, changed, group = [await read(http, each) for each in results[1:]]
+    assert plain.items() <= created.items()
+    assert (further | {"title": text}).items() <= changed.items()
+    assert group["displayName"] == text
+
+
+@pytest.mark.parametrize(
+    "operation",
+    [
         reporting_to("ida", "nobody"),
         {"method": "DELETE", "path": "/Users/bulkId:nobody"},
-        {"method": "PUT", "path": f"/Users/{MISSING}", "data": {"userName": "bulkId:nobody"}},
+        {"method": "PUT", "path": f"/Users/{MISSING}", "data": {"userName": "a", "manager": "bulkId:nobody"}},
+        patch(f"/Groups/{MISSING}", {"op": "add", "path": "members", "value": [{"$ref": "../Users/bulkId:nobody"}]}),
     ],
 )
 async def test_a_reference_to_nothing_is_a_conflict(http: Http, operation: dict[str, Any]) -> None:
