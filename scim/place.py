@@ -6,12 +6,14 @@ from typing import Any
 from scim.errors import InvalidFilter, InvalidPath, Mutability, NoTarget
 from scim.filter import And, Comparison, Filter
 from scim.query import Matcher, value_matcher
-from scim.resource import Resource
+from scim.resource import Resource, values
 from scim.schema import Attribute, Target
 from scim.validation import check_primary, read_single, read_value
 
-_LABELS = {"type", "primary"}
-"""Sub-attributes that say which value it is; a value that has nothing else is no value."""
+_DEMOTED = " gave primary away"
+"""Marks, while a PATCH lasts, a value that another one took `primary` from, with a number that grows."""
+_LABELS = {"type", "primary", _DEMOTED}
+"""What says which value it is; a PATCH that makes a value of nothing else has made none."""
 
 
 def path_matcher(selection: Filter, target: Target) -> Matcher:
@@ -51,17 +53,25 @@ class Place:
         else:
             container[self._attribute.name] = after
 
-    def prune(self) -> None:
-        """Take away values that say nothing but which value they are.
+    def prune(self, before: Resource) -> None:
+        """Take away values that say nothing but which value they are, unless they were there before the PATCH.
 
-        Not before the last operation: Entra's Adds for one element come as separate operations, in any order.
+        Not before the last operation: Entra's Adds for one element come as separate operations, in any order. A value
+        that is none has not taken `primary` from another one either.
         """
         container = self._container()
         value = container.get(self._attribute.name)
-        if self._attribute.type == "complex" and isinstance(value, list):
-            container[self._attribute.name] = [each for each in value if not _LABELS.issuperset(each)]
-            if not container[self._attribute.name]:
-                del container[self._attribute.name]
+        if self._attribute.type != "complex" or not isinstance(value, list):
+            return
+        whole = Target(self._target.extension, self._attribute)
+        labels = {each.get("type") for each in values(before, whole) if _LABELS.issuperset(each)}
+        kept: list[Resource] = []
+        none: list[Resource] = []
+        for each in value:
+            (none if _LABELS.issuperset(each) and each.get("type") not in labels else kept).append(each)
+        container[self._attribute.name] = _unmarked(kept, any(map(_is_primary, none)))
+        if not kept:
+            del container[self._attribute.name]
 
     def _container(self) -> Resource:
         if not self._target.extension:
@@ -204,6 +214,8 @@ def _set(before: Resource, sub: Attribute, item: Any, where: str) -> Resource:
     after = {name: each for name, each in before.items() if name != sub.name or item is not None}
     if item is not None:
         after[sub.name] = item
+    if sub.name == "primary":
+        after.pop(_DEMOTED, None)
     return after
 
 
@@ -250,8 +262,21 @@ def _with_one_primary(after: list[Any], before: list[Any], where: str) -> list[A
     primary = [each for each in after if _is_primary(each)]
     newly = [each for each in primary if each not in before] if len(primary) == 2 else []
     if len(newly) == 1:
-        after = [{**each, "primary": False} if _is_primary(each) and each not in newly else each for each in after]
+        mark = 1 + max(each.get(_DEMOTED, 0) for each in after)
+        demoted = {"primary": False, _DEMOTED: mark}
+        after = [{**each, **demoted} if _is_primary(each) and each not in newly else each for each in after]
     check_primary(after, where)
+    return after
+
+
+def _unmarked(listed: list[Resource], restored: bool) -> list[Resource]:
+    """Return the values without marks; if `restored`, the one that gave `primary` away last has it again."""
+    marks = [each.get(_DEMOTED, 0) for each in listed]
+    if not any(marks):
+        return listed
+    after = [{name: item for name, item in each.items() if name != _DEMOTED} for each in listed]
+    if restored:
+        after[marks.index(max(marks))]["primary"] = True
     return after
 
 

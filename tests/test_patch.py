@@ -291,6 +291,15 @@ def test_labels_alone_are_no_value() -> None:
     assert patched(BARE, op("add", 'emails[type eq "work"].primary', True)) == BARE
 
 
+def test_labels_that_were_there_before_stay() -> None:
+    """POST takes them; another value that is added, or becomes primary, takes nothing away from them."""
+    before = {**BARE, "roles": [{"type": "Admin", "primary": True}, {"value": "r"}]}
+    assert patched(before, op("add", "roles", [{"value": "s"}]))["roles"] == [*before["roles"], {"value": "s"}]
+    changed = patched(before, op("add", "roles", [{"value": "r", "primary": True}]))["roles"]
+    assert changed == [{"type": "Admin", "primary": False}, {"value": "r", "primary": True}]
+    assert patched(before, op("remove", 'roles[value eq "r"].value'))["roles"] == [before["roles"][0]]
+
+
 @pytest.mark.parametrize(
     "operation",
     [
@@ -366,6 +375,35 @@ def test_a_value_that_becomes_primary_takes_that_from_the_other() -> None:
     assert patched(MIRA, op("replace", 'emails[type eq "home"]', {**HOME, "primary": True}))["emails"] == expected
     new = {"value": "n", "type": "other", "primary": True}
     assert patched(MIRA, op("add", None, {"emails": [new]}))["emails"] == [{**WORK, "primary": False}, HOME, new]
+
+
+TAKEN = op("Add", 'emails[type eq "other"].primary', "True")
+
+
+@pytest.mark.parametrize(
+    "operations",
+    [
+        [TAKEN],
+        [op("Add", 'emails[type eq "other"].value', ""), TAKEN],
+        [TAKEN, op("Add", 'emails[type eq "third"].primary', "True")],
+        [TAKEN, op("Replace", 'emails[type eq "home"].primary', "False")],
+    ],
+)
+def test_a_value_that_never_comes_takes_primary_from_nobody(operations: list[dict[str, Any]]) -> None:
+    """Entra maps `.primary` of an e-mail that a user does not have."""
+    changed = patched(MIRA, *operations, op("Replace", 'emails[type eq "work"].value', "n"))["emails"]
+    assert [each["type"] for each in changed if each.get("primary")] == ["work"]
+    assert changed[0] == {**WORK, "value": "n"}
+
+
+def test_primary_goes_back_to_the_value_that_had_it_last() -> None:
+    """Not where another one kept it, or where the client itself took it away."""
+    home = op("Replace", 'emails[type eq "home"].primary', True)
+    assert patched(MIRA, home, TAKEN)["emails"] == [{**WORK, "primary": False}, {**HOME, "primary": True}]
+    emptied = [home, op("Remove", 'emails[type eq "home"]')]
+    assert patched(MIRA, *emptied)["emails"] == [{**WORK, "primary": False}]
+    refused = op("Replace", 'emails[type eq "work"].primary', False)
+    assert patched(MIRA, TAKEN, refused)["emails"] == [{**WORK, "primary": False}, HOME]
 
 
 def test_the_primary_value_stays_primary_when_it_changes() -> None:
