@@ -1,6 +1,7 @@
 """Bulk: many operations in one request, which may refer to each other's results. RFC 7644 §3.7."""
 
 import asyncio
+import re
 from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -15,6 +16,12 @@ BULK_RESPONSE = "urn:ietf:params:scim:api:messages:2.0:BulkResponse"
 _REFERENCE = "bulkId:"
 _IDENTIFYING = {"value", "$ref", "members"}
 """Names in a reference that say to whom. Salesforce puts the list of members to remove below `members` once more."""
+
+_STRING = r'"(?:[^"\\]|\\.)*"'
+_COMPARED = re.compile(
+    rf'(?<![\w.])(?:value|\$ref)\s+\w\w\s*(?P<text>{_STRING}|[^\s()\[\]"]+)|{_STRING}', re.IGNORECASE | re.DOTALL
+)
+"""A comparison in the filter of a path that says whom it selects; or another string, which is stepped over."""
 
 Resolve = Callable[[str], str]
 """Returns the id of the resource that a bulkId stands for."""
@@ -209,8 +216,8 @@ class _References:
     """The places in data where a bulkId is a reference. RFC 7644 §3.7.2.
 
     These are the attributes that a client writes and that have a `value` and a `$ref`, such as `members` and
-    `manager`: in these two sub-attributes, and in the bare value that stands for all of them (Entra's manager). All
-    other text stays as it is, also where it begins in the same way.
+    `manager`: in these two sub-attributes, in the bare value that stands for all of them (Entra's manager), and in the
+    filter of a PATCH path that compares them. All other text stays as it is, also where it begins in the same way.
     """
 
     def __init__(self, resource_type: ResourceType, resolve: Resolve) -> None:
@@ -232,32 +239,41 @@ class _References:
         """A PATCH operation names the attribute in its path, or has attributes by name in its value."""
         if not isinstance(operation, dict):
             return operation
-        path = next((str(item) for name, item in operation.items() if name.lower() == "path" and item), "")
-        return {
-            name: item if name.lower() != "value" else self._at(path, item) if path else self._in_attributes(item)
-            for name, item in operation.items()
-        }
+        found = {name.lower(): item for name, item in operation.items()}
+        path, value = found.get("path"), found.get("value")
+        if path and isinstance(path, str):
+            path, value = self._at(path, value)
+        else:
+            value = self._in_attributes(value)
+        changed = {"path": path, "value": value}
+        return {name: changed.get(name.lower(), item) for name, item in operation.items()}
 
     def _in_attributes(self, attributes: Any, urn: str = "") -> Any:
         if not isinstance(attributes, dict):
             return attributes
-        return {name: self._at(f"{urn}:{name}" if urn else name, item) for name, item in attributes.items()}
+        return dict(self._at(name, item, urn) for name, item in attributes.items())
 
-    def _at(self, name: str, value: Any) -> Any:
-        """Return the value of an attribute, which is named as in the path of a PATCH operation."""
+    def _at(self, name: str, value: Any, urn: str = "") -> tuple[str, Any]:
+        """Return an attribute, which is named as in the path of a PATCH operation, and its value."""
         try:
-            path = parse_path(name).attribute
+            path = parse_path(f"{urn}:{name}" if urn else name).attribute
         except InvalidPath:
-            return value  # the operation itself will say so
+            return name, value  # the operation itself will say so
         if self._type.is_core(f"{path.urn}:{path.name}") and not path.sub:
-            return self._in_attributes(value, self._type.schema.id)
+            return name, self._in_attributes(value, self._type.schema.id)
         target = self._type.resolve(path)
         if target is None:
-            return value
+            return name, value
         if target.attribute is None:
-            return self._in_attributes(value, target.extension)
-        means = _is_reference(target.attribute) and (target.sub is None or target.sub.name in _IDENTIFYING)
-        return self._in_reference(value) if means else value
+            return name, self._in_attributes(value, target.extension)
+        if not _is_reference(target.attribute):
+            return name, value
+        named = target.sub is None or target.sub.name in _IDENTIFYING
+        return _COMPARED.sub(self._in_comparison, name), self._in_reference(value) if named else value
+
+    def _in_comparison(self, found: re.Match[str]) -> str:
+        text = (found["text"] or "").strip('"')
+        return found[0].replace(text, self._in_text(text)) if text else found[0]
 
     def _in_reference(self, value: Any) -> Any:
         if isinstance(value, list):

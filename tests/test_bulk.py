@@ -186,6 +186,46 @@ async def test_a_manager_may_be_referred_to_in_every_form_that_names_one(http: H
     assert manager == {"value": (await read(http, results[1]))["id"]}
 
 
+@pytest.mark.parametrize(
+    "path",
+    [
+        'members[value eq "bulkId:mira"]',
+        'MEMBERS[Value EQ"bulkId:mira"]',
+        "members[value eq bulkId:mira]",
+        f'{GROUP}:members[value eq "bulkId:mira"]',
+        'members[value eq "bulkId:mira" or value eq "bulkId:ida"]',
+        'members[type eq "User" and value eq "bulkId:mira"]',
+    ],
+)
+async def test_the_filter_of_a_path_may_refer_to_what_the_request_creates(http: Http, path: str) -> None:
+    """Else the client is told of a removal that removed nobody."""
+    members = [{"value": f"bulkId:{each}"} for each in ("mira", "mira 2")]
+    crew = post("crew", "/Groups", displayName="Crew", members=members)
+    remove = patch("/Groups/bulkId:crew", {"op": "remove", "path": path})
+    results = await bulk(http, remove, crew, post("mira"), post("mira 2", userName="second"), post("ida"))
+    assert statuses(results) == ["204", "201", "201", "201", "201"]
+    left = (await read(http, results[1]))["members"]
+    assert [each["value"] for each in left] == [(await read(http, results[3]))["id"]]
+
+
+async def test_the_filter_of_a_path_may_name_with_spaces_and_quote_others(http: Http) -> None:
+    """A bulkId is any text; a string that only quotes a reference is none."""
+    crew = post("crew", "/Groups", displayName="Crew", members=[{"value": "bulkId:mira 2"}])
+    path = 'members[value eq "bulkId:mira 2" and not (type eq "value eq bulkId:nobody")]'
+    results = await bulk(http, post("mira 2"), crew, patch("/Groups/bulkId:crew", {"op": "remove", "path": path}))
+    assert statuses(results) == ["201", "201", "204"]
+    assert "members" not in await read(http, results[1])
+
+
+async def test_the_filter_of_a_path_on_plain_values_is_no_reference(http: Http) -> None:
+    """An address of mail is compared as it is written."""
+    remove = {"op": "remove", "path": 'emails[value eq "bulkId:nobody"]'}
+    mira = post("mira", userName="mira", emails=[{"value": "bulkId:nobody"}])
+    results = await bulk(http, mira, patch("/Users/bulkId:mira", remove))
+    assert statuses(results) == ["201", "200"]
+    assert "emails" not in await read(http, results[0])
+
+
 async def test_the_address_of_a_reference_is_resolved_too(http: Http) -> None:
     """Its last step is the id that `value` is. RFC 7643 §2.4."""
     operation = post("ida")
@@ -228,6 +268,7 @@ async def test_text_that_stands_for_no_resource_stays_as_it_is(http: Http, text:
         {"method": "DELETE", "path": "/Users/bulkId:nobody"},
         {"method": "PUT", "path": f"/Users/{MISSING}", "data": {"userName": "a", "manager": "bulkId:nobody"}},
         patch(f"/Groups/{MISSING}", {"op": "add", "path": "members", "value": [{"$ref": "../Users/bulkId:nobody"}]}),
+        patch(f"/Groups/{MISSING}", {"op": "remove", "path": 'members[value eq "bulkId:nobody"]'}),
     ],
 )
 async def test_a_reference_to_nothing_is_a_conflict(http: Http, operation: dict[str, Any]) -> None:
