@@ -1,11 +1,12 @@
-"""How a filter is answered: by look-ups that leave few candidates, or by looking at everybody."""
+"""How a search is answered: by look-ups that leave few candidates or by looking at everybody, and in which order."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 from scim import keys
+from scim.cursor import Position
 from scim.entra import rewrite_single
-from scim.errors import InvalidFilter, TooMany
+from scim.errors import InvalidFilter, InvalidPath, InvalidValue, TooMany
 from scim.filter import (
     Among,
     And,
@@ -17,13 +18,17 @@ from scim.filter import (
     Value,
     ValuePath,
     comparisons,
+    parse_attribute,
     parse_filter,
 )
 from scim.indexes import Indexes
-from scim.query import Matcher, matcher
+from scim.query import Matcher, matcher, sort_key
 from scim.schema import Target
-from scim.stored import Kind
+from scim.stored import Kind, Stored
 from scim.tenant import Tenant
+
+SORT_LENGTH = 200
+"""Characters of a value that sorting looks at; values that begin alike come in the order of ids."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,6 +155,39 @@ class Planner:
         prefix = keys.look_ups(kind.letter, name, value)
         rows = await self._tenant.under(prefix, self._most + 1, keys_only=True)
         return [keys.last_part(row.key) for row in rows] if len(rows) <= self._most else None
+
+
+def ordering(plans: Sequence[Plan], sort_by: str | None) -> Callable[[Stored], Position]:
+    """Return the key that orders a search's matches: by sortBy, then by kind, then by id.
+
+    Raises InvalidValue when no kind has the attribute, or when it is never returned.
+    """
+    place = {plan.kind.letter: number for number, plan in enumerate(plans)}
+    if not sort_by:
+        return lambda each: (place[each.kind.letter], each.id)
+    path = _sort_path(sort_by)
+    targets = {plan.kind.letter: plan.kind.type.resolve(path) for plan in plans}
+    if any(target and target.leaf and target.leaf.returned == "never" for target in targets.values()):
+        raise InvalidValue(f"sortBy: {sort_by[:100]} is never returned, so that its order is not told either.")
+    if not any(targets.values()):
+        raise InvalidValue(f"sortBy: no attribute is named '{sort_by[:100]}'; /Schemas lists those there are.")
+    by = {letter: sort_key(target) for letter, target in targets.items() if target}
+
+    def key(each: Stored) -> Position:
+        letter = each.kind.letter
+        own = by[letter](each.resource("")) if letter in by else (1,)
+        # A cursor holds the key and must fit into a URL.
+        own = tuple(part[:SORT_LENGTH] if isinstance(part, str) else part for part in own)
+        return (own, place[letter], each.id)
+
+    return key
+
+
+def _sort_path(sort_by: str) -> AttributePath:
+    try:
+        return parse_attribute(sort_by)
+    except InvalidPath as error:
+        raise InvalidValue(f"sortBy: {error.detail}") from None
 
 
 _NOBODY = Among(frozenset())

@@ -3,19 +3,18 @@
 import asyncio
 import sys
 import time
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import takewhile
 from typing import NamedTuple
 
 from scim import keys
 from scim.cursor import Cursor, Position
-from scim.errors import InvalidPath, InvalidValue, TooMany
-from scim.filter import AttributePath, parse_attribute
+from scim.errors import TooMany
 from scim.indexes import Indexes
 from scim.memberships import Memberships
-from scim.planning import Plan, Planner
-from scim.query import DEFAULT_COUNT, DESCENDING, SearchRequest, sort_key
+from scim.planning import Plan, Planner, ordering
+from scim.query import DEFAULT_COUNT, DESCENDING, SearchRequest
 from scim.resource import Projection
 from scim.rows import Row
 from scim.stored import Edge, Kind, Stored
@@ -34,9 +33,6 @@ BATCH_BYTES = 4 * 1024 * 1024
 """Bytes of rows that are read at a time, about one answer of Table Storage."""
 FIRST_ROWS = DEFAULT_COUNT + 1
 """Rows that are read before it is known how large they are: a page of the usual size, and who comes behind it."""
-
-SORT_LENGTH = 200
-"""Characters of a value that sorting looks at; values that begin alike come in the order of ids."""
 
 SPARSE = 50
 """Up to so many resources that a filter left have their memberships read one by one."""
@@ -96,7 +92,7 @@ class Search:
 
     async def _collected(self, plans: Sequence[Plan], request: SearchRequest, position: Position | None) -> "_Part":
         """Find all matches, order them and cut out the page."""
-        order = _order(plans, request.sort_by)
+        order = ordering(plans, request.sort_by)
         reverse = bool(request.sort_by) and request.sort_order == DESCENDING
         start = request.start_index - 1 if request.cursor is None else 0
         found: list[_Match] = []
@@ -352,36 +348,6 @@ def _size(row: Row) -> int:
 
 def _scope(request: SearchRequest) -> list[str | None]:
     return [request.filter, request.sort_by, request.sort_order]
-
-
-def _order(plans: Sequence[Plan], sort_by: str | None) -> Callable[[Stored], Position]:
-    """Return the key that orders a search's matches: by sortBy, then by kind, then by id."""
-    place = {plan.kind.letter: number for number, plan in enumerate(plans)}
-    if not sort_by:
-        return lambda each: (place[each.kind.letter], each.id)
-    path = _sort_path(sort_by)
-    targets = {plan.kind.letter: plan.kind.type.resolve(path) for plan in plans}
-    if any(target and target.leaf and target.leaf.returned == "never" for target in targets.values()):
-        raise InvalidValue(f"sortBy: {sort_by[:100]} is never returned, so that its order is not told either.")
-    if not any(targets.values()):
-        raise InvalidValue(f"sortBy: no attribute is named '{sort_by[:100]}'; /Schemas lists those there are.")
-    by = {letter: sort_key(target) for letter, target in targets.items() if target}
-
-    def key(each: Stored) -> Position:
-        letter = each.kind.letter
-        own = by[letter](each.resource("")) if letter in by else (1,)
-        # A cursor holds the key and must fit into a URL.
-        own = tuple(part[:SORT_LENGTH] if isinstance(part, str) else part for part in own)
-        return (own, place[letter], each.id)
-
-    return key
-
-
-def _sort_path(sort_by: str) -> AttributePath:
-    try:
-        return parse_attribute(sort_by)
-    except InvalidPath as error:
-        raise InvalidValue(f"sortBy: {error.detail}") from None
 
 
 def _behind(key: Position, position: Position, reverse: bool) -> bool:

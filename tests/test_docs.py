@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from scim import errors, messages, patch, query, rows, search, stored
+from scim import errors, messages, patch, planning, query, rows, search, stored
 from scim import filter as grammar
 from scim.__main__ import COMMANDS
 from scim.discovery import MAX_OPERATIONS
@@ -80,7 +80,7 @@ def test_each_limit_that_is_told_is_in_force() -> None:
         "operations in one Bulk request": f"{MAX_OPERATIONS:,}",
         "values that one PATCH compares": f"{patch.MAX_COMPARED:,}",
         "look-up and unique rows of one resource": f"{stored.MAX_DERIVED}",
-        "sorting looks at": f"the first {search.SORT_LENGTH} characters of a value",
+        "sorting looks at": f"the first {planning.SORT_LENGTH} characters of a value",
     }
 
 

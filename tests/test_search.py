@@ -8,9 +8,9 @@ import pytest
 
 from scim.cursor import Cursor
 from scim.filter import MAX_LENGTH, MAX_TERMS
+from scim.planning import SORT_LENGTH
 from scim.query import LIST_RESPONSE, MAX_COUNT
 from scim.rows import Rows
-from scim.search import SORT_LENGTH
 from tests.conftest import Answer, Clock, Http, make_app
 from tests.samples import ENTERPRISE
 
