@@ -13,7 +13,7 @@ from scim.memberships import Memberships, Plan
 from scim.patch import Change, MemberChange, MembersNeeded, Operation, apply, member_ids
 from scim.resource import Projection, Resource, to_json
 from scim.rows import Delete, Insert, Replace, RowChange, Touch
-from scim.stored import MAX_DERIVED, Kind, Stored
+from scim.stored import MAX_DERIVED, Edge, Kind, Stored
 from scim.tenant import Tenant
 from scim.tombstones import BATCHES_AT_ONCE, Tombstones, merged
 from scim.validation import check_required, keep_unwritable, read_resource
@@ -124,17 +124,20 @@ class Directory:
         Nothing is written, and the version stays, when nothing changes.
         """
         known: list[Resource] | None = None
+        added: list[Resource] = []
 
         def change(current: Stored) -> Change:
             document = {**current.document, "id": current.id}
-            outcome = apply(kind.type, document, operations, known)
+            outcome = apply(kind.type, document, operations, known, added)
             del outcome.resource["id"]
             return outcome
 
         try:
             return await self._changed(kind, resource_id, if_match, change, _Writing("patch", origin))
-        except MembersNeeded:
+        except MembersNeeded as need:
             known = [kind.edge(each, "") for each in await self.memberships.members(resource_id)]
+            exist = await self.memberships.exist(need.added)
+            added = [kind.edge(Edge(each, letter), "") for each, letter in exist.items()]
             return await self._changed(kind, resource_id, if_match, change, _Writing("patch", origin))
 
     async def _changed(

@@ -76,7 +76,14 @@ class Change:
 
 
 class MembersNeeded(Exception):
-    """The operations select members by more than their ids: apply them again with the members at hand."""
+    """The operations select members by more than their ids: apply them again with the members at hand.
+
+    `added` are the ids that the operations add before they select: what those are is needed as well.
+    """
+
+    def __init__(self, added: Iterable[str]) -> None:
+        super().__init__()
+        self.added = list(added)
 
 
 def apply(
@@ -84,11 +91,13 @@ def apply(
     current: Resource,
     operations: Iterable[Operation],
     members: list[Resource] | None = None,
+    added: Iterable[Resource] = (),
 ) -> Change:
     """Return what a resource becomes when the operations are applied in their order; `current` stays as it is.
 
-    `members` are the current members of a group as objects; they are needed only when an operation selects members
-    by something else than `value eq`, which raises MembersNeeded when they are not given.
+    `members` are the current members of a group as objects, `added` those that the operations add; they are needed
+    only when an operation selects members by something else than `value eq`, which raises MembersNeeded when they are
+    not given.
 
     Beyond the RFC, as Entra needs it: a value filter that selects nothing makes the value it describes; `remove` with
     a list of values removes those only; keys of a value without path may be dotted, bracketed or URN-qualified; a
@@ -96,7 +105,7 @@ def apply(
 
     Raises a ScimError, naming the operation, when one of them cannot be applied.
     """
-    patch = _Patch(resource_type, current, members)
+    patch = _Patch(resource_type, current, members, added)
     for number, operation in enumerate(operations, start=1):
         try:
             patch.apply(operation)
@@ -111,13 +120,21 @@ def apply(
 class _Patch:
     """A resource on its way through the operations of one PATCH."""
 
-    def __init__(self, resource_type: ResourceType, current: Resource, members: list[Resource] | None) -> None:
+    def __init__(
+        self,
+        resource_type: ResourceType,
+        current: Resource,
+        members: list[Resource] | None,
+        added: Iterable[Resource],
+    ) -> None:
         self._type = resource_type
         self._before = current
         # Values are replaced, never changed in place: only what holds attributes needs a copy.
         extensions = [schema.id for schema in resource_type.extensions if schema.id in current]
         self._resource = current | {urn: dict(current[urn]) for urn in extensions}
         self._members = members
+        self._added = {each["value"]: each for each in added}
+        self._sought: dict[str, None] | None = None
         self._change = MemberChange()
         self._touched: dict[str, Place] = {}
         self._compared = 0
@@ -138,8 +155,10 @@ class _Patch:
 
     def finish(self) -> Change:
         """Return the outcome after all operations; raise what is wrong with it as a whole."""
+        if self._sought is not None:
+            raise MembersNeeded(self._sought)
         for place in self._touched.values():
-            place.prune()
+            place.prune(self._before)
         for schema in self._type.extensions:
             if not self._resource.get(schema.id):
                 self._resource.pop(schema.id, None)
@@ -251,16 +270,19 @@ class _Patch:
             raise InvalidPath("Members are added with path 'members' and removed with 'members[value eq \"id\"]'.")
         ids = _ids_in(selection)
         if ids is None:
+            _check_addresses(selection)
             ids = self._matching_members(selection)
         self._change.remove(ids)
 
     def _matching_members(self, selection: Filter) -> list[str]:
-        if self._members is None:
-            raise MembersNeeded
-        self._compare(self._members, selection)
         matches = path_matcher(selection, Target("", self._type.core["members"]))
-        before = [] if self._change.cleared else self._members
-        known = {member["value"]: member for member in before} | {each: {"value": each} for each in self._change.added}
+        added, before = self._change.added, [] if self._change.cleared else self._members or []
+        self._compare([*before, *added], selection)
+        if self._members is None:  # who is selected does not matter yet, but who is to be known for it
+            self._sought = (self._sought or {}) | dict.fromkeys(added)
+            return []
+        known = {member["value"]: member for member in before}
+        known |= {each: self._added.get(each, {"value": each}) for each in added}
         return [each for each, member in known.items() if self._change.wanted.get(each, True) and matches(member)]
 
 
@@ -286,6 +308,16 @@ def _member_id(member: Any) -> str:
     if not isinstance(member, str) or not member:
         raise InvalidValue("Each of members must be an object whose value is the id of a user or group.")
     return member
+
+
+def _check_addresses(selection: Filter) -> None:
+    """Raise InvalidPath where an address is compared, which would select nobody without a word."""
+    for _, comparison in comparisons(selection):
+        if comparison.path.name.lower() == "$ref" and comparison.value is not None:
+            raise InvalidPath(
+                "members.$ref is made for each answer and cannot be selected by."
+                " Select by the id at its end, as in 'members[value eq \"id\"]'."
+            )
 
 
 def _ids_in(selection: Filter) -> list[str] | None:

@@ -627,6 +627,17 @@ async def test_each_transaction_of_a_request_has_one_change_row(http: Http, rows
     assert all(sum(map(_is_change_row, commit)) == 1 for commit in about)
 
 
+async def test_members_that_a_patch_adds_are_selected_by_their_type(http: Http) -> None:
+    """Operations apply in their order: who is added and then removed as a user is no member, a group is."""
+    mira, omar = await users(http, 2)
+    inner, crew = (await http.group("inner"))["id"], (await http.group("crew", mira))["id"]
+    gone = {"op": "remove", "path": 'members[type eq "User"]'}
+    assert (await patch(http, f"/Groups/{crew}", members("add", omar, inner), gone)).status == 204
+    assert await member_ids(http, crew) == {inner}
+    unknown = await patch(http, f"/Groups/{crew}", members("add", "nobody"), gone)
+    assert (unknown.status, unknown.body["scimType"]) == (400, "invalidValue")
+
+
 async def test_time_is_that_of_the_change(http: Http, clock: Clock) -> None:
     """created stays, lastModified moves with the document, and with the members of a group."""
     mira = await http.user("mira")

@@ -854,6 +854,8 @@ def test_a_rename_does_not_touch_members() -> None:
         (op("remove", 'members[value eq "u1"].type'), InvalidPath),
         (op("add", 'members[value eq "u1"]', {"type": "User"}), InvalidPath),
         (op("replace", 'members[value eq "u1"].type', "User"), InvalidPath),
+        (op("remove", 'members[$ref eq "https://x.example/scim/v2/Users/u1"]'), InvalidPath),
+        (op("remove", 'members[value eq "u1" or $REF ew "u2"]'), InvalidPath),
         (op("replace", None, {"id": "other", "displayName": "Crew B"}), Mutability),
         (op("remove", "displayName"), Mutability),
     ],
@@ -867,8 +869,9 @@ def test_what_is_no_change_of_members_is_refused(operation: dict[str, Any], erro
 def test_members_are_needed_only_to_select_them_by_something_else_than_the_id() -> None:
     """The caller reads them and applies the operations again."""
     operations = (op("add", "members", ["u4"]), op("remove", 'members[type eq "Group" or value sw "u3"]'))
-    with pytest.raises(MembersNeeded):
-        patched_group(*operations)
+    with pytest.raises(MembersNeeded) as needed:
+        patched_group(*operations, op("add", "members", ["u5"]))
+    assert needed.value.added == ["u4"]
     members = [
         {"value": "u1", "type": "User"},
         {"value": "u2", "type": "Group"},
@@ -887,6 +890,14 @@ def test_a_selection_of_members_sees_what_earlier_operations_did() -> None:
     assert removed == MemberChange(False, {"u1": False, "u2": False})
     with pytest.raises(InvalidPath):
         patched_group(op("remove", 'members[unknown eq "x"]'), members=members)
+
+
+def test_who_was_added_before_is_selected_by_what_it_is() -> None:
+    """§3.5.2: operations apply in their order; the caller says what those are whom the operations add."""
+    body = {"Operations": [op("add", "members", ["u1", "g1"]), op("remove", 'members[type eq "User"]')]}
+    added = [{"value": "u1", "type": "User"}, {"value": "g1", "type": "Group"}]
+    change = apply(GROUP, {"displayName": "Crew"}, patch_operations(body), [], added)
+    assert change.members.wanted == {"u1": False, "g1": True}
 
 
 def test_ids_of_members_are_named_once_in_their_order() -> None:
