@@ -189,7 +189,7 @@ class _Patch:
     def _check_id(self, value: Any) -> None:
         """Okta repeats the id of the group in its renames."""
         if value != self._resource.get("id"):
-            raise Mutability("id is read-only: the request names another id than that of the resource.")
+            raise Mutability("id is read-only: only the resource's own may be repeated.")
 
     def _apply_at(self, op: str, path: Path, value: Any, *, explicit: bool) -> None:
         if self._type.is_core(f"{path.attribute.urn}:{path.attribute.name}") and not path.attribute.sub:
@@ -200,7 +200,7 @@ class _Patch:
             return None
         if target.attribute is None:
             return self._apply_schema(op, self._type.extension(target.extension), value)
-        if target.attribute.mutability == "readOnly":
+        if "readOnly" in (target.attribute.mutability, target.sub and target.sub.mutability):
             return self._refuse_read_only(target, value, explicit=explicit)
         if target.attribute is self._type.core.get("members"):
             return self._apply_members(op, path, value)
@@ -235,11 +235,12 @@ class _Patch:
     def _refuse_read_only(self, target: Target, value: Any, *, explicit: bool) -> None:
         """Clients echo read-only attributes in objects; a path that names one is a mistake worth telling.
 
-        Not so `schemas`, which follows from the attributes: who adds one of an extension may add its URN as well.
+        Not so the resource's own id, nor `schemas`, which follows from the attributes: who adds one of an extension may
+        add its URN as well.
         """
-        held = values(self._resource, target)
-        unchanged = value == held or [value] == held
-        if explicit and not unchanged and target.attribute is not self._type.core["schemas"]:
+        if explicit and str(target) == "id":
+            self._check_id(value)
+        elif explicit and target.attribute is not self._type.core["schemas"]:
             raise Mutability(f"{target} is read-only.")
 
     def _apply_members(self, op: str, path: Path, value: Any) -> None:

@@ -41,8 +41,6 @@ class Place:
 
     def apply(self, op: str, value: Any) -> None:
         """Do what the operation says; raise a ScimError when it cannot be done. RFC 7644 §3.5.2.1 to §3.5.2.3."""
-        if self._sub is not None and self._sub.mutability == "readOnly":
-            raise Mutability(f"{self._where} is read-only.")
         container = self._container()
         before = container.get(self._attribute.name)
         after = self._applied(op, before, value)
