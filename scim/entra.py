@@ -86,6 +86,16 @@ def _as_scalar(kind: str, value: str) -> Any:
         return value.lower() == "true"
     if kind == "integer" and _INTEGER.fullmatch(value):
         return int(value)
+    if kind == "decimal" and _INTEGER.fullmatch(value):
+        return int(value)  # beyond 2**53 a float is another number
     if kind == "decimal" and _DECIMAL.fullmatch(value):
-        return float(value)
+        return _as_float(value)
     return value
+
+
+def _as_float(text: str) -> Any:
+    """Return the number, or the text where a float would be another number: rather refused than changed."""
+    from decimal import Decimal  # here, since its import is slow and only extensions have decimals
+
+    number = float(text)
+    return number if Decimal(repr(number)) == Decimal(text) else text

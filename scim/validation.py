@@ -210,7 +210,7 @@ def _is_string(value: Any) -> bool:
 
 
 def _is_integer(value: Any) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool) and abs(value) <= MAX_INTEGER
+    return isinstance(value, int) and not isinstance(value, bool) and -MAX_INTEGER - 1 <= value <= MAX_INTEGER
 
 
 def _is_decimal(value: Any) -> bool:
@@ -236,7 +236,7 @@ _CHECKS: dict[str, tuple[Callable[[Any], bool], str]] = {
     "reference": (_is_string, "a string with an address"),
     "boolean": (_is_boolean, "true or false"),
     "integer": (_is_integer, "an integer of at most 64 bits"),
-    "decimal": (_is_decimal, "a number"),
+    "decimal": (_is_decimal, "a number that 64 bits can hold"),
     "dateTime": (_is_date_time, "a date and time such as 2026-01-31T12:00:00Z"),
     "binary": (_is_binary, "a Base64 text"),
 }
