@@ -2,7 +2,7 @@
 
 import asyncio
 import re
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -27,6 +27,8 @@ Resolve = Callable[[str], str]
 """Returns the id of the resource that a bulkId stands for."""
 Perform = Callable[[str, str, Any, str | None], Awaitable[Response]]
 """Performs a method on a path below the prefix, with a body and an If-Match value; never raises."""
+Versions = Callable[[Sequence[str]], Awaitable[Sequence[str | None]]]
+"""Returns the entity tags of the resources at paths below the prefix, None where there is none to be had."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,10 +58,13 @@ class Bulk:
     by a PATCH at the end.
     """
 
-    def __init__(self, request: BulkRequest, schemas: Schemas, perform: Perform, base_url: str) -> None:
+    def __init__(
+        self, request: BulkRequest, schemas: Schemas, perform: Perform, versions: Versions, base_url: str
+    ) -> None:
         self._request = request
         self._types = {each.endpoint.lower(): each for each in schemas.resource_types}
         self._perform = perform
+        self._versions = versions
         self._base_url = base_url
         self._ids: dict[str, str | None] = {}
         self._deferred: list[tuple[int, str, dict[str, Any]]] = []
@@ -78,6 +83,7 @@ class Bulk:
             await self._run(index)
         for index, path, operation in self._deferred:
             await self._run_deferred(index, path, operation)
+        await self._bring_versions_up_to_date()
         return {"schemas": [BULK_RESPONSE], "Operations": [self._results[each] for each in sorted(self._results)]}
 
     def _has_failed(self) -> bool:
@@ -133,8 +139,35 @@ class Bulk:
             for name in ("version", "location"):
                 self._results[index].pop(name, None)
             self._errors += 1
-        elif etag := response.headers.get("ETag"):
-            self._results[index]["version"] = etag
+
+    async def _bring_versions_up_to_date(self) -> None:
+        """Tell the current version where a later operation made that of the result old. RFC 7644 §3.7.3.
+
+        It goes with the resource as it is by then, with what other clients have changed since the operation.
+        """
+        outdated = [result for result in self._perhaps_outdated() if "version" in result]
+        paths = [result["location"].removeprefix(self._base_url) for result in outdated]
+        versions = await self._versions(paths) if paths else []
+        for result, version in zip(outdated, versions, strict=True):
+            if version is None:
+                del result["version"]
+            else:
+                result["version"] = version
+
+    def _perhaps_outdated(self) -> Iterator[dict[str, Any]]:
+        """Yield the results whose resource may have got a new version by a later operation.
+
+        A change of members gives one to each of them, a delete to all groups and members of what is gone. Who these
+        are is known only by reading memberships; it is cheaper to read some versions in vain.
+        """
+        changed: set[str | None] = set()
+        others_changed = bool(self._deferred)
+        for index, result in reversed(self._results.items()):
+            if others_changed or result.get("location") in changed:
+                yield result
+            changed.add(result.get("location"))
+            operation = self._request.operations[index]
+            others_changed |= operation.method.upper() == "DELETE" or _endpoint(operation.path) != "/users"
 
     def _created(self, operation: BulkOperation, response: Response) -> None:
         if operation.bulk_id and (location := response.headers.get("Location")):
@@ -185,7 +218,7 @@ class Bulk:
         """Return the data of an operation with what `resolve` makes of the bulkIds in it."""
         if _REFERENCE not in to_json(data):
             return data  # most often, and then there is no need to walk through it
-        resource_type = self._types.get("/" + path.strip("/").partition("/")[0].lower())
+        resource_type = self._types.get(_endpoint(path))
         return data if resource_type is None else _References(resource_type, resolve).substituted(method, data)
 
     def _failed(self) -> Iterator[str]:
@@ -199,8 +232,9 @@ class Bulk:
         """RFC 7644 §3.7.3: each result names its resource, except that of a failed POST, which has none."""
         failed = response.status >= 300
         self._errors += failed
-        created = operation.method.upper() == "POST"
-        location = response.headers.get("Location") if created else f"{self._base_url}/{path.strip('/')}"
+        location = response.headers.get("Location")
+        if location is None and operation.method.upper() != "POST":
+            location = f"{self._base_url}/{path.strip('/')}"
         result = {
             "method": operation.method.upper(),
             "bulkId": operation.bulk_id,
@@ -288,6 +322,11 @@ class _References:
         """A reference is all of a text or, in `$ref`, the last step of an address."""
         before, mark, bulk_id = text.partition(_REFERENCE)
         return before + self._resolve(bulk_id) if mark and (not before or before.endswith("/")) else text
+
+
+def _endpoint(path: str) -> str:
+    """Return the endpoint that a path leads to, in lower case."""
+    return "/" + path.strip("/").partition("/")[0].lower()
 
 
 def _is_reference(attribute: Attribute) -> bool:

@@ -3,7 +3,7 @@
 import json
 import logging
 import time
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from functools import lru_cache
 from typing import Any
 
@@ -234,8 +234,20 @@ class Endpoints:
             name, parameters = (found[0].name, found[1]) if found else ("Bulk", {})
             return await self._answer(inner, name, parameters, operation)
 
-        bulk = Bulk(bulk_request(request.json()), self._schemas, perform, self._base(request))
+        bulk = Bulk(bulk_request(request.json()), self._schemas, perform, self._versions, self._base(request))
         return Response(200, await bulk.run())
+
+    async def _versions(self, paths: Sequence[str]) -> Sequence[str | None]:
+        """Return the entity tags of resources that exist or did, by their paths; None where one cannot be had."""
+        found = [each for path in paths if (each := routes.find("GET", path))]
+        named = [(self._kind(route), parameters["id"]) for route, parameters in found]
+        try:
+            rows = await self._directory.tenant.read_all([kind.key(resource_id) for kind, resource_id in named])
+        except ScimError as error:
+            # What a Bulk request has done stands and must be told; it is only the versions that are left out.
+            logger.warning("the versions after a Bulk request cannot be read: %s", error.detail)
+            return [None] * len(paths)
+        return [Stored.from_row(kind, row).etag if row else None for (kind, _), row in zip(named, rows, strict=True)]
 
     async def list_schemas(self, request: Request, _route: Route, _: Parameters) -> Response:
         """GET of all schemas. RFC 7644 §4."""

@@ -6,8 +6,11 @@ import pytest
 
 from scim.bulk import BULK_RESPONSE
 from scim.discovery import MAX_OPERATIONS
+from scim.errors import Unavailable
 from scim.messages import MAX_BODY
-from tests.conftest import BASE_URL, Http
+from scim.rows import Row
+from tests.conftest import BASE_URL, Clock, Http, make_app
+from tests.recording import RecordingRows
 from tests.samples import ENTERPRISE
 
 MISSING = "f" * 32
@@ -77,7 +80,8 @@ async def test_each_operation_is_answered_with_its_result(http: Http) -> None:
     }
     read_user = await read(http, results[2])
     assert (read_user["userName"], read_user["title"]) == ("m@contoso.example", "Pilot")
-    assert results[2]["version"] == read_user["meta"]["version"] != results[1]["version"]
+    assert results[2]["version"] == read_user["meta"]["version"] != user["meta"]["version"]
+    assert results[1]["version"] == results[2]["version"]
     assert [each["location"] for each in results[1:]] == [
         user["meta"]["location"],
         user["meta"]["location"],
@@ -128,6 +132,81 @@ async def test_a_user_may_be_their_own_manager(http: Http) -> None:
     [result] = await bulk(http, reporting_to("mira", "mira"))
     user = await read(http, result)
     assert user[ENTERPRISE]["manager"]["value"] == user["id"]
+
+
+async def test_a_version_is_the_one_that_the_resource_has_in_the_end(http: Http) -> None:
+    """A later operation gives members and groups a new one; the old one would make the next If-Match fail."""
+    old, gone = await http.user("old"), await http.user("gone")
+    club = await http.group("Club", old["id"], gone["id"])
+    rename = {"op": "replace", "path": "displayName", "value": "Gang"}
+    results = await bulk(
+        http,
+        post("a"),
+        post("b"),
+        patch(f"/Users/{old['id']}", {"op": "add", "path": "title", "value": "Pilot"}),
+        patch(f"/Groups/{club['id']}", rename),
+        post("crew", "/Groups", displayName="Crew", members=[{"value": "bulkId:a"}]),
+        {"method": "PUT", "path": f"/Groups/{club['id']}", "data": {"displayName": "Club", "members": []}},
+        post("outer", "/Groups", displayName="Outer", members=[{"value": "bulkId:crew"}, {"value": gone["id"]}]),
+        {"method": "DELETE", "path": f"/Users/{gone['id']}"},
+        post("c"),
+    )
+    assert statuses(results) == ["201", "201", "200", "204", "201", "200", "201", "204", "201"]
+    for result in [each for each in results if each["method"] != "DELETE"]:
+        assert result["version"] == (await read(http, result))["meta"]["version"]
+
+
+async def test_versions_of_groups_in_a_circle_are_those_in_the_end(http: Http) -> None:
+    """The references that are added last change both sides."""
+    one = post("one", "/Groups", displayName="One", members=[{"value": "bulkId:two"}, {"value": "bulkId:mira"}])
+    two = post("two", "/Groups", displayName="Two", members=[{"value": "bulkId:one"}])
+    results = await bulk(http, post("mira"), one, two)
+    assert [each["version"] for each in results] == [(await read(http, each))["meta"]["version"] for each in results]
+
+
+async def test_versions_of_a_user_who_is_changed_twice_are_both_the_last_one(http: Http) -> None:
+    """RFC 7644 §3.7.3 calls it the current version of the resource, not that of the operation."""
+    mira = await http.user("mira")
+    put = {"method": "PUT", "path": f"/Users/{mira['id']}", "data": {"userName": "mira"}}
+    results = await bulk(http, put, patch(f"/Users/{mira['id']}", {"op": "add", "path": "title", "value": "Pilot"}))
+    current = (await read(http, results[0]))["meta"]["version"]
+    assert [each["version"] for each in results] == [current, current]
+
+
+async def test_what_is_deleted_in_the_same_request_has_no_version(http: Http) -> None:
+    """There is nothing left that could be changed under it."""
+    results = await bulk(http, post("a"), {"method": "DELETE", "path": "/Users/bulkId:a"})
+    assert statuses(results) == ["201", "204"]
+    assert "version" not in results[0]
+
+
+class RowsThatTire(RecordingRows):
+    """A store that is not read from any more once a group was made."""
+
+    async def read(self, partition: str, key: str) -> Row | None:
+        if any(change.key.startswith("g.") for changes in self.commits for change in changes):
+            raise Unavailable("The storage does not answer.")
+        return await super().read(partition, key)
+
+
+async def test_versions_that_cannot_be_read_are_left_out(clock: Clock, caplog: pytest.LogCaptureFixture) -> None:
+    """What was done is told all the same, since it is done; the log says why the versions lack."""
+    app = make_app(RowsThatTire(), clock)
+    crew = post("crew", "/Groups", displayName="Crew", members=[{"value": "bulkId:a"}])
+    results = await bulk(Http(app), post("a"), crew)
+    await app.close()
+    assert statuses(results) == ["201", "201"]
+    assert [("version" in each, "location" in each) for each in results] == [(False, True), (True, True)]
+    assert "storage does not answer" in caplog.text
+
+
+async def test_nothing_is_read_again_where_no_version_can_be_old(clock: Clock) -> None:
+    """A user who is created changes nobody else: a large import is not made slower."""
+    rows = RecordingRows()
+    app = make_app(rows, clock)
+    assert statuses(await bulk(Http(app), post("a"), post("b"))) == ["201", "201"]
+    await app.close()
+    assert rows.calls[-1] == "commit"
 
 
 async def test_a_path_may_refer_to_what_the_request_creates(http: Http) -> None:
@@ -224,6 +303,29 @@ async def test_the_filter_of_a_path_on_plain_values_is_no_reference(http: Http) 
     results = await bulk(http, mira, patch("/Users/bulkId:mira", remove))
     assert statuses(results) == ["201", "200"]
     assert "emails" not in await read(http, results[0])
+
+
+async def test_members_to_remove_may_be_referred_to(http: Http) -> None:
+    """In the value, as Entra and JumpCloud name them, and in the list within it that Salesforce documents."""
+    crew = post("crew", "/Groups", displayName="Crew", members=[f"bulkId:{each}" for each in ("ida", "nils", "tom")])
+    remove = {"op": "remove", "path": "members"}
+    entra = remove | {"value": [{"value": "bulkId:ida"}]}
+    salesforce = remove | {"value": {"members": [{"value": "bulkId:nils"}]}}
+    removal = patch("/Groups/bulkId:crew", entra, salesforce)
+    results = await bulk(http, post("ida"), post("nils"), post("tom"), crew, removal)
+    assert statuses(results) == ["201", "201", "201", "201", "204"]
+    left = (await read(http, results[3]))["members"]
+    assert [each["value"] for each in left] == [(await read(http, results[2]))["id"]]
+
+
+async def test_what_only_holds_a_reference_and_what_is_read_only_are_none(http: Http) -> None:
+    """A user's groups are left out as ever; an id is all of a text."""
+    mira = post("mira", userName="mira", groups=[{"value": "bulkId:nobody"}], manager={"value": "not bulkId:nobody"})
+    name = patch("/Users/bulkId:mira", {"op": "replace", "path": "manager.displayName", "value": "bulkId:nobody"})
+    results = await bulk(http, mira, name)
+    assert statuses(results) == ["201", "400"]
+    assert results[1]["response"]["scimType"] == "mutability"
+    assert (await read(http, results[0]))[ENTERPRISE] == {"manager": {"value": "not bulkId:nobody"}}
 
 
 async def test_the_address_of_a_reference_is_resolved_too(http: Http) -> None:
@@ -365,6 +467,9 @@ async def test_a_version_is_what_if_match_is_elsewhere(http: Http) -> None:
         ({"method": "DELETE", "path": "https://x.example/Users/1"}, "404", "/Users and /Groups"),
         ({"method": "PUT", "path": f"/Users/{MISSING}"}, "400", "JSON object"),
         (post("a", userName="a", active="perhaps"), "400", "active"),
+        (patch("/Users/bulkId:before", {"op": "add", "path": "title[", "value": "bulkId:before"}), "400", "ends too"),
+        (patch("/Users/bulkId:before", {"op": "add", "path": 5, "value": "bulkId:before"}), "400", "path"),
+        (patch("/Users/bulkId:before", "bulkId:before"), "400", "Operations"),  # type: ignore[arg-type]
     ],
 )
 async def test_an_operation_that_cannot_be_performed_fails_alone(
