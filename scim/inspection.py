@@ -107,6 +107,10 @@ class Inspection:
             return None  # its own finding
         if len(holders) > 1:
             return Finding(f"{key}: more than one {kind.type.name} has this name: {', '.join(holders)}")
+        if not holders and row and (urn := _unknown_extension(kind, documents.get(row.body))):
+            return Finding(
+                f"{key}: {row.body} has {urn}, unknown to the schemas here; set SCIM_SCHEMAS as in the service"
+            )
         if not holders:
             return row and Finding(f"{key}: nobody has this name", (Delete(key, row.version),))
         owner = owners[holders[0]]
@@ -177,6 +181,12 @@ class Inspection:
         row = await self._tenant.read(key)
         wrong = row and problem(kind, row)
         return Finding(f"{key}: {wrong}") if wrong else None
+
+
+def _unknown_extension(kind: Kind, document: Resource | None) -> str:
+    """Return the URN of an extension that a document has and the schemas do not know: it may hold any name."""
+    urns = [name for name in document or () if name.lower().startswith("urn:")]
+    return next((urn for urn in urns if kind.type.extension(urn) is None), "")
 
 
 def same(row: Row) -> Replace:

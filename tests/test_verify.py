@@ -16,6 +16,7 @@ from scim.rows import Delete, Insert, Replace, Row, RowChange, RowConflict, Rows
 from scim.sqlite import SqliteRows
 from scim.verify import Differences, Sums, verify
 from tests.conftest import TOKEN, Clock, Http, make_app
+from tests.samples import CONTOSO, EXTENSIONS
 
 FILTERABLE = ("externalId", "emails.value")
 Spoil = Callable[[Rows, dict[str, str]], Awaitable[Sequence[RowChange]]]
@@ -309,6 +310,17 @@ async def test_a_shell_without_the_settings_of_the_service_changes_nothing(
     assert all("set it as in the service" in line for line in lines)
     assert await everything(rows) == before
     assert "u.emails.value" in await make_app(rows, clock, filterable=FILTERABLE).indexes.complete()
+
+
+async def test_a_shell_without_the_schemas_of_the_service_changes_nothing(rows: Rows, clock: Clock) -> None:
+    """Names in an extension that it does not know look as if nobody had them; they keep values unique."""
+    service = make_app(rows, clock, schemas=EXTENSIONS)
+    await Http(service).user("mira", **{CONTOSO: {"cardNumber": "B-1", "clearance": "low"}})
+    before = await everything(rows)
+    lines = await said(make_app(rows, clock), repair=True)
+    assert ["SCIM_SCHEMAS" in line for line in lines] == [True]
+    assert await everything(rows) == before
+    assert await said(service) == []
 
 
 async def test_a_resource_with_too_many_values_keeps_its_attribute_from_being_complete(
