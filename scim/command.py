@@ -2,7 +2,6 @@
 
 import argparse
 import logging
-import sqlite3
 import sys
 from collections.abc import Callable
 from typing import NoReturn
@@ -13,7 +12,6 @@ from scim.settings import SettingsError
 DONE, FAILED, WRONG_USAGE = 0, 1, 2
 INTERRUPTED, UNREAD = 130, 141
 """As a shell tells the signals SIGINT and SIGPIPE."""
-_DAMAGED = {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}
 
 
 class WrongUsage(Exception):
@@ -45,10 +43,6 @@ def outcome(name: str, run: Callable[[], int]) -> int:
         code, text = WRONG_USAGE, str(error)
     except (Failure, ScimError) as error:
         code, text = FAILED, str(error)
-    except sqlite3.DatabaseError as error:
-        if error.sqlite_errorcode & 0xFF not in _DAMAGED:
-            raise
-        code, text = FAILED, f"the SQLite file is damaged ({error}); make another one of a backup, with import"
     except SystemExit as ended:  # after --help, or at SIGTERM
         return int(ended.code or 0)
     except KeyboardInterrupt:

@@ -22,6 +22,7 @@ _OUTAGE = _BUSY | {
     sqlite3.SQLITE_PROTOCOL,
     sqlite3.SQLITE_READONLY,
 }
+_DAMAGED = {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}
 
 # The body comes last: what precedes it is read without the pages that a long body overflows into.
 # The counter lives in a table of its own, so that a version is not given again after its row was deleted.
@@ -132,8 +133,11 @@ class SqliteRows:
         while True:
             try:
                 return work()
-            except sqlite3.OperationalError as error:
-                if error.sqlite_errorcode & 0xFF not in _OUTAGE:
+            except sqlite3.DatabaseError as error:
+                if _code(error) in _DAMAGED:
+                    text = f"The SQLite file is damaged ({error}). Make another one of a backup, with import."
+                    raise Unavailable(text) from error
+                if _code(error) not in _OUTAGE:
                     raise
                 if not _is_busy(error) or loop.time() > deadline:
                     raise Unavailable(f"The SQLite file does not answer: {error}.") from error
@@ -157,4 +161,9 @@ def _opened(path: str) -> sqlite3.Connection:
 
 
 def _is_busy(error: sqlite3.Error) -> bool:
-    return error.sqlite_errorcode & 0xFF in _BUSY
+    return _code(error) in _BUSY
+
+
+def _code(error: sqlite3.Error) -> int:
+    """Return the primary code of an error, without the details in its higher bits."""
+    return getattr(error, "sqlite_errorcode", sqlite3.SQLITE_ERROR) & 0xFF

@@ -162,12 +162,6 @@ def failing(error: BaseException) -> Callable[[], int]:
     return raises
 
 
-def damaged(code: int) -> sqlite3.DatabaseError:
-    error = sqlite3.DatabaseError("malformed")
-    error.sqlite_errorcode = code
-    return error
-
-
 @pytest.mark.parametrize(
     ("error", "code", "line"),
     [
@@ -176,7 +170,6 @@ def damaged(code: int) -> sqlite3.DatabaseError:
         (command.Failure("no\n  way"), 1, "x: no way\n"),
         (Unavailable("The store does not answer."), 1, "x: The store does not answer.\n"),
         (OSError(28, "No space left", "f"), 1, "x: f: No space left\n"),
-        (damaged(sqlite3.SQLITE_CORRUPT), 1, "x: the SQLite file is damaged (malformed)"),
         (KeyboardInterrupt(), 130, "x: interrupted\n"),
         (BrokenPipeError(32, "Broken pipe"), 141, ""),
         (SystemExit(143), 143, ""),
@@ -192,7 +185,7 @@ def test_what_ends_a_command_is_one_line_and_a_code(
     assert told.count("\n") == bool(line)
 
 
-@pytest.mark.parametrize("error", [KeyError("k"), damaged(sqlite3.SQLITE_ERROR)])
+@pytest.mark.parametrize("error", [KeyError("k"), sqlite3.DatabaseError("no such column")])
 def test_a_bug_is_not_hidden(error: Exception) -> None:
     """Its traceback is what a developer needs."""
     with pytest.raises(type(error)):

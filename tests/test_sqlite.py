@@ -156,6 +156,19 @@ class TestOutages:
         assert await rows.read("t", "a")
         await rows.check()
 
+    async def test_a_damaged_file_is_an_outage_that_says_what_helps(self, tmp_path: Path) -> None:
+        """Not a bug: a disk or a copy went wrong, and a backup is what helps."""
+        path = tmp_path / "scim.db"
+        rows = SqliteRows(str(path))
+        await rows.commit("t", [Insert(f"{number:03}", "x" * 900) for number in range(100)])
+        await rows.close()
+        content = path.read_bytes()
+        path.write_bytes(content[: 5 * 4096].ljust(len(content), b"\xff"))  # the first pages lead to the others
+        rows = SqliteRows(str(path))
+        with pytest.raises(Unavailable, match=r"damaged.*backup"):
+            await rows.range("t", "", "~", 1000)
+        await rows.close()
+
     async def test_a_bug_is_not_called_an_outage(self, rows: SqliteRows) -> None:
         """A missing table is no matter of waiting: it comes out as it is."""
         rows._db.execute("DROP TABLE rows")
