@@ -3,7 +3,7 @@
 import asyncio
 import sys
 import time
-from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import takewhile
 from typing import NamedTuple
@@ -22,6 +22,13 @@ from scim.tenant import PAGE, Tenant
 
 MAX_EDGES = 200_000
 """Most memberships that one page carries; a response with more would not fit into an instance's memory."""
+MAX_OWN_EDGES = 500_000
+"""Most memberships of one resource that a search looks at, or returns with that resource alone.
+
+So many took 240 MB of memory in Python 3.13 (24 Nov 2026).
+"""
+EDGES_AT_ONCE = 50_000
+"""Most memberships of several resources that are read at a time, where it is not known how many they have."""
 
 MAX_PAGE_BYTES = 8 * 1024 * 1024
 """Bytes of stored resources on one page; one more resource may begin below it.
@@ -33,6 +40,8 @@ BATCH_BYTES = 4 * 1024 * 1024
 """Bytes of rows that are read at a time, about one answer of Table Storage."""
 FIRST_ROWS = DEFAULT_COUNT + 1
 """Rows that are read before it is known how large they are: a page of the usual size, and who comes behind it."""
+FIRST_OWNERS = 16
+"""Resources whose memberships are read before it is known how many they have."""
 
 SPARSE = 50
 """Up to so many resources that a filter left have their memberships read one by one."""
@@ -85,9 +94,12 @@ class Search:
             page = await self._scanned(plans, request, position)
         else:
             page = await self._listed(kinds, request, position)
-        # What a filter left may lie far apart: a few are read one by one, not with everybody between them.
-        apart = not scan or bool(request.sort_by) or (bool(request.filter) and len(page.resources) <= SPARSE)
-        resources = await self._with_edges(page.resources, projections, neighbours=not apart)
+        read = self._edges_of_each
+        if not (request.filter or request.sort_by):
+            read = self._edges_of_neighbours
+        elif scan and not request.sort_by and len(page.resources) > SPARSE:
+            read = self._edges_of_many  # of a few it would read mostly what lies between them
+        resources = await self._with_edges(page.resources, projections, read)
         return Page(resources, page.total, cursor.encode(page.following) if page.following else None)
 
     async def _collected(self, plans: Sequence[Plan], request: SearchRequest, position: Position | None) -> "_Part":
@@ -98,7 +110,7 @@ class Search:
         found: list[_Match] = []
         kept, passed = _Room(sys.maxsize), 0
         for plan in plans:
-            async for each, size in self._matches(plan):
+            async for each, size, _ in self._matches(plan):
                 key = order(each)
                 if position is not None and not _behind(key, position, reverse):
                     passed += 1
@@ -122,23 +134,29 @@ class Search:
             if match.stored or match.key[-2:] in read
         ]
 
-    async def _matches(self, plan: Plan) -> AsyncIterator["_Sized"]:
+    async def _matches(self, plan: Plan) -> AsyncIterator["_Candidate"]:
         budget = _Budget(self._limit)
         async for batch in self._candidates(plan, ""):
             for each in batch:
                 if await budget.spent():
                     raise TooMany(_too_many(plan.kind, self._limit))
-                if plan.matches is None or plan.matches(each.stored.resource("")):
+                if each.fulfils(plan):
                     yield each
 
-    async def _candidates(self, plan: Plan, after: str) -> AsyncIterator["Iterator[_Sized]"]:
+    async def _candidates(self, plan: Plan, after: str) -> AsyncIterator["Iterator[_Candidate]"]:
         """Yield in batches the resources that a plan looks at, in the order of ids, those behind `after`."""
-        kind = plan.kind
+        kind, pace = plan.kind, _Pace(FIRST_OWNERS, EDGES_AT_ONCE // 2)
+        read = self._memberships.between if plan.ids is None else self._memberships.of_each
         rows = self._rows(kind, kind.key(after)) if plan.ids is None else self._named(kind, plan.ids, after)
         async for batch in rows:
-            ids = [keys.last_part(row.key) for row in batch]
-            edges = await self._edges(kind, ids, neighbours=plan.ids is None) if plan.needs_edges else None
-            yield (_sized(kind, row, edges) for row in batch)
+            if not plan.needs_edges:
+                yield (_Candidate(Stored.from_row(kind, row), _size(row)) for row in batch)
+                continue
+            by_id = {keys.last_part(row.key): row for row in batch}
+            async for edges in self._edges(kind, list(by_id), pace, read):
+                yield (
+                    _Candidate(Stored.from_row(kind, by_id[each]), _size(by_id[each]), edges[each]) for each in edges
+                )
 
     async def _scanned(self, plans: Sequence[Plan], request: SearchRequest, position: Position | None) -> "_Part":
         """Walk by cursor through what must be looked at one by one.
@@ -152,12 +170,12 @@ class Search:
         for number in range(first, len(plans)):
             plan, seen = plans[number], last_id if number == first else ""
             async for batch in self._candidates(plan, seen):
-                for each, size in batch:
-                    if plan.matches is None or plan.matches(each.resource("")):
-                        if not room.takes(size):
+                for each in batch:
+                    if each.fulfils(plan):
+                        if not room.takes(each.size):
                             return _Part(found, None, (number, seen) if found else None)
-                        found.append(each)
-                    seen = each.id
+                        found.append(each.stored)
+                    seen = each.stored.id
                     if await budget.spent():
                         return _Part(found, None, (number, seen))
         return _Part(found, None, None)
@@ -206,26 +224,26 @@ class Search:
 
     async def _rows(self, kind: Kind, after: str, limit: int = sys.maxsize) -> AsyncIterator[list[Row]]:
         """Yield the first `limit` rows of a kind behind a key, as many at a time as memory is sure to hold."""
-        pace, last = _Pace(), max(after, kind.prefix)
+        pace, last = _Pace(FIRST_ROWS, BATCH_BYTES), max(after, kind.prefix)
         while limit > 0:
-            size = min(pace.rows, limit)
+            size = min(pace.number, limit)
             rows = await self._range(last, kind.prefix + keys.BEYOND, size)
             if rows:
                 yield rows
             if len(rows) < size:
                 return
             last, limit = rows[-1].key, limit - size
-            pace.adapt(rows)
+            pace.adapt(len(rows), sum(map(_size, rows)))
 
     async def _named(self, kind: Kind, ids: Sequence[str], after: str) -> AsyncIterator[list[Row]]:
         """Yield the rows of ids behind `after`, as many at a time as memory is sure to hold."""
-        pace, left = _Pace(), [each for each in ids if each > after]
+        pace, left = _Pace(FIRST_ROWS, BATCH_BYTES), [each for each in ids if each > after]
         while left:
-            now, left = left[: pace.rows], left[pace.rows :]
+            now, left = left[: pace.number], left[pace.number :]
             rows = [row for row in await self._tenant.read_all([kind.key(each) for each in now]) if row]
             if rows:
                 yield rows
-                pace.adapt(rows)
+                pace.adapt(len(rows), sum(map(_size, rows)))
 
     async def _range(self, after: str, before: str, limit: int, keys_only: bool = False) -> list[Row]:
         return await self._tenant.range(after, before, limit, keys_only)
@@ -235,35 +253,83 @@ class Search:
         return {keys.last_part(row.key): int(row.body) for row in rows}
 
     async def _with_edges(
-        self, found: list[Stored], projections: Mapping[str, Projection], neighbours: bool
+        self, found: list[Stored], projections: Mapping[str, Projection], read: "_ReadEdges"
     ) -> list[Stored]:
         """Return the page's resources with memberships where the client gets to see them."""
         result: list[Stored] = []
         for name, projection in projections.items():
             batch = [each for each in found if each.kind.type.name == name]
             if batch and projection.wants(batch[0].kind.edges):
-                edges = await self._edges(batch[0].kind, [each.id for each in batch], neighbours)
+                edges = await read(batch[0].kind, [each.id for each in batch])
                 batch = [each.with_edges(edges[each.id]) for each in batch]
             result += batch
         return result if len(projections) == 1 else _in_order_of(found, result)
 
-    async def _edges(self, kind: Kind, ids: Sequence[str], neighbours: bool) -> Mapping[str, list[Edge]]:
-        """Return the memberships of resources by id: read as one range where the ids are neighbours."""
-        read = self._memberships.between if neighbours else self._memberships.of_each
-        edges = await read(kind.letter, ids, MAX_EDGES)
+    async def _edges_of_neighbours(self, kind: Kind, ids: Sequence[str]) -> Mapping[str, list[Edge]]:
+        """Return the memberships of a listing's page by id, read as one range: nobody else lies between."""
+        if len(ids) == 1:
+            return await self._edges_of_each(kind, ids)
+        edges = await self._memberships.between(kind.letter, ids, MAX_EDGES)
         if edges is None:
-            raise TooMany(
-                f"The page has more than {MAX_EDGES:,} memberships. Ask for a smaller count, or with"
-                f" excludedAttributes={kind.edges}."
-            )
+            raise TooMany(_too_many_edges(kind))
         return edges
 
+    async def _edges_of_many(self, kind: Kind, ids: Sequence[str]) -> Mapping[str, list[Edge]]:
+        """Return the memberships of many that a filter left; one range is best unless too much lies between them."""
+        edges = await self._memberships.between(kind.letter, ids, EDGES_AT_ONCE)
+        return await self._edges_of_each(kind, ids) if edges is None else edges
 
-class _Sized(NamedTuple):
-    """A resource, and the bytes that it has in storage."""
+    async def _edges_of_each(self, kind: Kind, ids: Sequence[str]) -> Mapping[str, list[Edge]]:
+        """Return the memberships of resources that lie apart, by id; of one alone, as many as a filter may look at."""
+        found: dict[str, list[Edge]] = {}
+        pace = _Pace(FIRST_OWNERS, EDGES_AT_ONCE // 2)
+        async for edges in self._edges(kind, ids, pace, self._memberships.of_each):
+            found |= edges
+            if len(ids) > 1 and sum(map(len, found.values())) > MAX_EDGES:
+                raise TooMany(_too_many_edges(kind))
+        return found
+
+    async def _edges(
+        self, kind: Kind, ids: Sequence[str], pace: "_Pace", read: "_ReadSome"
+    ) -> AsyncIterator[dict[str, list[Edge]]]:
+        """Yield the memberships of resources by id, those of as many at a time as memory is sure to hold."""
+        left = ids
+        while left:
+            some = left[: pace.number]
+            if len(some) > 1:
+                edges = await read(kind.letter, some, EDGES_AT_ONCE)
+            elif (edges := await self._memberships.between(kind.letter, some, MAX_OWN_EDGES)) is None:
+                raise TooMany(_too_many_of_one(kind, some[0]))
+            if edges is None:
+                pace.number = len(some) // 2
+                continue
+            yield edges
+            left = left[len(some) :]
+            pace.adapt(len(some), sum(map(len, edges.values())))
+
+
+_ReadSome = Callable[[str, Sequence[str], int], Awaitable[dict[str, list[Edge]] | None]]
+"""Reads the memberships of resources of a kind, None when there are more than a limit."""
+_ReadEdges = Callable[[Kind, Sequence[str]], Awaitable[Mapping[str, list[Edge]]]]
+"""Reads the memberships of a page, or says that there are too many."""
+
+
+class _Candidate(NamedTuple):
+    """A resource that may match, the bytes that it has in storage, and its memberships where the filter has any.
+
+    They are apart from it, so that a page keeps no more of them than it shows.
+    """
 
     stored: Stored
     size: int
+    edges: list[Edge] | None = None
+
+    def fulfils(self, plan: Plan) -> bool:
+        """Whether it is what the plan looks for."""
+        if plan.matches is None:
+            return True
+        whole = self.stored if self.edges is None else self.stored.with_edges(self.edges)
+        return plan.matches(whole.resource(""))
 
 
 class _Match(NamedTuple):
@@ -289,14 +355,15 @@ class _Room:
 
 
 class _Pace:
-    """How many rows are read at a time: ids are random, so that the rows before are a sample of those that follow."""
+    """How many are read at a time: ids are random, so that those before are a sample of those that follow."""
 
-    def __init__(self) -> None:
-        self.rows = FIRST_ROWS
+    def __init__(self, first: int, weight: int) -> None:
+        """`weight` is what those that are read at a time shall come to."""
+        self.number, self._weight = first, weight
 
-    def adapt(self, rows: Sequence[Row]) -> None:
-        """Read as many from now on as come to BATCH_BYTES if they are like these."""
-        self.rows = max(1, min(PAGE, BATCH_BYTES * len(rows) // max(1, sum(map(_size, rows)))))
+    def adapt(self, number: int, weight: int) -> None:
+        """Read as many from now on as come to the weight if they are like these."""
+        self.number = max(1, min(PAGE, self._weight * number // max(1, weight)))
 
 
 class _Part(NamedTuple):
@@ -337,11 +404,6 @@ def _filled(found: list[Stored], room: _Room, kind: Kind, rows: Sequence[Row]) -
     return True
 
 
-def _sized(kind: Kind, row: Row, edges: Mapping[str, list[Edge]] | None) -> _Sized:
-    stored = Stored.from_row(kind, row)
-    return _Sized(stored if edges is None else stored.with_edges(edges[stored.id]), _size(row))
-
-
 def _size(row: Row) -> int:
     return len(row.body.encode())
 
@@ -365,4 +427,18 @@ def _too_many(kind: Kind, limit: ScanLimit) -> str:
         f"The search would read more than {limit.rows:,} rows or take more than {limit.seconds:g} s. Search with 'eq'"
         f" on one of {served}, alone or joined to the rest by 'and'; or walk by cursor, without sortBy and with"
         " a count above 0, which has no such limit."
+    )
+
+
+def _too_many_edges(kind: Kind) -> str:
+    return (
+        f"The page has more than {MAX_EDGES:,} {kind.edges}. Ask for a smaller count, or with"
+        f" excludedAttributes={kind.edges}."
+    )
+
+
+def _too_many_of_one(kind: Kind, resource_id: str) -> str:
+    return (
+        f"The {kind.type.name} {resource_id} alone has more than {MAX_OWN_EDGES:,} {kind.edges}. Compare them in the"
+        f" filter by '{kind.edges}.value eq' only, and ask with excludedAttributes={kind.edges}."
     )

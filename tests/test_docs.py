@@ -77,6 +77,7 @@ def test_each_limit_that_is_told_is_in_force() -> None:
         "page of a list": f"{query.DEFAULT_COUNT} if nothing is asked, {query.MAX_COUNT:,} at most",
         "resources of one page, as stored": f"{search.MAX_PAGE_BYTES // 2**20} MiB",
         "memberships on one page": f"{search.MAX_EDGES:,}",
+        "memberships of one resource in a search": f"{search.MAX_OWN_EDGES:,}",
         "operations in one Bulk request": f"{MAX_OPERATIONS:,}",
         "values that one PATCH compares": f"{patch.MAX_COMPARED:,}",
         "look-up and unique rows of one resource": f"{stored.MAX_DERIVED}",

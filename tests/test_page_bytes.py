@@ -2,7 +2,7 @@
 
 import json
 import secrets
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator
 from typing import Any
 from urllib.parse import quote
 
@@ -246,9 +246,9 @@ async def test_small_rows_are_read_many_at_a_time(
     batches: list[int] = []
 
     class WatchedPace(search._Pace):
-        def adapt(self, found: Sequence[Row]) -> None:
-            batches.append(len(found))
-            super().adapt(found)
+        def adapt(self, number: int, weight: int) -> None:
+            batches.append(number)
+            super().adapt(number, weight)
 
     monkeypatch.setattr(search, "_Pace", WatchedPace)
     found = await http.request("POST", "/Users/.search", {"filter": filter_text, "attributes": ["id"]})
