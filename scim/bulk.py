@@ -3,16 +3,19 @@
 import asyncio
 import re
 from collections.abc import Awaitable, Callable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
-from scim.errors import Conflict, InvalidPath, InvalidSyntax, ScimError
+from scim.errors import Conflict, InvalidPath, InvalidSyntax, PayloadTooLarge, ScimError
 from scim.filter import parse_path
 from scim.messages import Response, error_response
 from scim.resource import to_json
 from scim.schema import Attribute, ResourceType, Schemas
 
 BULK_RESPONSE = "urn:ietf:params:scim:api:messages:2.0:BulkResponse"
+MAX_NAMES = 20_000
+"""Most names of attributes in the data of an operation that refers to others, about a tenth of a second of work."""
 _REFERENCE = "bulkId:"
 _IDENTIFYING = {"value", "$ref", "members"}
 """Names in a reference that say to whom. Salesforce puts the list of members to remove below `members` once more."""
@@ -76,7 +79,7 @@ class Bulk:
 
         What was begun is finished all the same: a resource gets the references that it was created without.
         """
-        for index in self._order():
+        for index in await self._order():
             if self._has_failed():
                 break
             await asyncio.sleep(0)  # other requests shall not wait for all of a long one
@@ -90,9 +93,13 @@ class Bulk:
         limit = self._request.fail_on_errors
         return limit is not None and self._errors >= limit
 
-    def _order(self) -> list[int]:
+    async def _order(self) -> list[int]:
         """Return the operations' places so that those referred to come first, as far as there is no circle."""
         operations = self._request.operations
+        references = []
+        for operation in operations:
+            await asyncio.sleep(0)
+            references.append(self._references(operation))
         place = {each.bulk_id: index for index, each in enumerate(operations) if each.bulk_id}
         order: list[int] = []
         seen: set[int] = set()
@@ -105,7 +112,7 @@ class Bulk:
                 elif index not in seen:
                     seen.add(index)
                     stack.append((index, True))
-                    needed = [place[name] for name in self._references(operations[index]) if name in place]
+                    needed = [place[name] for name in references[index] if name in place]
                     stack += [(each, False) for each in reversed(needed) if each not in seen]
         return order
 
@@ -211,7 +218,8 @@ class Bulk:
             found.append(bulk_id)
             return bulk_id
 
-        self._substituted(method, path, data, note)
+        with suppress(PayloadTooLarge):  # told where the operation is performed
+            self._substituted(method, path, data, note)
         return found
 
     def _substituted(self, method: str, path: str, data: Any, resolve: Resolve) -> Any:
@@ -257,6 +265,7 @@ class _References:
     def __init__(self, resource_type: ResourceType, resolve: Resolve) -> None:
         self._type = resource_type
         self._resolve = resolve
+        self._named = 0
 
     def substituted(self, method: str, data: Any) -> Any:
         """Return the data of an operation of that method with ids in place of references."""
@@ -289,6 +298,9 @@ class _References:
 
     def _at(self, name: str, value: Any, urn: str = "") -> tuple[str, Any]:
         """Return an attribute, which is named as in the path of a PATCH operation, and its value."""
+        self._named += 1
+        if self._named > MAX_NAMES:
+            raise PayloadTooLarge(f"An operation that refers to others names more than {MAX_NAMES:,} attributes.")
         try:
             path = parse_path(f"{urn}:{name}" if urn else name).attribute
         except InvalidPath:
@@ -343,8 +355,9 @@ def _without(
         if not must_wait({name: value}):
             continue
         if isinstance(value, list):
-            kept[name] = [each for each in value if not must_wait({name: [each]})]
-            value = [each for each in value if must_wait({name: [each]})]
+            waits = [must_wait({name: [each]}) for each in value]
+            kept[name] = [each for each, wait in zip(value, waits, strict=True) if not wait]
+            value = [each for each, wait in zip(value, waits, strict=True) if wait]
         elif isinstance(value, dict):
             kept[name] = {key: each for key, each in value.items() if not must_wait({name: {key: each}})}
         else:

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from scim.bulk import BULK_RESPONSE
+from scim.bulk import BULK_RESPONSE, MAX_NAMES
 from scim.discovery import MAX_OPERATIONS
 from scim.errors import Unavailable
 from scim.messages import MAX_BODY
@@ -520,6 +520,17 @@ async def test_too_many_operations_are_refused_as_a_whole(http: Http) -> None:
 async def test_a_payload_over_the_limit_is_refused(http: Http) -> None:
     """413 for the request, as for any body."""
     assert (await http.request("POST", "/Bulk", content=b" " * (MAX_BODY + 1))).status == 413
+
+
+@pytest.mark.parametrize("method", ["POST", "PATCH"])
+async def test_names_without_number_are_refused_where_they_may_be_references(http: Http, method: str) -> None:
+    """413 for the operation: to look each up would keep all other requests waiting."""
+    names = {f"name{number}": "bulkId:mira" for number in range(MAX_NAMES + 1)}
+    data = names if method == "POST" else {"Operations": [{"op": "add", "value": names}]}
+    operation = {"method": method, "path": "/Users" if method == "POST" else "/Users/bulkId:mira", "data": data}
+    results = await bulk(http, post("mira"), operation | {"bulkId": "wide"}, reporting_to("ida", "wide"))
+    assert statuses(results) == ["201", "413", "409"]
+    assert "20,000" in results[1]["response"]["detail"]
 
 
 async def test_an_operation_may_be_as_large_as_the_request(http: Http) -> None:
