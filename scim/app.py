@@ -3,6 +3,7 @@
 import os
 from dataclasses import dataclass
 from functools import partial
+from pathlib import Path
 
 from scim.auth import FixedTokens, TokenSource
 from scim.directory import Directory
@@ -39,12 +40,16 @@ class App:
         await self.tenant.rows.close()
 
 
-def from_environ(*, serving: bool = True) -> App:
+def from_environ(*, serving: bool = True, existing: bool = False) -> App:
     """Return the app that the environment describes; without a token source if it serves nobody.
 
-    Raises SettingsError.
+    Raises SettingsError, also when an `existing` store is asked for and there is no such file.
     """
-    return build(Settings.from_environ(os.environ, serving=serving))
+    settings = Settings.from_environ(os.environ, serving=serving)
+    path = settings.storage.removeprefix("sqlite:")
+    if existing and path not in (settings.storage, ":memory:") and not Path(path).exists():
+        raise SettingsError(f"SCIM_STORAGE: there is no file {path}; name the one that the service uses.")
+    return build(settings)
 
 
 def build(settings: Settings, tenant: Tenant | None = None, tokens: TokenSource | None = None) -> App:

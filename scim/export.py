@@ -114,7 +114,7 @@ def _file(path: Path) -> Iterator[BinaryIO]:
 
 
 async def _run(path: str) -> int:
-    app = from_environ(serving=False)
+    app = from_environ(serving=False, existing=True)
     try:
         await _check(app)
         with shown() as progress, _opened(path) as write:

@@ -388,7 +388,7 @@ async def verify(app: App, repair: bool, say: Callable[[str], None], progress: P
 
 
 async def _run(repair: bool) -> int:
-    app = from_environ(serving=False)
+    app = from_environ(serving=False, existing=True)
     try:
         with shown() as progress:
             report = await verify(app, repair, partial(print, flush=True), progress)

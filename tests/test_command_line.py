@@ -203,8 +203,14 @@ def test_a_page_of_warnings_does_not_hide_the_line(caplog: pytest.LogCaptureFixt
     assert caplog.text == ""
 
 
-@pytest.mark.parametrize("storage", ["sqlite:no/such/scim.db", "sqlite:text.db", "sqlite:."])
-@pytest.mark.parametrize("arguments", [["verify"], ["export", "out"], ["import", "in.ndjson"], ["serve", "0"]])
+@pytest.mark.parametrize(
+    ("arguments", "storage"),
+    [
+        *((arguments, "sqlite:no/such/scim.db") for arguments in (["import", "in.ndjson"], ["serve", "0"])),
+        *((arguments, "sqlite:text.db") for arguments in (["verify"], ["export", "out"], ["serve", "0"])),
+        (["import", "in.ndjson"], "sqlite:."),
+    ],
+)
 def test_a_store_that_cannot_be_opened_is_a_failure(tmp_path: Path, storage: str, arguments: list[str]) -> None:
     """No folder, no database, or no file."""
     (tmp_path / "text.db").write_text("no database, but longer than a header of one" * 3)
@@ -302,9 +308,18 @@ def test_an_export_that_cannot_be_written_says_where_it_can(
     assert sorted(filled.iterdir()) == before
 
 
+@pytest.mark.parametrize("arguments", [["verify"], ["export", "backup.ndjson"]])
+def test_a_store_that_is_not_there_is_not_made(folder: Path, arguments: list[str], capsys: Capture) -> None:
+    """A path that is misspelt has nothing to verify or export; import makes the file that it names."""
+    assert main(arguments) == 2
+    assert "there is no file scim.db" in one_line(capsys)
+    assert list(folder.iterdir()) == []
+
+
 def test_an_empty_tenant_is_not_exported(folder: Path, capsys: Capture) -> None:
     """A setting is wrong most likely, and an empty file must not take the place of a good one."""
     (folder / "out").write_text("the last one")
+    asyncio.run(SqliteRows("scim.db").close())
     assert main(["export", "out"]) == 1
     assert "set SCIM_STORAGE and SCIM_TENANT" in one_line(capsys)
     assert (folder / "out").read_text() == "the last one"
