@@ -12,6 +12,7 @@ from pydantic import TypeAdapter, ValidationError
 from scim.bulk import BulkRequest
 from scim.discovery import MAX_OPERATIONS
 from scim.errors import InvalidSyntax, PayloadTooLarge
+from scim.patch import MAX_OPERATIONS as MAX_PATCH_OPERATIONS
 from scim.patch import Operation
 
 
@@ -33,9 +34,10 @@ def patch_operations(body: Any) -> list[Operation]:
     """Return the operations of a PatchOp. RFC 7644 §3.5.2.
 
     `schemas` is not insisted on: nothing else is ever sent here. The operators' case is ignored, since Entra writes
-    `Add`. Raises InvalidSyntax, naming what is wrong, when the body is no PatchOp.
+    `Add`. Raises InvalidSyntax, naming what is wrong, when the body is no PatchOp, PayloadTooLarge on too many
+    operations.
     """
-    return _checked(_PATCH_OP, body, "a PatchOp with a list 'Operations'").operations
+    return _checked(_PATCH_OP, body, "a PatchOp with a list 'Operations'", MAX_PATCH_OPERATIONS).operations
 
 
 def bulk_request(body: Any) -> BulkRequest:
@@ -43,11 +45,7 @@ def bulk_request(body: Any) -> BulkRequest:
 
     Raises InvalidSyntax, naming what is wrong, on another body, PayloadTooLarge on too many operations.
     """
-    request = _checked(_BULK_REQUEST, body, "a BulkRequest")
-    if len(request.operations) > MAX_OPERATIONS:
-        raise PayloadTooLarge(
-            f"The request has {len(request.operations):,} operations; the limit is {MAX_OPERATIONS:,}."
-        )
+    request = _checked(_BULK_REQUEST, body, "a BulkRequest", MAX_OPERATIONS)
     if request.fail_on_errors is not None and request.fail_on_errors < 1:
         raise InvalidSyntax("failOnErrors must be 1 or more.")
     ids = [each.bulk_id for each in request.operations if each.bulk_id]
@@ -56,16 +54,16 @@ def bulk_request(body: Any) -> BulkRequest:
     return request
 
 
-def _checked(message: TypeAdapter[_Message], body: Any, expected: str) -> _Message:
+def _checked(message: TypeAdapter[_Message], body: Any, expected: str, most: int) -> _Message:
     try:
-        return message.validate_python(_named(body))
+        return message.validate_python(_named(body, most))
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
         where = ".".join(str(step) for step in first["loc"]) or "the body"
         raise InvalidSyntax(f"The body must be {expected}; {where}: {first['msg']}.") from None
 
 
-def _named(body: Any) -> Any:
+def _named(body: Any, most: int = 0) -> Any:
     """Bring the names of a message and its operations into our form; their case is ignored. RFC 7643 §2.1."""
     if not isinstance(body, dict):
         return body
@@ -76,6 +74,8 @@ def _named(body: Any) -> Any:
             raise InvalidSyntax(f"'{name[:60]}' is given more than once; names match whatever their case.")
         named[field] = item
     if isinstance(operations := named.get("operations"), list):
+        if len(operations) > most:
+            raise PayloadTooLarge(f"The request has {len(operations):,} operations; the limit is {most:,}.")
         named["operations"] = [_named(each) for each in operations]
     if isinstance(operator := named.get("op"), str):
         named["op"] = operator.lower()

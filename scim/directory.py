@@ -319,7 +319,7 @@ def _read_body(kind: Kind, body: Any) -> tuple[Resource, MemberChange]:
 def _named_members(kind: Kind, body: dict[str, Any]) -> Iterator[Any]:
     """Yield what the body gives as members, there or below the URN of the schema; null says nothing of them."""
     for name, value in body.items():
-        if name.lower() == "members" and value is not None:
+        if name.lower() in ("members", f"{kind.type.schema.id}:members".lower()) and value is not None:
             yield value
         elif kind.type.is_core(name) and isinstance(value, dict):
             yield from _named_members(kind, value)

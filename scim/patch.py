@@ -10,15 +10,17 @@ from scim.filter import AttributePath, Comparison, Filter, Or, Path, comparisons
 from scim.place import Place, path_matcher
 from scim.resource import Resource, values
 from scim.schema import ResourceType, Schema, Target
-from scim.validation import check_immutable, missing
+from scim.validation import check_immutable, check_unknown, missing
 
 logger = logging.getLogger(__name__)
 
 PATCH_OP = "urn:ietf:params:scim:api:messages:2.0:PatchOp"
 ABSENT: Any = object()
 """The value of an operation that has none, which is another thing than null."""
+MAX_OPERATIONS = 10_000
+"""Most operations of one PATCH; one operation may name any number of members."""
 MAX_COMPARED = 50_000
-"""Most comparisons of values in one PATCH, some tenths of a second of work. Operations on members by id need none."""
+"""Most comparisons of values in one PATCH, some tenths of a second of work. Lists of members need none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -194,10 +196,12 @@ class _Patch:
     def _apply_at(self, op: str, path: Path, value: Any, *, explicit: bool) -> None:
         if self._type.is_core(f"{path.attribute.urn}:{path.attribute.name}") and not path.attribute.sub:
             return self._apply_schema(op, self._type.schema, value)
+        if path.filter is not None:
+            self._compare([], path.filter)
         target = self._type.resolve(path.attribute)
         if target is None:
             self._unknown.append(str(path.attribute)[:100])
-            return None
+            return check_unknown(self._unknown)
         if target.attribute is None:
             return self._apply_schema(op, self._type.extension(target.extension), value)
         if "readOnly" in (target.attribute.mutability, target.sub and target.sub.mutability):
@@ -209,6 +213,7 @@ class _Patch:
     def _apply_to_place(self, op: str, target: Target, selection: Filter | None, value: Any) -> None:
         whole = Target(target.extension, target.attribute)
         named = len(value) if isinstance(value, list) else 0
+        self._compared += named
         self._compare(values(self._resource, whole), selection, named if op == "remove" else 0)
         place = Place(self._resource, target, selection)
         self._touched[str(whole)] = place

@@ -4,19 +4,21 @@ import base64
 import binascii
 import logging
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import replace
 from typing import Any
 
 from scim import entra
-from scim.errors import InvalidSyntax, InvalidValue, Mutability
-from scim.filter import AttributePath
+from scim.errors import InvalidPath, InvalidSyntax, InvalidValue, Mutability, PayloadTooLarge
+from scim.filter import AttributePath, parse_attribute
 from scim.resource import Resource, parse_date_time, values
 from scim.schema import Attribute, ResourceType, Target
 
 logger = logging.getLogger(__name__)
 
 MAX_INTEGER = 2**63 - 1
+MAX_UNKNOWN = 1_000
+"""Most names in one request that no schema knows."""
 
 
 def read_resource(resource_type: ResourceType, body: Any) -> Resource:
@@ -32,7 +34,9 @@ def read_resource(resource_type: ResourceType, body: Any) -> Resource:
         raise InvalidSyntax(f"The body must be a JSON object that describes a {resource_type.name}.")
     _check_schemas(resource_type, body)
     resource: Resource = {}
-    if unknown := _read_attributes(resource_type, "", body, resource):
+    unnamed: dict[str, Any] = {}
+    _read_attributes(resource_type, "", body, resource, unnamed)
+    if unknown := _read_paths(resource_type, unnamed, resource):
         logger.info("ignored %d attributes that no schema knows: %.300s", len(unknown), unknown[:5])
     check_required(resource_type, resource)
     return resource
@@ -45,19 +49,47 @@ def _check_schemas(resource_type: ResourceType, body: dict[str, Any]) -> None:
         raise InvalidValue(f"schemas must be a list of URNs such as '{resource_type.schema.id}'.")
 
 
-def _read_attributes(resource_type: ResourceType, urn: str, body: dict[str, Any], resource: Resource) -> list[str]:
-    """Read attributes into the resource; return the names that no schema knows."""
-    unknown: list[str] = []
+def _read_attributes(
+    resource_type: ResourceType, urn: str, body: dict[str, Any], resource: Resource, unnamed: dict[str, Any]
+) -> None:
+    """Read attributes into the resource, and what has the name of none into `unnamed`, with the URN around it."""
     for name, value in body.items():
         if not urn and resource_type.is_core(name):  # some clients nest core attributes under their URN
-            unknown += _read_attributes(resource_type, resource_type.schema.id, _object(name, value), resource)
+            _read_attributes(resource_type, resource_type.schema.id, _object(name, value), resource, unnamed)
         elif not urn and (schema := resource_type.extension(name)):
-            unknown += _read_attributes(resource_type, schema.id, _object(name, value), resource)
+            _read_attributes(resource_type, schema.id, _object(name, value), resource, unnamed)
         elif target := resource_type.resolve(AttributePath(urn, name)):
             _read_attribute(target, name, value, resource)
         else:
+            unnamed[f"{urn}:{name}" if urn else name] = value
+            check_unknown(unnamed)
+
+
+def _read_paths(resource_type: ResourceType, unnamed: dict[str, Any], resource: Resource) -> list[str]:
+    """Read what is named by its path, `name.givenName` or URN and attribute; return the names that no schema knows."""
+    unknown: list[str] = []
+    for name, value in unnamed.items():
+        target = _named_by_path(resource_type, name)
+        if target is None:
             unknown.append(name[:100])
+        else:
+            _read_attribute(target, name, value, resource)
     return unknown
+
+
+def _named_by_path(resource_type: ResourceType, name: str) -> Target | None:
+    """Return what a path means; a sub-attribute of a list, which does not say of which value, is nothing."""
+    try:
+        target = resource_type.resolve(parse_attribute(name))
+    except InvalidPath:
+        return None
+    return None if target and target.sub and target.attribute and target.attribute.multi_valued else target
+
+
+def check_unknown(names: Collection[str]) -> None:
+    """Raise PayloadTooLarge when a request has more names than MAX_UNKNOWN that no schema knows: each costs time."""
+    if len(names) > MAX_UNKNOWN:
+        raise PayloadTooLarge(f"The request has more than {MAX_UNKNOWN:,} names that no schema knows. Leave them out.")
 
 
 def _object(name: str, value: Any) -> dict[str, Any]:
@@ -69,16 +101,18 @@ def _object(name: str, value: Any) -> dict[str, Any]:
 
 
 def _read_attribute(target: Target, name: str, value: Any, resource: Resource) -> None:
-    attribute = target.attribute
-    if attribute is None or attribute.mutability == "readOnly":
+    attribute, leaf = target.attribute, target.leaf
+    if attribute is None or leaf is None or "readOnly" in (attribute.mutability, leaf.mutability):
         return
-    checked = read_value(attribute, value, str(target))
+    checked = read_value(leaf, value, str(target))
     if checked is None:
         return
     container = resource.setdefault(target.extension, {}) if target.extension else resource
-    if attribute.name in container:
+    if target.sub:
+        container = container.setdefault(attribute.name, {})
+    if leaf.name in container:
         raise InvalidValue(f"{name} is given more than once; names match whatever their case.")
-    container[attribute.name] = checked
+    container[leaf.name] = checked
 
 
 def read_value(attribute: Attribute, value: Any, where: str) -> Any:

@@ -5,7 +5,8 @@ from typing import Any
 import pytest
 
 from scim.bodies import bulk_request, patch_operations
-from scim.errors import InvalidSyntax
+from scim.errors import InvalidSyntax, PayloadTooLarge
+from scim.patch import MAX_OPERATIONS
 
 TITLE = {"op": "add", "path": "title", "value": "Captain"}
 
@@ -30,3 +31,10 @@ def test_the_same_holds_for_bulk() -> None:
     for body in ({"Operations": [operation], "OPERATIONS": []}, {"Operations": [{**operation, "BulkId": "2"}]}):
         with pytest.raises(InvalidSyntax, match="more than once"):
             bulk_request(body)
+
+
+def test_a_patch_has_ten_thousand_operations_at_most() -> None:
+    """One more is refused before any of them is looked at."""
+    assert len(patch_operations({"Operations": [TITLE] * MAX_OPERATIONS})) == 10_000
+    with pytest.raises(PayloadTooLarge, match="10,001 operations; the limit is 10,000"):
+        patch_operations({"Operations": [TITLE] * MAX_OPERATIONS + [{}]})

@@ -627,6 +627,17 @@ async def test_each_transaction_of_a_request_has_one_change_row(http: Http, rows
     assert all(sum(map(_is_change_row, commit)) == 1 for commit in about)
 
 
+async def test_members_may_be_named_by_their_path(http: Http) -> None:
+    """In POST and PUT, as in PATCH."""
+    mira, omar = await users(http, 2)
+    urn = "urn:ietf:params:scim:schemas:core:2.0:Group"
+    made = await http.request("POST", "/Groups", {"displayName": "crew", f"{urn}:members": [{"value": mira}]})
+    assert await member_ids(http, made.body["id"]) == {mira}
+    body = {"displayName": "crew", f"{urn.upper()}:Members": [{"value": omar}]}
+    assert (await http.request("PUT", f"/Groups/{made.body['id']}", body)).status == 200
+    assert await member_ids(http, made.body["id"]) == {omar}
+
+
 async def test_members_that_a_patch_adds_are_selected_by_their_type(http: Http) -> None:
     """Operations apply in their order: who is added and then removed as a user is no member, a group is."""
     mira, omar = await users(http, 2)

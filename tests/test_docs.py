@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from scim import errors, messages, patch, planning, query, rows, search, stored
+from scim import errors, messages, patch, planning, query, rows, search, stored, validation
 from scim import filter as grammar
 from scim.__main__ import COMMANDS
 from scim.discovery import MAX_OPERATIONS
@@ -79,7 +79,9 @@ def test_each_limit_that_is_told_is_in_force() -> None:
         "memberships on one page": f"{search.MAX_EDGES:,}",
         "memberships of one resource in a search": f"{search.MAX_OWN_EDGES:,}",
         "operations in one Bulk request": f"{MAX_OPERATIONS:,}",
-        "values that one PATCH compares": f"{patch.MAX_COMPARED:,}",
+        "operations in one PATCH": f"{patch.MAX_OPERATIONS:,}",
+        "values that one PATCH compares or adds": f"{patch.MAX_COMPARED:,}",
+        "names in one POST, PUT or PATCH that no schema knows": f"{validation.MAX_UNKNOWN:,}",
         "look-up and unique rows of one resource": f"{stored.MAX_DERIVED}",
         "sorting looks at": f"the first {planning.SORT_LENGTH} characters of a value",
     }

@@ -9,6 +9,7 @@ from scim.bodies import patch_operations
 from scim.errors import InvalidPath, InvalidSyntax, InvalidValue, Mutability, NoTarget, PayloadTooLarge, ScimError
 from scim.patch import MemberChange, MembersNeeded, apply, member_ids
 from scim.resource import Resource
+from scim.validation import MAX_UNKNOWN
 from tests.samples import CONTOSO, CORE, ENTERPRISE, GROUP, MIRA, USER, patched, patched_group
 
 BARE: Resource = {"userName": "bare@contoso.example"}
@@ -600,10 +601,12 @@ def test_a_patch_may_be_large_where_nothing_is_compared() -> None:
     [
         [op("add", "roles", LIST), op("remove", "roles", LIST)],
         [op("add", f'roles[value eq "v{number}"].display', "x") for number in range(1000)],
+        [op("add", "roles", LIST * 51)],
+        [op("add", f"unknown[{' or '.join(['display pr'] * 200)}]", "x")] * 251,
         [op("add", "roles", LIST), op("remove", f"roles[{' or '.join(['display pr'] * 200)}]"),
          op("remove", f"roles[{' or '.join(['display pr'] * 200)}]")],
     ],
-    ids=["named values", "filters", "terms"],
+    ids=["named values", "filters", "added values", "terms of unknown paths", "terms"],
 )  # fmt: skip
 def test_a_patch_that_compares_too_many_values_is_too_large(operations: list[dict[str, Any]]) -> None:
     """One request must not keep all others waiting."""
@@ -611,6 +614,15 @@ def test_a_patch_that_compares_too_many_values_is_too_large(operations: list[dic
         patched(BARE, *operations)
     with pytest.raises(PayloadTooLarge, match="fewer"):
         patched_group(*[op("remove", 'members[type eq "User"]')] * 400, members=LIST)
+
+
+def test_a_patch_has_a_thousand_names_at_most_that_no_schema_knows() -> None:
+    """Each costs time; names in one operation and in many count alike."""
+    names = [f"unknown{number}" for number in range(MAX_UNKNOWN + 1)]
+    assert patched(BARE, op("add", None, dict.fromkeys(names[1:], "x"))) == BARE
+    for operations in ([op("add", None, dict.fromkeys(names, "x"))], [op("add", name, "x") for name in names]):
+        with pytest.raises(PayloadTooLarge, match="1,000 names"):
+            patched(BARE, *operations)
 
 
 # --- Entra's two dialects --------------------------------------------------------------------------------------------

@@ -5,9 +5,9 @@ from typing import Any
 
 import pytest
 
-from scim.errors import InvalidSyntax, InvalidValue, Mutability
+from scim.errors import InvalidSyntax, InvalidValue, Mutability, PayloadTooLarge
 from scim.resource import Resource
-from scim.validation import MAX_INTEGER, check_required, keep_unwritable, missing, read_resource
+from scim.validation import MAX_INTEGER, MAX_UNKNOWN, check_required, keep_unwritable, missing, read_resource
 from tests.samples import CONTOSO, CORE, ENTERPRISE, GROUP, USER
 
 BARE: Resource = {"userName": "bare@contoso.example"}
@@ -325,3 +325,51 @@ def test_a_put_may_set_an_immutable_value_that_was_never_set() -> None:
     replacement = read(**{CONTOSO: {"clearance": "office", "badge": "8"}})
     keep_unwritable(USER, BARE, replacement)
     assert replacement[CONTOSO] == {"clearance": "office", "badge": "8"}
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        {f"{ENTERPRISE}:department": "Sea", f"{ENTERPRISE}.manager": "26", "name.givenName": "Mira"},
+        {f"{ENTERPRISE}:DEPARTMENT": "Sea", f"{ENTERPRISE}:manager.value": "26", f"{CORE}:NAME.givenName": "Mira"},
+        {CORE: {"name.givenName": "Mira"}, ENTERPRISE: {"manager.value": "26", "department": "Sea"}},
+    ],
+)
+def test_attributes_may_be_named_by_their_paths(body: Resource) -> None:
+    """As in PATCH, where Entra names them so; left out they would be lost."""
+    expected = {"department": "Sea", "manager": {"value": "26"}}
+    assert read(**body) == {**BARE, "name": {"givenName": "Mira"}, ENTERPRISE: expected}
+
+
+def test_a_path_adds_to_the_object_and_gives_nothing_twice() -> None:
+    """Whichever comes first in the body."""
+    for body in (
+        {"name.givenName": "Mira", "name": {"familyName": "Solberg"}},
+        {"name": {"familyName": "Solberg"}, "name.givenName": "Mira"},
+    ):
+        assert read(**body)["name"] == {"givenName": "Mira", "familyName": "Solberg"}
+    for twice in (
+        {"name.givenName": "Mira", "name": {"givenName": "M"}},
+        {"department": "Sea", f"{ENTERPRISE}:department": "Land"},
+        {f"{CORE}:userName": "other"},
+    ):
+        with pytest.raises(InvalidValue, match="more than once"):
+            read(**twice)
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["emails.value", 'emails[type eq "work"].value', "name.x", "id.x", "meta.created", f"{CONTOSO}:x", "a b", "."],
+)
+def test_a_path_that_means_no_one_value_is_left_out(name: str) -> None:
+    """Of which e-mail it would be, nobody said; and read-only is read-only."""
+    assert read(**{name: "x"}) == BARE
+
+
+def test_a_body_has_a_thousand_names_at_most_that_no_schema_knows() -> None:
+    """Each costs time; it does not matter on which level they are."""
+    names = [f"unknown{number}" for number in range(MAX_UNKNOWN + 1)]
+    assert read(**dict.fromkeys(names[1:], 1)) == BARE
+    for body in (dict.fromkeys(names, 1), {names[0]: 1, ENTERPRISE: dict.fromkeys(names[1:], 1)}):
+        with pytest.raises(PayloadTooLarge, match="1,000 names"):
+            read(**body)
