@@ -1,5 +1,6 @@
 """The command line as a person meets it: usage, errors in one line, exit codes, signals, pipes."""
 
+import asyncio
 import logging
 import os
 import signal
