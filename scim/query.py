@@ -90,7 +90,7 @@ def _text(value: Any) -> str:
 
 
 def _filter(value: Any) -> str:
-    """An empty one stays, and is refused as a filter that ends too early.
+    """An empty one stays, and is refused where filters are read, unlike an empty sortBy.
 
     Whoever sends it meant somebody, and would take everybody for that one; without an order nobody is mistaken.
     """
