@@ -297,7 +297,7 @@ def _room(new: Stored) -> int:
 
 def _whatever_case(kind: Kind, path: str) -> str:
     leaf = kind.unique[path].leaf
-    return "" if leaf is None or leaf.case_exact else "; letter case makes no difference"
+    return "" if leaf is None or leaf.case_exact or leaf.type != "string" else "; letter case makes no difference"
 
 
 def _body(stored: Stored) -> str:

@@ -1,11 +1,10 @@
 """The place in a resource that the path of a PATCH operation names, and what each operation does there."""
 
-import json
 from typing import Any
 
 from scim.errors import InvalidFilter, InvalidPath, Mutability, NoTarget
 from scim.filter import And, Comparison, Filter
-from scim.query import Matcher, value_matcher
+from scim.query import Matcher, normal, value_matcher
 from scim.resource import Resource, values
 from scim.schema import Attribute, Target
 from scim.validation import check_primary, read_single, read_value
@@ -135,19 +134,34 @@ class Place:
         """Entra removes single values by naming them in `value` where the RFC uses a value filter."""
         listed = value if isinstance(value, list) else [value]
         gone = [each for item in listed if (each := read_single(self._attribute, item, self._where)) is not None]
-        return [each for each in present if not any(_names(other, each) for other in gone)]
+        named = [self._compared(each) for each in gone]
+        pairs = zip(present, map(self._compared, present), strict=True)
+        return [each for each, compared in pairs if not any(_names(other, compared) for other in named)]
 
     def _with_values(self, present: list[Any], added: list[Any]) -> list[Any]:
         """Add values to a list; one that is there already, by value and type, is brought up to date instead."""
         after = list(present)
-        index = {_identity(each): at for at, each in reversed(list(enumerate(after)))}
+        index = {self._identity(each): at for at, each in reversed(list(enumerate(after)))}
         for value in added:
-            at = index.setdefault(_identity(value), len(after))
+            at = index.setdefault(self._identity(value), len(after))
             if at == len(after):
                 after.append(value)
             elif isinstance(value, dict):
                 after[at] = self._merged(after[at], value)
         return after
+
+    def _identity(self, value: Any) -> str:
+        """What makes a value the same one when it is added again: its value and type, else all of it."""
+        compared = self._compared(value)
+        if isinstance(value, dict) and "value" in value:
+            return repr((compared["value"], compared.get("type")))
+        return repr(sorted(compared.items()) if isinstance(value, dict) else compared)
+
+    def _compared(self, value: Any) -> Any:
+        """Return a value as filters compare it: in any letter case where the attribute says so."""
+        if not isinstance(value, dict):
+            return normal(self._attribute, value)
+        return {name: normal(self._attribute.sub(name) or Attribute(name), item) for name, item in value.items()}
 
     def _applied_to_each(self, op: str, present: list[Any], value: Any) -> list[Any]:
         """A sub-attribute without a value filter is that of every value."""
@@ -158,6 +172,8 @@ class Place:
 
     def _applied_to_selected(self, op: str, present: list[Any], value: Any) -> list[Any]:
         assert self._selection is not None  # noqa: S101
+        if self._sub is None and isinstance(value, list) and len(value) == 1:
+            value = value[0]  # a list attribute's path, so that a client may well send a list
         matches = path_matcher(self._selection, self._target)
         if not any(matches(each) for each in present):
             return self._applied_to_new(op, present, value, matches)
@@ -231,13 +247,6 @@ def _names(named: Any, value: Any) -> bool:
     if "value" in named:
         return bool(named["value"] == value.get("value")) and named.get("type", value.get("type")) == value.get("type")
     return all(value.get(name) == item for name, item in named.items())
-
-
-def _identity(value: Any) -> str:
-    """What makes a value the same one when it is added again: its value and type, else all of it."""
-    if isinstance(value, dict) and "value" in value:
-        value = [value["value"], value.get("type")]
-    return json.dumps(value, sort_keys=True)
 
 
 def _described(selection: Filter | None, attribute: Attribute) -> Resource | None:

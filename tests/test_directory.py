@@ -8,10 +8,11 @@ import pytest
 
 from scim import keys
 from scim.app import App
-from scim.directory import _batches
+from scim.directory import _batches, _whatever_case
 from scim.memberships import Plan, capacity
 from scim.rows import MAX_BODY_BYTES, MAX_CHANGES, Delete, Insert, Replace, RowChange, Touch
-from scim.stored import MAX_DERIVED, Edge
+from scim.schema import ResourceType, Schema
+from scim.stored import MAX_DERIVED, Edge, Kind
 from scim.tombstones import MAKING
 from tests.conftest import Answer, Clock, Http, make_app
 from tests.recording import RecordingRows
@@ -608,6 +609,15 @@ def test_batches_keep_room_beside_other_changes(count: int, first: int) -> None:
     assert all(0 < len(each.added) + len(each.removed) <= capacity(2) for each in batches[1:])
     assert [edge for each in batches for edge in each.added] == edges[::2]
     assert [edge for each in batches for edge in each.removed] == edges[1::2]
+
+
+def test_only_a_taken_text_is_said_to_be_taken_in_any_letter_case() -> None:
+    """A number and a date have no letter case."""
+    unique = [{"name": name, "type": name, "uniqueness": "server"} for name in ("string", "integer", "dateTime")]
+    schema = Schema.from_document({"id": "urn:x:User", "name": "x", "attributes": unique})
+    kind = Kind("u", ResourceType("User", "/Users", schema), [])
+    assert "letter case" in _whatever_case(kind, "string")
+    assert _whatever_case(kind, "integer") == _whatever_case(kind, "dateTime") == ""
 
 
 def _is_change_row(change: RowChange) -> bool:

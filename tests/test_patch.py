@@ -120,6 +120,19 @@ def test_adding_a_value_that_is_there_brings_it_up_to_date() -> None:
     assert added["roles"] == [{"value": "a", "display": "New"}, {"value": "b"}]
 
 
+def test_values_that_differ_in_case_only_are_the_same_where_case_does_not_matter() -> None:
+    """As for filters: added they bring the value up to date, removed they mean it; a photo's address is exact."""
+    again = {"value": "MIRA@home.example", "type": "Home"}
+    assert patched(MIRA, op("add", "emails", [again]))["emails"] == [WORK, again]
+    assert patched(MIRA, op("remove", "emails", [again]))["emails"] == [WORK]
+    photos = {**BARE, "photos": [{"value": "https://x.example/A"}]}
+    assert len(patched(photos, op("add", "photos", [{"value": "https://x.example/a"}]))["photos"]) == 2
+    assert patched(photos, op("remove", "photos", [{"value": "https://x.example/a"}])) == photos
+    languages = with_contoso(languages=["nb"])
+    assert patched(languages, op("add", f"{CONTOSO}:languages", ["NB"])) == languages
+    assert patched(languages, op("remove", f"{CONTOSO}:languages", ["NB"])) == with_contoso()
+
+
 def test_values_of_a_simple_list_are_added_once() -> None:
     """A list need not be of objects."""
     before = with_contoso(languages=["nb"])
@@ -203,6 +216,9 @@ def test_remove_with_a_value_beside_a_single_target_ignores_the_value() -> None:
         (op("replace", 'emails[type eq "home"]', {"value": "h", "type": "other"}),
          {"emails": [WORK, {"value": "h", "type": "other"}]}),
         (op("replace", 'emails[type ne "work"]', {"value": "h"}), {"emails": [WORK, {"value": "h"}]}),
+        (op("replace", 'emails[type eq "home"]', [{"value": "h"}]), {"emails": [WORK, {"value": "h", "type": "home"}]}),
+        (op("replace", 'emails[type eq "third"]', [{"value": "h"}]),
+         {"emails": [WORK, HOME, {"value": "h", "type": "third"}]}),
         (op("replace", 'emails[type eq "home"]', "h"), {"emails": [WORK, {"value": "h", "type": "home"}]}),
         (op("replace", 'emails[type eq "home"]', {}), {"emails": [WORK]}),
         (op("replace", "emails.type", "other"), {"emails": [{**WORK, "type": "other"}, {**HOME, "type": "other"}]}),
@@ -348,6 +364,7 @@ def test_a_path_that_no_schema_knows_is_left_out(operation: dict[str, Any]) -> N
         (op("add", "emails", 5), InvalidValue),
         (op("add", "emails", [{"value": "x", "operation": "delete"}]), InvalidSyntax),
         (op("replace", 'emails[type eq "work"]', 5), InvalidValue),
+        (op("replace", 'emails[type eq "work"]', [{"value": "a"}, {"value": "b"}]), InvalidValue),
         (op("remove", "emails", [5]), InvalidValue),
     ],
 )
