@@ -61,7 +61,7 @@ def search_request(values: Any) -> SearchRequest:
     MAX_COUNT. What a search does not know is ignored. So are an empty `sortBy` and `sortOrder`, as addresses made from
     templates have them; an empty `filter` is not.
 
-    Raises InvalidSyntax when a body is no object, InvalidCount when the count is no number, InvalidValue naming
+    Raises InvalidSyntax when a body is no object or names something twice, InvalidCount when the count is no number, InvalidValue naming
     another parameter that is not as it should be.
     """
     if not isinstance(values, Mapping):
@@ -72,6 +72,8 @@ def search_request(values: Any) -> SearchRequest:
         if parameter is None or value is None:
             continue
         proper, field, read = parameter
+        if field in fields:
+            raise InvalidSyntax(f"{proper} is given more than once; names match whatever their case.")
         try:
             fields[field] = read(value)
         except ValueError as error:

@@ -370,6 +370,12 @@ def test_so_many_names_that_others_would_have_to_wait_are_refused(name: str, in_
         search_request({name: many})
 
 
+def test_what_is_named_twice_in_a_body_is_refused() -> None:
+    """Which of the two is meant nobody can tell; in a query the host joins them, and the first counts."""
+    with pytest.raises(InvalidSyntax, match="filter is given more than once"):
+        search_request({"filter": "id pr", "Filter": "title pr"})
+
+
 def test_a_count_that_is_no_number_has_an_error_of_its_own() -> None:
     """RFC 9865 §2.1 calls it invalidCount."""
     with pytest.raises(InvalidCount, match=r"^count: "):
