@@ -137,7 +137,7 @@ class Conflict(ScimError):
 
 
 class PreconditionFailed(ScimError):
-    """If-Match names another version than the current one. RFC 7644 §3.14."""
+    """If-Match names another version than the current one, or If-None-Match names it. RFC 7644 §3.14."""
 
     status = 412
 

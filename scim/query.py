@@ -61,8 +61,8 @@ def search_request(values: Any) -> SearchRequest:
     MAX_COUNT. What a search does not know is ignored. So are an empty `sortBy` and `sortOrder`, as addresses made from
     templates have them; an empty `filter` is not.
 
-    Raises InvalidSyntax when a body is no object or names something twice, InvalidCount when the count is no number, InvalidValue naming
-    another parameter that is not as it should be.
+    Raises InvalidSyntax when a body is no object or names something twice, InvalidCount when the count is no number,
+    InvalidValue naming another parameter that is not as it should be.
     """
     if not isinstance(values, Mapping):
         raise InvalidSyntax("The body must be a SearchRequest, a JSON object.")
