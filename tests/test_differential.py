@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 from scim2_models import Context, EnterpriseUser, SCIMException, ScimFilter, ScimPolicy
 from scim2_models import PatchOp as ModelsPatchOp
@@ -280,12 +280,12 @@ Outcome = Resource | str
 
 
 def stated(resource: Resource) -> Resource:
-    """Return what a resource says, without what differs by name: empty values and values that are labels only."""
+    """Return what a resource says, without what differs by name: empty values and labels that are not primary."""
     said = {
         name: item for name, item in resource.items() if name not in ("schemas", "id", "meta") and item not in ({}, [])
     }
     if "emails" in said:
-        said["emails"] = [each for each in said["emails"] if "value" in each]
+        said["emails"] = [each for each in said["emails"] if "value" in each or each.get("primary")]
     return {name: item for name, item in said.items() if item != []}
 
 
@@ -366,6 +366,12 @@ DIFFERENT_PATCHES = [
         MAILED, [write('emails[type eq "work"]', {"value": "b@x.example"})],
         {"userName": "a", "emails": [{"value": "b@x.example", "type": "work"}]},
         {"userName": "a", "emails": [{"value": "b@x.example", "type": "work", "primary": True}]},
+    ),
+    PatchDifference(
+        "a label that is to be primary", "an e-mail that never comes takes nothing from the others",
+        MAILED, [write('emails[type eq "home"].primary', True, "add")], MAILED,
+        {"userName": "a",
+         "emails": [{**MAILED["emails"][0], "primary": False}, {"type": "home", "primary": True}]},
     ),
     PatchDifference(
         "a reference to the manager before", "it leads to somebody else than `value` says",
@@ -484,4 +490,6 @@ operations = st.one_of(
 @given(users, st.lists(operations, min_size=1, max_size=2))
 def test_patches_make_the_same_user(user: Resource, body: list[dict[str, Any]]) -> None:
     """Operations that mean the same to both sides give the same resource, or are refused by both."""
-    assert our_patch(user, body) == their_patch(user, body)
+    theirs = their_patch(user, body)
+    assume(isinstance(theirs, str) or all("value" in each for each in theirs.get("emails", [])))
+    assert our_patch(user, body) == theirs
