@@ -63,7 +63,7 @@ def _checked(message: TypeAdapter[_Message], body: Any, expected: str, most: int
         raise InvalidSyntax(f"The body must be {expected}; {where}: {first['msg']}.") from None
 
 
-def _named(body: Any, most: int = 0) -> Any:
+def _named(body: Any, most: int | None = None) -> Any:
     """Bring the names of a message and its operations into our form; their case is ignored. RFC 7643 §2.1."""
     if not isinstance(body, dict):
         return body
@@ -73,7 +73,7 @@ def _named(body: Any, most: int = 0) -> Any:
         if field in named:
             raise InvalidSyntax(f"'{name[:60]}' is given more than once; names match whatever their case.")
         named[field] = item
-    if isinstance(operations := named.get("operations"), list):
+    if most is not None and isinstance(operations := named.get("operations"), list):
         if len(operations) > most:
             raise PayloadTooLarge(f"The request has {len(operations):,} operations; the limit is {most:,}.")
         named["operations"] = [_named(each) for each in operations]

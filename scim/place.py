@@ -61,11 +61,11 @@ class Place:
         if self._attribute.type != "complex" or not isinstance(value, list):
             return
         whole = Target(self._target.extension, self._attribute)
-        labels = {each.get("type") for each in values(before, whole) if _LABELS.issuperset(each)}
+        labels = {str(each.get("type")) for each in values(before, whole) if _LABELS.issuperset(each)}
         kept: list[Resource] = []
         none: list[Resource] = []
         for each in value:
-            (none if _LABELS.issuperset(each) and each.get("type") not in labels else kept).append(each)
+            (none if _LABELS.issuperset(each) and str(each.get("type")) not in labels else kept).append(each)
         container[self._attribute.name] = _unmarked(kept, any(map(_is_primary, none)))
         if not kept:
             del container[self._attribute.name]

@@ -38,3 +38,9 @@ def test_a_patch_has_ten_thousand_operations_at_most() -> None:
     assert len(patch_operations({"Operations": [TITLE] * MAX_OPERATIONS})) == 10_000
     with pytest.raises(PayloadTooLarge, match="10,001 operations; the limit is 10,000"):
         patch_operations({"Operations": [TITLE] * MAX_OPERATIONS + [{}]})
+
+
+def test_operations_have_no_operations() -> None:
+    """What an operation does not have is ignored."""
+    [operation] = patch_operations({"Operations": [{**TITLE, "operations": [1], "name": "x"}]})
+    assert (operation.op, operation.path, operation.value) == ("add", "title", "Captain")
