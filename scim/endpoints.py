@@ -146,7 +146,7 @@ class Endpoints:
         stored = await self._directory.get(kind, parameters["id"], projection)
         stored.check_version(request.headers.get("if-match"))  # before If-None-Match: RFC 9110 §13.2.2
         known = request.headers.get("if-none-match")
-        if known is not None and stored.has_version(known):
+        if known is not None and stored.has_version(known) and not stored.shifting:
             return Response(304, headers={"ETag": stored.etag})
         return await self._resource(request, 200, stored, projection)
 

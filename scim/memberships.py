@@ -62,7 +62,7 @@ class Memberships:
     async def attached(self, stored: Stored, gone: set[str] | None = None) -> Stored:
         """Return a resource with its members or groups."""
         edges = self.members if stored.kind.letter == "g" else self.groups
-        return stored.with_edges(await edges(stored.id, gone=gone))
+        return stored.with_edges(await edges(stored.id, gone=gone), shifting=bool(gone))
 
     async def between(self, letter: str, ids: Sequence[str], limit: int) -> dict[str, list[Edge]] | None:
         """Return the memberships of resources of a kind, by id, in one range from the first id to the last.

@@ -31,7 +31,8 @@ class Edge:
 class Stored:
     """A resource that was read: its document without id, schemas and memberships, and the row's version.
 
-    `edges` are the members of a group or the groups of a user, None where they were not asked for.
+    `edges` are the members of a group or the groups of a user, None where they were not asked for. They are `shifting`
+    while memberships of something deleted may be hidden: then the same version can show fewer than before.
     """
 
     kind: "Kind"
@@ -40,6 +41,7 @@ class Stored:
     version: str
     modified: str
     edges: list[Edge] | None = None
+    shifting: bool = False
 
     @classmethod
     def from_row(cls, kind: "Kind", row: Row) -> "Stored":
@@ -81,9 +83,9 @@ class Stored:
         """The address of the resource."""
         return f"{base_url}{self.kind.type.endpoint}/{self.id}"
 
-    def with_edges(self, edges: list[Edge]) -> "Stored":
+    def with_edges(self, edges: list[Edge], shifting: bool = False) -> "Stored":
         """Return the same resource with its memberships."""
-        return Stored(self.kind, self.id, self.document, self.version, self.modified, edges)
+        return Stored(self.kind, self.id, self.document, self.version, self.modified, edges, shifting)
 
 
 def _opaque(tag: str) -> str:

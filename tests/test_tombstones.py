@@ -57,6 +57,19 @@ async def test_a_sweep_removes_memberships_on_both_sides(app: App, rows: Recordi
     assert touched == {"u", "g"}
 
 
+@pytest.mark.parametrize(("query", "status"), [("", 200), ("?excludedAttributes=members", 304)])
+async def test_what_shows_fewer_memberships_is_sent_again(
+    http: Http, rows: RecordingRows, buried: str, query: str, status: int
+) -> None:
+    """The groups around it keep their versions until the sweep reaches them, but no longer show it."""
+    outer = next(key.split(".")[2] for key in await rows.everything() if key.startswith(f"r.{buried}."))
+    path = f"/Groups/{outer}{query}"
+    shown = (await http.request("GET", path)).body
+    assert "members" not in shown
+    answer = await http.request("GET", path, headers={"If-None-Match": shown["meta"]["version"]})
+    assert answer.status == status
+
+
 async def test_a_sweep_of_what_is_finished_does_nothing(app: App, rows: RecordingRows, buried: str) -> None:
     """As when another timer was faster."""
     await app.directory.tombstones.sweep(buried, 100)
