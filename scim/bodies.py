@@ -28,6 +28,7 @@ _Message = TypeVar("_Message", PatchOp, BulkRequest)
 _PATCH_OP = TypeAdapter(PatchOp)
 _BULK_REQUEST = TypeAdapter(BulkRequest)
 _FIELDS = {"bulkid": "bulk_id", "failonerrors": "fail_on_errors"}
+_SPELLED = {"bulk_id": "bulkId", "fail_on_errors": "failOnErrors", "operations": "Operations"}
 
 
 def patch_operations(body: Any) -> list[Operation]:
@@ -59,7 +60,7 @@ def _checked(message: TypeAdapter[_Message], body: Any, expected: str, most: int
         return message.validate_python(_named(body, most))
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
-        where = ".".join(str(step) for step in first["loc"]) or "the body"
+        where = ".".join(_SPELLED.get(str(step), str(step)) for step in first["loc"]) or "the body"
         raise InvalidSyntax(f"The body must be {expected}; {where}: {first['msg']}.") from None
 
 

@@ -5,6 +5,7 @@ job mixes them (https://learn.microsoft.com/entra/identity/app-provisioning/appl
 """
 
 import json
+import math
 import re
 from typing import Any
 
@@ -94,8 +95,8 @@ def _as_scalar(kind: str, value: str) -> Any:
 
 
 def _as_float(text: str) -> Any:
-    """Return the number, or the text where a float would be another number: rather refused than changed."""
-    from decimal import Decimal  # here, since its import is slow and only extensions have decimals
-
-    number = float(text)
-    return number if Decimal(repr(number)) == Decimal(text) else text
+    """Return the number, rounded as JSON's are; the text, which is refused, where more than its fraction changes."""
+    number, whole = float(text), text.partition(".")[0]
+    if not math.isfinite(number) or ("e" not in text.lower() and int(number) != int(whole)):
+        return text
+    return number

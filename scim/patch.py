@@ -176,13 +176,15 @@ class _Patch:
         """Apply each key of a value without path, or with the URN of a schema as its path, as an operation."""
         if not isinstance(value, dict):
             raise InvalidValue(f"An {op} operation on {urn or 'no path'} needs an object of attributes as its value.")
-        named: set[tuple[str, Filter | None]] = set()
+        named: dict[tuple[str, Filter | None], Any] = {}
         for name, item in value.items():
             path = parse_path(f"{urn}:{name}" if urn else name)
-            if target := self._type.resolve(path.attribute):
-                if (place := (str(target), path.filter)) in named:
-                    raise InvalidValue(f"{name[:100]} is given more than once; names match whatever their case.")
-                named.add(place)
+            target = self._type.resolve(path.attribute)
+            if target and named.setdefault((str(target), path.filter), item) != item:
+                raise InvalidValue(
+                    f"{name[:100]} is given more than once, with other values."
+                    " Names match whatever their case, with and without URN."
+                )
             if not urn and name.lower() == "id":
                 self._check_id(item)
             else:
@@ -207,7 +209,7 @@ class _Patch:
         if "readOnly" in (target.attribute.mutability, target.sub and target.sub.mutability):
             return self._refuse_read_only(target, value, explicit=explicit)
         if target.attribute is self._type.core.get("members"):
-            return self._apply_members(op, path, value)
+            return self._apply_members(op, path, value, explicit=explicit)
         return self._apply_to_place(op, target, path.filter, value)
 
     def _apply_to_place(self, op: str, target: Target, selection: Filter | None, value: Any) -> None:
@@ -248,16 +250,16 @@ class _Patch:
         elif explicit and target.attribute is not self._type.core["schemas"]:
             raise Mutability(f"{target} is read-only.")
 
-    def _apply_members(self, op: str, path: Path, value: Any) -> None:
+    def _apply_members(self, op: str, path: Path, value: Any, *, explicit: bool) -> None:
         if path.attribute.sub:
             raise InvalidPath("Members are added with path 'members' and removed with 'members[value eq \"id\"]'.")
         if path.filter is not None:
             self._apply_selected_members(op, path.filter)
         elif op == "remove":
             self._remove_members(value)
-        elif value is None:
+        elif value is None and op == "replace" and explicit:
             raise InvalidValue("members is null. To remove all members, replace them with [] or remove 'members'.")
-        else:
+        elif value is not None:  # null in an object says nothing of members, as in a PUT
             if op == "replace":
                 self._change.clear()
             self._change.add(member_ids(value))

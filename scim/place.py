@@ -7,11 +7,11 @@ from scim.filter import And, Comparison, Filter
 from scim.query import Matcher, normal, value_matcher
 from scim.resource import Resource, values
 from scim.schema import Attribute, Target
-from scim.validation import check_primary, read_single, read_value
+from scim.validation import LABELS, check_primary, read_single, read_value
 
 _DEMOTED = " gave primary away"
 """Marks, while a PATCH lasts, a value that another one took `primary` from, with a number that grows."""
-_LABELS = {"type", "primary", _DEMOTED}
+_LABELS = LABELS | {_DEMOTED}
 """What says which value it is; a PATCH that makes a value of nothing else has made none."""
 
 
@@ -61,11 +61,13 @@ class Place:
         if self._attribute.type != "complex" or not isinstance(value, list):
             return
         whole = Target(self._target.extension, self._attribute)
-        labels = {str(each.get("type")) for each in values(before, whole) if _LABELS.issuperset(each)}
+        stored = [each for each in values(before, whole) if _LABELS.issuperset(each)]
+        types = {str(each.get("type")) for each in stored}
         kept: list[Resource] = []
         none: list[Resource] = []
         for each in value:
-            (none if _LABELS.issuperset(each) and str(each.get("type")) not in labels else kept).append(each)
+            stays = str(each.get("type")) in types and (each in stored or not _is_primary(each))
+            (none if _LABELS.issuperset(each) and not stays else kept).append(each)
         container[self._attribute.name] = _unmarked(kept, any(map(_is_primary, none)))
         if not kept:
             del container[self._attribute.name]
@@ -161,7 +163,8 @@ class Place:
         """Return a value as filters compare it: in any letter case where the attribute says so."""
         if not isinstance(value, dict):
             return normal(self._attribute, value)
-        return {name: normal(self._attribute.sub(name) or Attribute(name), item) for name, item in value.items()}
+        subs = {name: self._attribute.sub(name) for name in value}
+        return {name: normal(sub, value[name]) for name, sub in subs.items() if sub}  # a mark is no part of the value
 
     def _applied_to_each(self, op: str, present: list[Any], value: Any) -> list[Any]:
         """A sub-attribute without a value filter is that of every value."""

@@ -167,8 +167,13 @@ def ordering(plans: Sequence[Plan], sort_by: str | None) -> Callable[[Stored], P
         return lambda each: (place[each.kind.letter], each.id)
     path = _sort_path(sort_by)
     targets = {plan.kind.letter: plan.kind.type.resolve(path) for plan in plans}
+    edges = {plan.kind.letter: plan.kind.edges for plan in plans}
     if any(target and target.leaf and target.leaf.returned == "never" for target in targets.values()):
         raise InvalidValue(f"sortBy: {sort_by[:100]} is never returned, so that its order is not told either.")
+    if any(
+        target and target.attribute and target.attribute.name == edges[letter] for letter, target in targets.items()
+    ):
+        raise InvalidValue(f"sortBy: {sort_by[:100]} has no order; sort by what the resources have themselves.")
     if not any(targets.values()):
         raise InvalidValue(f"sortBy: no attribute is named '{sort_by[:100]}'; /Schemas lists those there are.")
     by = {letter: sort_key(target) for letter, target in targets.items() if target}

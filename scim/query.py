@@ -121,6 +121,8 @@ def _number(value: Any) -> int:
     try:
         if isinstance(value, (int, str)) and not isinstance(value, bool):
             return int(value)
+        if isinstance(value, float) and value.is_integer():
+            return int(value)  # to JSON, 10.0 is 10
     except ValueError:
         pass
     raise ValueError("must be a whole number")

@@ -100,7 +100,7 @@ def _matching(pattern: str, expected: str) -> Callable[[str], str]:
 
 def _whole_number(least: int, most: int) -> Callable[[str], int]:
     def read(text: str) -> int:
-        if not text.isdecimal() or not least <= int(text[:20]) <= most:
+        if not (text.isascii() and text.isdecimal()) or not least <= int(text[:20]) <= most:
             raise ValueError(f"must be a whole number from {least} to {most}")
         return int(text)
 

@@ -17,6 +17,8 @@ from scim.schema import Attribute, ResourceType, Target
 logger = logging.getLogger(__name__)
 
 MAX_INTEGER = 2**63 - 1
+LABELS = frozenset({"type", "primary"})
+"""What says which value of a list it is, and nothing else of it."""
 MAX_UNKNOWN = 1_000
 """Most names in one request that no schema knows."""
 
@@ -110,9 +112,19 @@ def _read_attribute(target: Target, name: str, value: Any, resource: Resource) -
     container = resource.setdefault(target.extension, {}) if target.extension else resource
     if target.sub:
         container = container.setdefault(attribute.name, {})
-    if leaf.name in container:
-        raise InvalidValue(f"{name} is given more than once; names match whatever their case.")
-    container[leaf.name] = checked
+    container[leaf.name] = _agreed(name, container[leaf.name], checked) if leaf.name in container else checked
+
+
+def _agreed(name: str, one: Any, other: Any) -> Any:
+    """Return what two spellings of one attribute say together. Raises InvalidValue where they disagree."""
+    both = isinstance(one, dict) and isinstance(other, dict)
+    if both and all(one.get(part, item) == item for part, item in other.items()):
+        return {**one, **other}
+    if one != other:
+        raise InvalidValue(
+            f"{name} is given more than once, with other values. Names match whatever their case, with and without URN."
+        )
+    return one
 
 
 def read_value(attribute: Attribute, value: Any, where: str) -> Any:
@@ -127,9 +139,18 @@ def read_value(attribute: Attribute, value: Any, where: str) -> Any:
         return None
     if not isinstance(value, list):
         raise InvalidValue(f"{where} must be a list.")
-    listed = [each for item in value if (each := read_single(attribute, item, where)) is not None]
+    listed = [each for item in value if (each := _read_item(attribute, item, where)) is not None]
     check_primary(listed, where)
     return listed or None
+
+
+def _read_item(attribute: Attribute, item: Any, where: str) -> Any:
+    """Return one value of a list; none where it has an empty `value` and only says which one that is, as Okta's PUT."""
+    read = read_single(attribute, item, where)
+    if isinstance(read, dict) and read.keys() <= LABELS:
+        emptied = any(name.lower() == "value" for name in item)
+        return None if emptied else read
+    return read
 
 
 def read_single(attribute: Attribute, value: Any, where: str) -> Any:

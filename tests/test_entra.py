@@ -39,6 +39,7 @@ def attribute(path: str) -> Attribute:
         (f"{CONTOSO}:workload", "0.30000000000000004", 0.30000000000000004),
         (f"{CONTOSO}:workload", "9999999999999999.0", "9999999999999999.0"),
         (f"{CONTOSO}:workload", "12345678901234567890.123456", "12345678901234567890.123456"),
+        (f"{CONTOSO}:workload", "3.333333333333333333", 3.3333333333333335),
         (f"{CONTOSO}:workload", "1e999", "1e999"),
         ("displayName", "True", "True"),
         ("displayName", "42", "42"),

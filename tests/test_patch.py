@@ -308,6 +308,33 @@ def test_labels_alone_are_no_value() -> None:
     assert patched(BARE, op("add", 'emails[type eq "work"].primary', True)) == BARE
 
 
+def test_the_same_may_be_said_twice_in_an_object() -> None:
+    """With and without the URN; another value is refused."""
+    object_ = {"title": "Pilot", f"{CORE}:title": "Pilot"}
+    assert patched(BARE, op("add", None, object_)) == {**BARE, "title": "Pilot"}
+    with pytest.raises(InvalidValue, match="more than once"):
+        patched(BARE, op("add", None, {**object_, f"{CORE}:title": "Cook"}))
+
+
+def test_a_label_that_becomes_primary_without_a_value_takes_it_from_nobody() -> None:
+    """It is none after all, and goes, also when it was stored."""
+    home = {"type": "home", "value": "h", "primary": True}
+    before = {**BARE, "emails": [{"type": "work"}, home]}
+    assert patched(before, op("Add", 'emails[type eq "work"].primary', "True"))["emails"] == [home]
+
+
+def test_a_value_that_gives_primary_away_is_still_the_same() -> None:
+    """When it is added again in the same PATCH."""
+    work, home = {"type": "work", "locality": "Oslo"}, {"type": "home", "locality": "Bergen"}
+    before = {**BARE, "addresses": [{**work, "primary": True}]}
+    operations = (
+        op("add", "addresses", [{**home, "primary": True}]),
+        op("add", "addresses", [{**work, "primary": False}]),
+    )
+    after = patched(before, *operations)["addresses"]
+    assert after == [{**work, "primary": False}, {**home, "primary": True}]
+
+
 def test_labels_that_were_there_before_stay() -> None:
     """POST takes them; another value that is added, or becomes primary, takes nothing away from them."""
     before = {**BARE, "roles": [{"type": "Admin", "primary": True}, {"value": "r"}]}
@@ -872,10 +899,7 @@ def test_a_rename_does_not_touch_members() -> None:
         (op("add", "members", [None]), InvalidValue),
         (op("add", "members", [[]]), InvalidValue),
         (op("add", "members", ""), InvalidValue),
-        (op("add", "members", None), InvalidValue),
         (op("replace", "members", None), InvalidValue),
-        (op("replace", None, {"members": None, "displayName": "Crew B"}), InvalidValue),
-        (op("replace", None, {GROUP.schema.id: {"members": None}}), InvalidValue),
         (op("remove", "members", ""), InvalidValue),
         (op("remove", "members", {}), InvalidValue),
         (op("remove", "members", {"value": None}), InvalidValue),
@@ -895,6 +919,21 @@ def test_what_is_no_change_of_members_is_refused(operation: dict[str, Any], erro
     """A form that is not understood never empties a group."""
     with pytest.raises(error):
         patched_group(operation, members=[])
+
+
+@pytest.mark.parametrize(
+    "operation",
+    [
+        op("add", "members", None),
+        op("replace", None, {"members": None, "displayName": "Crew B"}),
+        op("add", GROUP.schema.id, {"members": None, "displayName": "Crew B"}),
+    ],
+)
+def test_null_in_an_object_says_nothing_of_members(operation: dict[str, Any]) -> None:
+    """As in a PUT; the rest of the operation counts."""
+    change = patched_group(operation, members=[])
+    assert not change.members
+    assert change.resource["displayName"] == ("Crew" if operation.get("path") == "members" else "Crew B")
 
 
 def test_members_are_needed_only_to_select_them_by_something_else_than_the_id() -> None:

@@ -295,7 +295,7 @@ def test_sorting_by_what_has_no_order_changes_nothing() -> None:
 def test_figures_of_a_search_are_brought_into_their_bounds() -> None:
     """startIndex below 1 means 1, a negative count 0, a larger one than is served the largest. RFC 7644 §3.4.2.4."""
     low = search_request({"startIndex": "-3", "count": "-1"})
-    high = search_request({"startIndex": 7, "count": 10**9})
+    high = search_request({"startIndex": 7.0, "count": 10**9})
     assert (low.start_index, low.count) == (1, 0)
     assert (high.start_index, high.count) == (7, MAX_COUNT)
 

@@ -412,6 +412,14 @@ async def test_a_count_of_none_tells_the_total_and_walks_nowhere(http: Http, par
 
 
 @pytest.mark.usefixtures("crew")
+@pytest.mark.parametrize("parameters", [{}, {"filter": "members pr"}, {"cursor": ""}])
+async def test_nothing_is_sorted_by_memberships(http: Http, parameters: dict[str, Any]) -> None:
+    """They are not part of what is read for it, so that the answer would come in no order, without a word."""
+    answer = await search(http, "/Groups", sortBy="members.value", **parameters)
+    assert (answer.status, answer.body["scimType"]) == (400, "invalidValue")
+
+
+@pytest.mark.usefixtures("crew")
 async def test_a_foreign_cursor_is_refused(http: Http) -> None:
     """400 invalidCursor for one that is made up, changed, or of another search; the page size may change."""
     cursor = (await search(http, "/Users", cursor="", count=2, sortBy="userName")).body["nextCursor"]

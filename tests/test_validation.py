@@ -357,6 +357,18 @@ def test_a_path_adds_to_the_object_and_gives_nothing_twice() -> None:
             read(**twice)
 
 
+def test_the_same_may_be_said_twice() -> None:
+    """Some clients send the nested form and the path for whoever reads only one of them."""
+    twice = {"name": {"givenName": "Mira"}, "name.givenName": "Mira", "title": "Pilot", f"{CORE}:title": "Pilot"}
+    assert read(**twice) == {**BARE, "name": {"givenName": "Mira"}, "title": "Pilot"}
+
+
+def test_a_value_of_a_list_that_is_given_empty_is_none() -> None:
+    """Okta's PUT echoes every key with an empty text; a value without the key may be meant."""
+    body = {"emails": [{"type": "work", "value": ""}, {"type": "home", "value": "h"}], "roles": [{"type": "Admin"}]}
+    assert read(**body) == {**BARE, "emails": [{"type": "home", "value": "h"}], "roles": [{"type": "Admin"}]}
+
+
 @pytest.mark.parametrize(
     "name",
     ["emails.value", 'emails[type eq "work"].value', "name.x", "id.x", "meta.created", f"{CONTOSO}:x", "a b", "."],
