@@ -243,6 +243,7 @@ class Search:
             rows = [row for row in await self._tenant.read_all([kind.key(each) for each in now]) if row]
             if rows:
                 yield rows
+            if rows and left:
                 pace.adapt(len(rows), sum(map(_size, rows)))
 
     async def _range(self, after: str, before: str, limit: int, keys_only: bool = False) -> list[Row]:

@@ -84,8 +84,8 @@ class Tenant:
 
     async def read_all(self, wanted: Sequence[str]) -> list[Row | None]:
         """Return the rows of many keys, in the order of the keys; a bounded number is read at a time."""
-        if len(wanted) == 1:
-            return [await self.read(wanted[0])]  # most often: no task for it
+        if len(wanted) < 2:
+            return [await self.read(key) for key in wanted]  # most often: no task for it
         gate = asyncio.Semaphore(PARALLEL_READS)
 
         async def one(key: str) -> Row | None:
