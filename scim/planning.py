@@ -100,7 +100,9 @@ class Planner:
         other = comparison.text
         if comparison.operator != "eq" or comparison.value is None:
             return None
-        if str(target) not in (kind.edges, f"{kind.edges}.value"):
+        if target is None or target.attribute is not kind.type.core.get(kind.edges):
+            return None
+        if target.sub is not None and target.sub.name != "value":
             return None
         if not keys.is_id(other):
             return _NOBODY
@@ -224,10 +226,12 @@ def _check_addresses(kind: Kind, tree: Filter) -> None:
     instead = {"meta.location": "id", f"{kind.edges}.$ref": f"{kind.edges}.value"}
     for around, comparison in comparisons(tree):
         target = kind.type.resolve(replace(around, sub=comparison.path.name) if around else comparison.path)
-        if str(target) in instead and comparison.value is not None:
+        if target is None or target.sub is None or comparison.value is None:
+            continue
+        if (better := instead.get(str(target))) is not None:
             raise InvalidFilter(
                 f"{target} is made for each answer and cannot be searched for. Search for the id at its end, with"
-                f" '{instead[str(target)]} eq'."
+                f" '{better} eq'."
             )
 
 
