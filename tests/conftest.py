@@ -13,8 +13,8 @@ from scim.app import App, build
 from scim.messages import Request
 from scim.rows import Rows
 from scim.settings import Settings
-from scim.sqlite import SqliteRows
 from scim.tenant import Tenant
+from tests.recording import RecordingRows
 
 TOKEN = "a-token-that-only-tests-know"
 HOST = "https://scim.example"
@@ -104,9 +104,9 @@ def clock() -> Clock:
 
 
 @pytest.fixture
-async def rows() -> AsyncIterator[Rows]:
-    """An empty store in memory."""
-    made = SqliteRows(":memory:")
+async def rows() -> AsyncIterator[RecordingRows]:
+    """An empty store in memory, which remembers calls."""
+    made = RecordingRows()
     yield made
     await made.close()
 

@@ -1,7 +1,6 @@
 """The directory on its rows: what one transaction holds, what an operation costs, what meets at the same time."""
 
 from collections import Counter
-from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
@@ -18,14 +17,6 @@ from tests.conftest import Answer, Clock, Http, make_app
 from tests.recording import RecordingRows
 
 FILTERABLE = ("externalId", "emails.value")
-
-
-@pytest.fixture
-async def rows() -> AsyncIterator[RecordingRows]:
-    """An empty store that remembers calls."""
-    made = RecordingRows()
-    yield made
-    await made.close()
 
 
 @pytest.fixture

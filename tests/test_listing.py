@@ -2,7 +2,6 @@
 
 import random
 from collections import Counter
-from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
@@ -23,14 +22,6 @@ def ids() -> list[str]:
     """Ids as the service makes them, in order."""
     choice = random.Random(256)
     return sorted(f"{choice.getrandbits(128):032x}" for _ in range(USERS))
-
-
-@pytest.fixture
-async def rows() -> AsyncIterator[RecordingRows]:
-    """An empty store that remembers calls."""
-    made = RecordingRows()
-    yield made
-    await made.close()
 
 
 @pytest.fixture

@@ -1,7 +1,6 @@
 """The timer: change rows expire, and it may be interrupted, repeated, and run twice at once."""
 
 import asyncio
-from collections.abc import AsyncIterator
 
 import pytest
 
@@ -12,14 +11,6 @@ from tests.conftest import Clock, Http, make_app
 from tests.recording import RecordingRows
 
 DAYS = 30
-
-
-@pytest.fixture
-async def rows() -> AsyncIterator[RecordingRows]:
-    """An empty store that remembers calls."""
-    made = RecordingRows()
-    yield made
-    await made.close()
 
 
 @pytest.fixture

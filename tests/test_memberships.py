@@ -1,6 +1,5 @@
 """Memberships: what a change of members comes to, found in one way for few and in another for many."""
 
-from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
@@ -12,24 +11,10 @@ from scim.memberships import FEW, Memberships, Plan, capacity
 from scim.patch import MemberChange
 from scim.rows import MAX_CHANGES, Delete, Insert, RowConflict, Touch
 from scim.stored import Edge
-from tests.conftest import Clock, Http, make_app
+from tests.conftest import Http
 from tests.recording import RecordingRows
 
 NOBODY = "f" * 32
-
-
-@pytest.fixture
-async def rows() -> AsyncIterator[RecordingRows]:
-    """An empty store that remembers calls."""
-    made = RecordingRows()
-    yield made
-    await made.close()
-
-
-@pytest.fixture
-async def app(rows: RecordingRows, clock: Clock) -> App:
-    """The service over it."""
-    return make_app(rows, clock)
 
 
 @pytest.fixture

@@ -2,7 +2,6 @@
 
 import asyncio
 import json
-from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 
 import pytest
@@ -12,14 +11,6 @@ from scim.errors import Unavailable
 from scim.rows import Delete, Insert, Replace, Row, RowChange, RowConflict, Touch
 from scim.tenant import PARALLEL_READS, TRIES, Tenant
 from tests.recording import RecordingRows
-
-
-@pytest.fixture
-async def rows() -> AsyncIterator[RecordingRows]:
-    """An empty store that remembers calls."""
-    made = RecordingRows()
-    yield made
-    await made.close()
 
 
 @pytest.fixture

@@ -1,7 +1,5 @@
 """Large deletes and groups in the making: finished by whoever comes, however often."""
 
-from collections.abc import AsyncIterator
-
 import pytest
 
 from scim import keys
@@ -10,20 +8,6 @@ from scim.rows import Delete, Insert, RowChange, Touch
 from scim.tombstones import BATCHES_AT_ONCE, MAKING, Tombstones, merged
 from tests.conftest import Clock, Http, make_app
 from tests.recording import RecordingRows
-
-
-@pytest.fixture
-async def rows() -> AsyncIterator[RecordingRows]:
-    """An empty store that remembers calls."""
-    made = RecordingRows()
-    yield made
-    await made.close()
-
-
-@pytest.fixture
-async def app(rows: RecordingRows, clock: Clock) -> App:
-    """The service over it."""
-    return make_app(rows, clock)
 
 
 @pytest.fixture
