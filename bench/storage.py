@@ -201,9 +201,7 @@ OPERATIONS = (
     Operation("delete", lambda store, _: request("DELETE", f"/Users/{store.made.pop()}")),
     Operation("list, first page", lambda *_: request("GET", f"/Users?startIndex=1&count={LISTED}")),
     Operation(DEEP, _deep),
-    Operation(
-        "list, next by cursor", lambda s, _: request("GET", f"/Users?cursor={quote(s.cursor)}&count={LISTED}"), _walk
-    ),
+    Operation("list, next by cursor", _following, _walk),
 )
 
 

@@ -85,10 +85,8 @@ def _as_scalar(kind: str, value: str) -> Any:
     """Entra's default dialect sends every value as a string: "False", "True", "42"."""
     if kind == "boolean" and value.lower() in ("true", "false"):
         return value.lower() == "true"
-    if kind == "integer" and _INTEGER.fullmatch(value):
-        return int(value)
-    if kind == "decimal" and _INTEGER.fullmatch(value):
-        return int(value)  # beyond 2**53 a float is another number
+    if kind in ("integer", "decimal") and _INTEGER.fullmatch(value):
+        return int(value)  # a decimal too: beyond 2**53 a float is another number
     if kind == "decimal" and _DECIMAL.fullmatch(value):
         return _as_float(value)
     return value

@@ -10,7 +10,7 @@ from scim.filter import AttributePath, Comparison, Filter, Or, Path, comparisons
 from scim.place import Place, path_matcher
 from scim.resource import Resource, values
 from scim.schema import ResourceType, Schema, Target
-from scim.validation import check_immutable, check_unknown, missing
+from scim.validation import check_immutable, check_unknown, contradiction, missing
 
 logger = logging.getLogger(__name__)
 
@@ -181,10 +181,7 @@ class _Patch:
             path = parse_path(f"{urn}:{name}" if urn else name)
             target = self._type.resolve(path.attribute)
             if target and named.setdefault((str(target), path.filter), item) != item:
-                raise InvalidValue(
-                    f"{name[:100]} is given more than once, with other values."
-                    " Names match whatever their case, with and without URN."
-                )
+                raise contradiction(name)
             if not urn and name.lower() == "id":
                 self._check_id(item)
             else:

@@ -13,7 +13,6 @@ from scim.resource import Resource, fold, parse_date_time, values
 from scim.schema import Attribute, Target
 
 LIST_RESPONSE = "urn:ietf:params:scim:api:messages:2.0:ListResponse"
-SEARCH_REQUEST = "urn:ietf:params:scim:api:messages:2.0:SearchRequest"
 DEFAULT_COUNT = 100
 MAX_COUNT = 1000
 MAX_NAMES = 300

@@ -12,7 +12,6 @@ from scim.filter import AttributePath
 SCHEMAS_FOLDER = Path(__file__).parent / "schemas"
 USER = "urn:ietf:params:scim:schemas:core:2.0:User"
 GROUP = "urn:ietf:params:scim:schemas:core:2.0:Group"
-ENTERPRISE_USER = "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User"
 CHARACTERISTICS = {
     "type": ("string", "boolean", "decimal", "integer", "dateTime", "reference", "binary", "complex"),
     "mutability": ("readWrite", "readOnly", "immutable", "writeOnly"),

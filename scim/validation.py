@@ -121,10 +121,16 @@ def _agreed(name: str, one: Any, other: Any) -> Any:
     if both and all(one.get(part, item) == item for part, item in other.items()):
         return {**one, **other}
     if one != other:
-        raise InvalidValue(
-            f"{name} is given more than once, with other values. Names match whatever their case, with and without URN."
-        )
+        raise contradiction(name)
     return one
+
+
+def contradiction(name: str) -> InvalidValue:
+    """Return the error that an attribute is given twice, spelt in two ways perhaps, with different values."""
+    return InvalidValue(
+        f"{name[:100]} is given more than once, with other values."
+        " Names match whatever their case, with and without URN."
+    )
 
 
 def read_value(attribute: Attribute, value: Any, where: str) -> Any:
