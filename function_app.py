@@ -12,9 +12,9 @@ from collections.abc import Awaitable, Callable  # noqa: E402
 import azure.functions as func  # noqa: E402
 
 from scim import app as scim_app  # noqa: E402
-from scim import routes  # noqa: E402
-from scim.messages import MEDIA_TYPE, Request, Response  # noqa: E402
-from scim.routes import Route  # noqa: E402
+from scim.service import routes  # noqa: E402
+from scim.service.messages import MEDIA_TYPE, Request, Response  # noqa: E402
+from scim.service.routes import Route  # noqa: E402
 
 service = scim_app.from_environ()
 app = func.FunctionApp(http_auth_level=func.AuthLevel.ANONYMOUS)
@@ -65,7 +65,7 @@ async def Maintenance(timer: func.TimerRequest) -> None:  # noqa: N802, ARG001 -
     """Finish large deletes and let old change rows go, every five minutes."""
     done = await service.maintenance.run()
     if any(done.values()):
-        logging.getLogger("scim.maintenance").info("maintenance: %s", done)
+        logging.getLogger("scim.directory.maintenance").info("maintenance: %s", done)
 
 
 gc.freeze()

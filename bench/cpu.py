@@ -27,7 +27,7 @@ import azure.functions as func
 from bench import samples
 from bench.machine import described, load, revision
 from bench.sections import write_section
-from scim.rows import Row, RowChange, Rows
+from scim.storage.rows import Row, RowChange, Rows
 
 TOKEN = "a-token-made-up-for-measuring"  # noqa: S105
 BASE = "http://127.0.0.1/scim/v2"

@@ -4,8 +4,8 @@ import sys
 
 from bench.weather import FaultyRows, Weather
 from scim import app, local
-from scim.rows import Rows
 from scim.settings import Settings
+from scim.storage.rows import Rows
 
 
 def main(arguments: list[str]) -> int:

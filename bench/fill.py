@@ -4,13 +4,13 @@ from collections import Counter
 from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
 
 from bench import samples
-from scim import keys, memberships
-from scim.directory import Directory, Origin
-from scim.resource import to_json
-from scim.rows import MAX_CHANGES, Insert
-from scim.stored import Edge, Kind
-from scim.tenant import Tenant
-from scim.validation import read_resource
+from scim.directory import keys, memberships
+from scim.directory.resources import Directory, Origin
+from scim.directory.stored import Edge, Kind
+from scim.directory.tenant import Tenant
+from scim.protocol.resource import to_json
+from scim.protocol.validation import read_resource
+from scim.storage.rows import MAX_CHANGES, Insert
 
 
 async def fill_users(directory: Directory, number: int) -> None:

@@ -11,8 +11,8 @@ from pathlib import Path
 
 from aiohttp import web
 
-from tests.vault.certificate import self_signed
-from tests.vault.stand_in import ACCESS_TOKEN, Vault
+from tests.azure.vault.certificate import self_signed
+from tests.azure.vault.stand_in import ACCESS_TOKEN, Vault
 
 TOKEN = "a-token-made-up-for-measuring"  # noqa: S105
 

@@ -25,12 +25,12 @@ from urllib.parse import quote
 from bench import fill, samples
 from bench.machine import described, load, revision
 from bench.sections import write_section
-from scim import routes
 from scim.app import build, open_rows
-from scim.messages import Request, Response
-from scim.rows import Row, RowChange, Rows
+from scim.directory.tenant import PAGE, Tenant
+from scim.service import routes
+from scim.service.messages import Request, Response
 from scim.settings import Settings
-from scim.tenant import PAGE, Tenant
+from scim.storage.rows import Row, RowChange, Rows
 from tests import azurite
 
 TOKEN = "a-token-made-up-for-measuring"  # noqa: S105

@@ -9,8 +9,8 @@ from typing import TypeVar
 
 from aiohttp import web
 
-from scim.errors import Unavailable
-from scim.rows import Row, RowChange, Rows
+from scim.protocol.errors import Unavailable
+from scim.storage.rows import Row, RowChange, Rows
 from tests.azure import faults
 
 T = TypeVar("T")

@@ -7,7 +7,7 @@ from typing import Any, Self
 
 import aiohttp
 
-from scim.errors import ERROR_SCHEMA
+from scim.protocol.errors import ERROR_SCHEMA
 from scim.simulate.failure import Failure
 from scim.simulate.transport import Answer, Transport, Wire
 

@@ -30,7 +30,7 @@ from bench import samples
 from bench.machine import ROOT, described, load, revision
 from bench.sections import write_section
 from scim.azure import tables
-from scim.rows import Insert, Replace, Row, RowChange, Rows, Touch
+from scim.storage.rows import Insert, Replace, Row, RowChange, Rows, Touch
 from tests import azurite
 from tests.worker import HttpRequest, Worker
 

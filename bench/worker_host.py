@@ -14,7 +14,7 @@ from pathlib import Path
 
 from aiohttp import web
 
-from scim import routes
+from scim.service import routes
 from tests.worker import HttpRequest, Worker
 
 ROOT = Path(__file__).resolve().parent.parent

@@ -8,10 +8,10 @@ from typing import NoReturn
 
 COMMANDS = {
     "serve": ("scim.local", "serve the endpoint on this machine"),
-    "verify": ("scim.verify", "check that the rows of the tenant agree; --repair puts right what can be"),
-    "export": ("scim.export", "write the tenant to a file, as a backup"),
-    "import": ("scim.restore", "make the tenant of such a file"),
-    "simulate": ("scim.simulate", "play Entra's provisioning service against an endpoint"),
+    "verify": ("scim.commands.verify", "check that the rows of the tenant agree; --repair puts right what can be"),
+    "export": ("scim.commands.export", "write the tenant to a file, as a backup"),
+    "import": ("scim.commands.restore", "make the tenant of such a file"),
+    "simulate": ("scim.simulate.__main__", "play Entra's provisioning service against an endpoint"),
 }
 """Each command's module has a function `main(arguments) -> exit code`; only the one that is called is imported."""
 
@@ -23,7 +23,7 @@ def usage() -> str:
 
 
 def main(arguments: list[str]) -> int:
-    """Run a command and return its exit code, 2 for a command that there is not; scim/command.py has the others."""
+    """Run a command and return its exit code, 2 for one that there is not; scim/commands/command.py has the others."""
     name = arguments[0] if arguments else ""
     if name in ("-h", "--help"):
         sys.stdout.write(usage())
@@ -32,7 +32,7 @@ def main(arguments: list[str]) -> int:
         sys.stderr.write(f"scim: there is no command {name!r}\n\n{usage()}" if name else usage())
         return 2
     try:
-        command = importlib.import_module("scim.command")
+        command = importlib.import_module("scim.commands.command")
         code: int = command.outcome(f"scim {name}", lambda: _run(name, arguments[1:]))
     except ModuleNotFoundError as error:
         if error.name is None or error.name.split(".")[0] == "scim":

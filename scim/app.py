@@ -5,20 +5,20 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from scim.auth import FixedTokens, TokenSource
-from scim.directory import Directory
-from scim.endpoints import Endpoints
-from scim.errors import InvalidPath
-from scim.filter import parse_attribute
-from scim.indexes import Indexes
-from scim.maintenance import Maintenance
-from scim.rows import Rows
-from scim.schema import SchemaDocumentError, Schemas, load_schemas
-from scim.search import ScanLimit, Search
+from scim.access.auth import FixedTokens, TokenSource
+from scim.directory.indexes import Indexes
+from scim.directory.maintenance import Maintenance
+from scim.directory.resources import Directory
+from scim.directory.search import ScanLimit, Search
+from scim.directory.stored import Kind, kinds
+from scim.directory.tenant import Tenant
+from scim.protocol.errors import InvalidPath
+from scim.protocol.filter import parse_attribute
+from scim.protocol.schema import SchemaDocumentError, Schemas, load_schemas
+from scim.service.endpoints import Endpoints
 from scim.settings import Settings, SettingsError
-from scim.sqlite import SqliteRows
-from scim.stored import Kind, kinds
-from scim.tenant import Tenant
+from scim.storage.rows import Rows
+from scim.storage.sqlite import SqliteRows
 
 
 @dataclass(frozen=True)

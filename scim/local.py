@@ -20,9 +20,9 @@ from urllib.parse import unquote
 import azure.functions as func
 from aiohttp import web
 
-from scim import routes
 from scim.app import App
-from scim.command import DONE, Failure, Parser, WrongUsage
+from scim.commands.command import DONE, Failure, Parser, WrongUsage
+from scim.service import routes
 
 FOLDER = Path(".local")
 """Where the store and the token of `make run` lie."""
@@ -233,7 +233,7 @@ def _announce(port: int) -> None:
 
 
 def main(arguments: list[str]) -> int:
-    """Serve until interrupted, and return 0. Raises what scim/command.py tells."""
+    """Serve until interrupted, and return 0. Raises what scim/commands/command.py tells."""
     parser = Parser("python -m scim serve", description="Serve the endpoint on 127.0.0.1, until Ctrl-C.")
     parser.add_argument("port", metavar="PORT", nargs="?", help="0 for a free one; default: the variable PORT, or 7071")
     named = parser.parse_args(arguments).port

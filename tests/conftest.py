@@ -10,10 +10,10 @@ from typing import Any, NamedTuple
 import pytest
 
 from scim.app import App, build
-from scim.messages import Request
-from scim.rows import Rows
+from scim.directory.tenant import Tenant
+from scim.service.messages import Request
 from scim.settings import Settings
-from scim.tenant import Tenant
+from scim.storage.rows import Rows
 from tests.recording import RecordingRows
 
 TOKEN = "a-token-that-only-tests-know"

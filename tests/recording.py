@@ -2,8 +2,8 @@
 
 from collections.abc import Awaitable, Callable, Sequence
 
-from scim.rows import Row, RowChange
-from scim.sqlite import SqliteRows
+from scim.storage.rows import Row, RowChange
+from scim.storage.sqlite import SqliteRows
 
 Act = Callable[[], Awaitable[object]]
 

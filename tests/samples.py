@@ -6,10 +6,10 @@ from typing import Any
 
 from hypothesis import HealthCheck, settings
 
-from scim.bodies import patch_operations
-from scim.patch import Change, apply
-from scim.resource import Resource
-from scim.schema import load_schemas
+from scim.protocol.patch import Change, apply
+from scim.protocol.resource import Resource
+from scim.protocol.schema import load_schemas
+from scim.service.bodies import patch_operations
 
 EXTENSIONS = Path(__file__).parent / "extensions"
 SCHEMAS = load_schemas(EXTENSIONS)

@@ -7,13 +7,13 @@ from typing import Any
 
 import pytest
 
+from scim.access.auth import FixedTokens
 from scim.app import build, open_rows
-from scim.auth import FixedTokens
-from scim.errors import Unavailable
-from scim.rows import Rows
+from scim.directory.tenant import Tenant
+from scim.protocol.errors import Unavailable
 from scim.settings import Settings, SettingsError
-from scim.sqlite import SqliteRows
-from scim.tenant import Tenant
+from scim.storage.rows import Rows
+from scim.storage.sqlite import SqliteRows
 from tests.conftest import TOKEN, Http
 from tests.samples import EXTENSIONS
 

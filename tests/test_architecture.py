@@ -2,6 +2,7 @@
 
 import ast
 from functools import cache
+from graphlib import TopologicalSorter
 from pathlib import Path
 
 import pytest
@@ -11,32 +12,19 @@ ENTRY = "function_app"
 SIMULATOR = "scim.simulate"
 MAX_LINES = 450
 
-STOREYS = (
-    ("errors", "settings", "routes"),
-    ("filter", "rows", "auth"),
-    ("schema",),
-    ("resource",),
-    ("entra", "keys"),
-    ("validation", "query", "cursor"),
-    ("place", "messages"),
-    ("patch", "discovery"),
-    ("sqlite", "azure.identity"),
-    ("azure.tables", "azure.vault"),
-    ("tenant", "stored"),
-    ("memberships", "indexes"),
-    ("tombstones", "planning"),
-    ("directory", "search", "maintenance"),
-    ("bulk",),
-    ("bodies",),
-    ("endpoints",),
+FLOORS = (
+    ("settings", "protocol"),
+    ("storage",),
+    ("directory", "access"),
+    ("azure",),
+    ("service",),
     ("app",),
-    ("inspection", "progress", "command"),
-    ("transfer",),
-    ("local", "verify", "export", "restore", "__main__"),
+    ("commands",),
+    ("local", "__main__"),
 )
-"""Rooms of `scim` from the ground up. A room uses only rooms of the storeys below it."""
+"""Folders of `scim`, and the files beside them, from the ground up. One imports only from the floors below its own."""
 
-NUMBER = {f"scim.{room}": number for number, rooms in enumerate(STOREYS) for room in rooms}
+FLOOR = {part: number for number, parts in enumerate(FLOORS) for part in parts}
 AZURE_ALLOWED = {ENTRY, "scim.local", "scim.azure.identity", "scim.azure.tables", "scim.azure.vault"}
 ENVIRONMENT_ALLOWED = {"scim.app", "scim.local"}
 """The second stands for the Functions host, which hands settings over in the environment."""
@@ -73,18 +61,44 @@ def imports_of(module: str) -> frozenset[str]:
 SERVICE = [each for each in modules() if not each.startswith(SIMULATOR)]
 
 
-def test_every_room_is_on_the_plan() -> None:
-    """A new room gets a place in STOREYS, and one that is gone leaves it."""
-    rooms = set(SERVICE) - {ENTRY}
-    assert not rooms - set(NUMBER), "list these rooms in STOREYS, above all that they import"
-    assert not set(NUMBER) - rooms, "these rooms are in STOREYS but no longer in scim/"
+def part_of(module: str) -> str:
+    """Return the folder or file directly below `scim` in which a module is."""
+    return module.split(".")[1]
 
 
-@pytest.mark.parametrize("room", [each for each in SERVICE if each in NUMBER])
-def test_a_room_uses_only_the_storeys_below_it(room: str) -> None:
-    """So there is one direction and no circle, and the rooms below can be understood without those above."""
-    above = [each for each in sorted(imports_of(room)) if each in NUMBER and NUMBER[each] >= NUMBER[room]]
+def rooms_used_by(room: str) -> set[str]:
+    return {each for each in imports_of(room) if each in ROOMS}
+
+
+ROOMS = [each for each in SERVICE if each != ENTRY]
+
+
+def test_every_room_is_on_a_floor() -> None:
+    """A new folder gets a floor above all that it imports, and one that is gone leaves it."""
+    assert {part_of(room) for room in ROOMS} == set(FLOOR)
+
+
+@pytest.mark.parametrize("room", ROOMS)
+def test_a_room_uses_its_own_folder_and_the_floors_below(room: str) -> None:
+    """So there is one direction, and the floors below can be understood without those above."""
+    own = part_of(room)
+    above = [each for each in rooms_used_by(room) if part_of(each) != own and FLOOR[part_of(each)] >= FLOOR[own]]
     assert not above, f"{room} must not import what is beside or above it"
+
+
+def test_no_room_uses_itself_by_way_of_others() -> None:
+    """Within a folder there is no fixed order, and no circle either."""
+    TopologicalSorter({room: rooms_used_by(room) for room in ROOMS}).prepare()  # raises CycleError, which names it
+
+
+@pytest.mark.parametrize("part", [part for part in [*FLOOR, "simulate"] if (ROOT / "scim" / part).is_dir()])
+def test_a_folder_says_what_it_is_and_imports_nothing(part: str) -> None:
+    """In one sentence, which docs/architecture.md says too; what it imported would make every cold start longer."""
+    tree = ast.parse((ROOT / "scim" / part / "__init__.py").read_text(encoding="utf-8"))
+    sentence = ast.get_docstring(tree)
+    assert len(tree.body) == 1
+    assert sentence
+    assert f"| {sentence.rstrip('.')} |" in (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
 
 
 @pytest.mark.parametrize("room", SERVICE)

@@ -17,13 +17,13 @@ from scim2_models import Context, EnterpriseUser, SCIMException, ScimFilter, Sci
 from scim2_models import PatchOp as ModelsPatchOp
 from scim2_models import User as ModelsUser
 
-from scim.bodies import patch_operations
-from scim.errors import ScimError
-from scim.filter import parse_filter
-from scim.patch import apply
-from scim.query import matcher
-from scim.resource import Resource
-from scim.schema import load_schemas
+from scim.protocol.errors import ScimError
+from scim.protocol.filter import parse_filter
+from scim.protocol.patch import apply
+from scim.protocol.query import matcher
+from scim.protocol.resource import Resource
+from scim.protocol.schema import load_schemas
+from scim.service.bodies import patch_operations
 from tests.samples import CORE, ENTERPRISE, MIRA, examples
 
 USER = load_schemas().user

@@ -8,14 +8,17 @@ from typing import Any
 
 import pytest
 
-from scim import errors, messages, patch, planning, query, rows, search, stored, validation
-from scim import filter as grammar
 from scim.__main__ import COMMANDS
-from scim.discovery import MAX_OPERATIONS
-from scim.errors import MethodNotAllowed, ScimError
-from scim.routes import ROUTES
+from scim.directory import planning, search, stored
+from scim.protocol import errors, patch, query, validation
+from scim.protocol import filter as grammar
+from scim.protocol.errors import MethodNotAllowed, ScimError
+from scim.service import messages
+from scim.service.discovery import MAX_OPERATIONS
+from scim.service.routes import ROUTES
 from scim.settings import Settings
-from tests.test_architecture import STOREYS
+from scim.storage import rows
+from tests.test_architecture import FLOORS
 
 ROOT = Path(__file__).parent.parent
 PAGES = [*sorted(ROOT.glob("*.md")), *sorted((ROOT / "docs").glob("*.md"))]
@@ -145,15 +148,18 @@ def test_each_route_is_listed() -> None:
     assert set(told) == {"Health", "Anywhere", "Maintenance"}
 
 
-def test_each_room_stands_on_its_storey() -> None:
-    """The table of rooms is the plan that tests/test_architecture.py holds; a storey's first row has its number."""
+def test_each_folder_stands_on_its_floor() -> None:
+    """The table of floors is the list that tests/test_architecture.py holds; a floor's first row has its number."""
     told: list[set[str]] = []
-    for storey, room, _ in table(page("docs/architecture.md"), "The rooms"):
-        if storey:
-            assert int(storey) == len(told) + 1
+    for floor, part, _, _ in table(page("docs/architecture.md"), "The floors"):
+        if floor == "–":
+            assert plain(part) == "scim/simulate/"
+            break
+        if floor:
+            assert int(floor) == len(told) + 1
             told.append(set())
-        told[-1].add(plain(room).replace("/", "."))
-    assert told == [set(rooms) for rooms in STOREYS]
+        told[-1].add(plain(part).removeprefix("scim/").removesuffix("/").removesuffix(".py"))
+    assert told == [set(parts) for parts in FLOORS]
 
 
 @pytest.mark.parametrize("path", PAGES, ids=[path.name for path in PAGES])

@@ -13,10 +13,10 @@ from azure.core.exceptions import HttpResponseError
 from scim.app import App
 from scim.azure.tables import TableRows
 from scim.azure.vault import VaultTokens
-from scim.errors import Unavailable
-from scim.messages import Request
-from scim.rows import Insert, Row
-from scim.sqlite import SqliteRows
+from scim.protocol.errors import Unavailable
+from scim.service.messages import Request
+from scim.storage.rows import Insert, Row
+from scim.storage.sqlite import SqliteRows
 from tests.conftest import TOKEN, Clock, Http, make_app
 
 PAGE = Path(__file__).parent.parent / "docs" / "errors.md"

@@ -11,10 +11,10 @@ from typing import Any, NamedTuple
 import azure.functions as func
 import pytest
 
-from scim.errors import ERROR_SCHEMA
 from scim.local import HttpFunction, functions
-from scim.query import LIST_RESPONSE
-from scim.routes import PREFIX, ROUTES
+from scim.protocol.errors import ERROR_SCHEMA
+from scim.protocol.query import LIST_RESPONSE
+from scim.service.routes import PREFIX, ROUTES
 from scim.settings import SettingsError
 
 ROOT = Path(__file__).parent.parent

@@ -9,9 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from scim.bodies import patch_operations
-from scim.errors import NoTarget, ScimError
-from scim.filter import (
+from scim.protocol.errors import NoTarget, ScimError
+from scim.protocol.filter import (
     And,
     AttributePath,
     Comparison,
@@ -24,11 +23,12 @@ from scim.filter import (
     parse_filter,
     parse_path,
 )
-from scim.patch import MembersNeeded, Operation, apply, member_ids
-from scim.query import matcher, normal, search_request, sort_key
-from scim.resource import Projection, Resource, fold, parse_date_time
-from scim.schema import Attribute, ResourceType
-from scim.validation import read_resource
+from scim.protocol.patch import MembersNeeded, Operation, apply, member_ids
+from scim.protocol.query import matcher, normal, search_request, sort_key
+from scim.protocol.resource import Projection, Resource, fold, parse_date_time
+from scim.protocol.schema import Attribute, ResourceType
+from scim.protocol.validation import read_resource
+from scim.service.bodies import patch_operations
 from tests.samples import CONTOSO, CORE, ENTERPRISE, GROUP, MIRA, USER, examples
 
 # --- Filters and paths as text and as trees --------------------------------------------------------------------------

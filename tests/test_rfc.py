@@ -22,14 +22,14 @@ from typing import Any
 
 import pytest
 
-from scim.bodies import patch_operations
-from scim.errors import ScimError
-from scim.filter import parse_filter, parse_path
-from scim.patch import apply
-from scim.query import matcher
-from scim.resource import Resource, schemas_of
-from scim.schema import ResourceType, load_schemas
-from scim.validation import read_resource
+from scim.protocol.errors import ScimError
+from scim.protocol.filter import parse_filter, parse_path
+from scim.protocol.patch import apply
+from scim.protocol.query import matcher
+from scim.protocol.resource import Resource, schemas_of
+from scim.protocol.schema import ResourceType, load_schemas
+from scim.protocol.validation import read_resource
+from scim.service.bodies import patch_operations
 from tests.conftest import BASE_URL, Answer, Http
 
 SCHEMAS = load_schemas()

@@ -160,7 +160,7 @@ async def call(
 
 async def test_the_worker_finds_each_route_as_a_function(service: "Worker") -> None:
     """The portal shows one function for each route, the health check and the timer; each can be loaded."""
-    from scim.routes import ROUTES
+    from scim.service.routes import ROUTES
 
     assert {*service.names} >= {each.name for each in ROUTES} | {"Health", "Maintenance"}
     for name in service.names:

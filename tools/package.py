@@ -34,14 +34,8 @@ DEPLOYED_AT = "/home/site/wwwroot"
 PLATFORM = "manylinux2014_x86_64"
 LEFT_OUT = {
     "scim/simulate": "plays the client from the command line; needs rich, which is not deployed",
+    "scim/commands": "operates a directory from the command line",
     "scim/local.py": "stands in for the host on a developer's machine",
-    "scim/verify.py": "inspects and repairs a directory from the command line",
-    "scim/inspection.py": "finds what scim/verify.py reports",
-    "scim/export.py": "writes a directory to a file from the command line",
-    "scim/restore.py": "reads such a file back",
-    "scim/transfer.py": "is the form of that file",
-    "scim/progress.py": "shows on a terminal how far those commands are",
-    "scim/command.py": "is what those commands share",
     "scim/__main__.py": "offers all of these as commands",
 }
 LEFT_OUT_OF_DEPENDENCIES = ("bin", "share", "*/tests", "*.pyi", "*.pyx", "*.pxd", "*.c", "*.h", "*/py.typed")

@@ -1,1 +1,1 @@
-"""The parts of the service that talk to Azure."""
+"""All that talks to Azure."""

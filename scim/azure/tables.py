@@ -23,8 +23,19 @@ from azure.core.pipeline.transport import AioHttpTransport, AsyncHttpTransport
 from azure.data.tables import TableEntity, UpdateMode
 from azure.data.tables.aio import TableClient
 
-from scim.errors import PayloadTooLarge, Unavailable
-from scim.rows import Delete, Insert, Replace, Row, RowChange, RowConflict, Touch, check_key, check_limits, is_key
+from scim.protocol.errors import PayloadTooLarge, Unavailable
+from scim.storage.rows import (
+    Delete,
+    Insert,
+    Replace,
+    Row,
+    RowChange,
+    RowConflict,
+    Touch,
+    check_key,
+    check_limits,
+    is_key,
+)
 
 PAGE = 1_000
 """Rows that one query returns at most."""

@@ -33,9 +33,9 @@ from azure.core.exceptions import (
 from azure.keyvault.secrets import SecretProperties
 from azure.keyvault.secrets.aio import SecretClient
 
-from scim.auth import digest
+from scim.access.auth import digest
 from scim.azure.identity import identity
-from scim.errors import Unavailable
+from scim.protocol.errors import Unavailable
 
 SECRET = "scim-token"  # noqa: S105 - the name of the secret, not its value
 VALID_VERSIONS = 2

@@ -1,17 +1,1 @@
-"""Plays Microsoft Entra's provisioning service against any SCIM endpoint, and compares the result."""
-
-import sys
-from collections.abc import Sequence
-
-
-def main(argv: Sequence[str]) -> int:
-    """Run the command line; return 0 when equal, 1 when not, 2 when the options are wrong."""
-    try:
-        from scim.simulate.command import main as run
-    except ModuleNotFoundError as error:
-        # The deployed app has no use for them, so they are no dependencies of it.
-        if error.name not in ("aiohttp", "rich"):
-            raise
-        sys.stderr.write(f"simulate: the package {error.name} is missing: pip install aiohttp rich\n")
-        return 2
-    return run(argv)
+"""Entra's provisioning service, played over HTTP against any endpoint; it shares no code with the service."""

@@ -19,8 +19,8 @@ from azure.core.pipeline.transport import AioHttpTransport
 
 from scim.azure.identity import identity
 from scim.azure.tables import TableRows
-from scim.errors import PayloadTooLarge, Unavailable
-from scim.rows import MAX_BODY_BYTES, Delete, Insert, Replace, Row, RowChange, RowConflict, Rows, Touch
+from scim.protocol.errors import PayloadTooLarge, Unavailable
+from scim.storage.rows import MAX_BODY_BYTES, Delete, Insert, Replace, Row, RowChange, RowConflict, Rows, Touch
 from tests.azure.faults import (
     Deliver,
     Fault,
@@ -36,7 +36,7 @@ from tests.azure.faults import (
     silence,
     status,
 )
-from tests.rows_contract import NOW, RowsContract, everything, the_row
+from tests.storage.rows_contract import NOW, RowsContract, everything, the_row
 
 ROOT = Path(__file__).parent.parent.parent
 LARGE_BODY = "ignore:Sending a large body:ResourceWarning"

@@ -9,11 +9,11 @@ from aiohttp.test_utils import TestServer
 from bench import soak
 from bench.weather import FaultyRows, Sky, Weather
 from bench.witness import Witness
-from scim.errors import ERROR_SCHEMA, Unavailable
-from scim.rows import Insert
+from scim.protocol.errors import ERROR_SCHEMA, Unavailable
 from scim.simulate.failure import Failure
 from scim.simulate.transport import Wire
-from scim.sqlite import SqliteRows
+from scim.storage.rows import Insert
+from scim.storage.sqlite import SqliteRows
 
 SHORT = soak.Pace(4.0, 100.0, users=20, groups=3, members=4, spell=0.6, wire=(Sky.CLEAR, Sky.BUSY, Sky.BROKEN))
 

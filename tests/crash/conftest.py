@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from scim.sqlite import SqliteRows
+from scim.storage.sqlite import SqliteRows
 from tests.crash.world import Start, populated
 
 

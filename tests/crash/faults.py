@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 from enum import Enum
 
-from scim.errors import Unavailable
-from scim.rows import Delete, Insert, Replace, Row, RowChange, Rows
+from scim.protocol.errors import Unavailable
+from scim.storage.rows import Delete, Insert, Replace, Row, RowChange, Rows
 
 
 class Crash(BaseException):

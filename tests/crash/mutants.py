@@ -6,13 +6,13 @@ from typing import Any, NamedTuple
 
 import pytest
 
-from scim import directory, keys, memberships
-from scim.directory import Directory
-from scim.memberships import Memberships
-from scim.rows import Delete, Insert, Replace, RowChange, Touch
-from scim.stored import Edge, Stored
-from scim.tenant import Tenant
-from scim.tombstones import Tombstones
+from scim.directory import keys, memberships, resources
+from scim.directory.memberships import Memberships
+from scim.directory.resources import Directory
+from scim.directory.stored import Edge, Stored
+from scim.directory.tenant import Tenant
+from scim.directory.tombstones import Tombstones
+from scim.storage.rows import Delete, Insert, Replace, RowChange, Touch
 
 Commit = Callable[[Tenant, Sequence[RowChange]], Awaitable[list[str]]]
 _COMMIT: Commit = Tenant.commit
@@ -173,8 +173,8 @@ def _never_looks_at_a_name(patch: pytest.MonkeyPatch) -> None:
 
 
 def _stops_after_one_batch(patch: pytest.MonkeyPatch) -> None:
-    right = directory._batches
-    patch.setattr(directory, "_batches", lambda plan, first: right(plan, first)[:1])
+    right = resources._batches
+    patch.setattr(resources, "_batches", lambda plan, first: right(plan, first)[:1])
 
 
 MUTANTS = [

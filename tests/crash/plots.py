@@ -4,7 +4,7 @@ import json
 from collections.abc import Callable, Coroutine
 from typing import Any
 
-from scim.sqlite import SqliteRows
+from scim.storage.sqlite import SqliteRows
 from tests.crash import workers
 from tests.crash.schedule import Scheduler, Worker
 from tests.crash.workers import Facts

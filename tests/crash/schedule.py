@@ -5,8 +5,8 @@ import random
 from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from typing import Any, TypeVar
 
-from scim.errors import Unavailable
-from scim.rows import Row, RowChange, Rows
+from scim.protocol.errors import Unavailable
+from scim.storage.rows import Row, RowChange, Rows
 from tests.conftest import Answer
 from tests.crash.faults import Crash, check_applied
 from tests.crash.world import Client, NoAnswer, make_app

@@ -4,11 +4,11 @@ from collections.abc import Awaitable, Callable
 
 import pytest
 
-from scim import keys
-from scim.errors import Unavailable
-from scim.rows import Delete, Insert, Replace
-from scim.sqlite import SqliteRows
-from scim.verify import verify
+from scim.commands.verify import verify
+from scim.directory import keys
+from scim.protocol.errors import Unavailable
+from scim.storage.rows import Delete, Insert, Replace
+from scim.storage.sqlite import SqliteRows
 from tests.crash.faults import Crash, Fault, FaultyRows
 from tests.crash.operations import CASES, Case, delete_large_group, delete_user_in_many_groups, run_timer
 from tests.crash.world import (

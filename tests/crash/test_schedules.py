@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import pytest
 
-from scim import directory, memberships, tenant
+from scim.directory import memberships, resources, tenant
 from tests.crash.plots import PLOTS, play
 
 SEEDS, EVERYBODY = 20, 60
@@ -22,7 +22,7 @@ def with_small_limits(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(memberships, "FEW", 3)
     monkeypatch.setattr(memberships, "PAGE", 4)
     monkeypatch.setattr(tenant, "PAGE", 4)
-    monkeypatch.setattr(directory, "BATCHES_AT_ONCE", 0)
+    monkeypatch.setattr(resources, "BATCHES_AT_ONCE", 0)
 
 
 @pytest.mark.usefixtures("small_limits")

@@ -3,8 +3,8 @@
 import secrets
 
 from scim.azure.tables import TableRows
-from scim.rows import Rows
-from scim.sqlite import SqliteRows
+from scim.storage.rows import Rows
+from scim.storage.sqlite import SqliteRows
 from tests.azurite import azurite
 from tests.crash.operations import CASES, delete_and_create_again, swap_names
 from tests.crash.world import Client, Directory, findings, leftovers, make_app, populated, seen

@@ -4,7 +4,7 @@ import json
 from collections.abc import Iterable
 from typing import Any
 
-from scim.verify import verify
+from scim.commands.verify import verify
 from tests.crash.schedule import PATIENCE, Worker
 from tests.crash.world import PATCH_OP, Client, user_body
 

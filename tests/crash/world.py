@@ -8,14 +8,14 @@ from functools import cache
 from typing import Any, NamedTuple
 from unittest.mock import patch
 
-from scim import keys
 from scim.app import App, build
-from scim.rows import Rows
-from scim.schema import load_schemas
+from scim.commands.verify import verify
+from scim.directory import keys
+from scim.directory.tenant import Tenant
+from scim.protocol.schema import load_schemas
 from scim.settings import Settings
-from scim.sqlite import SqliteRows
-from scim.tenant import Tenant
-from scim.verify import verify
+from scim.storage.rows import Rows
+from scim.storage.sqlite import SqliteRows
 from tests.conftest import TOKEN, Answer, Http
 
 START = datetime(2026, 1, 31, 12, 0, tzinfo=UTC)

@@ -8,8 +8,8 @@ from typing import Any, NamedTuple
 import aiohttp
 
 from scim.app import build
+from scim.commands.verify import verify
 from scim.settings import Settings
-from scim.verify import verify
 from tests.server import Server
 
 PATCH_SCHEMA = "urn:ietf:params:scim:api:messages:2.0:PatchOp"

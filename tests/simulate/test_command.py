@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from scim.simulate import main
+from scim.simulate.__main__ import main
 from tests.simulate.stand_in import StandIn, error
 
 SMALL = ["--users", "8", "--groups", "2", "--members", "3", "--seed", "5", "--quiet"]

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from scim.simulate import main
+from scim.simulate.__main__ import main
 
 
 @pytest.mark.parametrize("dialect", ["default", "flag", "both"])

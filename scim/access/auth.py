@@ -1,0 +1,80 @@
+"""Which requests may pass: bearer tokens compared through their SHA-256, from a source of tokens."""
+
+import hashlib
+import hmac
+from collections.abc import Iterable
+from typing import Protocol
+
+from scim.protocol.errors import Unauthorized
+
+MISSING = "Send the secret token as 'Authorization: Bearer <token>'."
+WRONG = "The token is not valid. Copy the current secret token into the client's provisioning settings."
+
+
+def digest(token: str) -> bytes:
+    """Return the SHA-256 of a token, the only form in which tokens are kept."""
+    return hashlib.sha256(token.encode(errors="surrogatepass")).digest()
+
+
+class TokenSource(Protocol):
+    """Where the valid tokens come from; several are valid at once while a token is being rotated."""
+
+    async def digests(self) -> tuple[bytes, ...]:
+        """Return the SHA-256 digests of the tokens that are valid now.
+
+        Raises Unavailable when the source has never answered yet.
+        """
+        ...
+
+    async def refreshed(self) -> tuple[bytes, ...]:
+        """Return the digests after asking the source again, if it was not asked just now.
+
+        Called when a token is not among `digests()`: it may be newer than what is cached.
+        """
+        ...
+
+    async def check(self) -> None:
+        """Return when the source answers; raise `Unavailable`, saying since when, while it does not."""
+        ...
+
+    async def close(self) -> None:
+        """Release connections and background tasks."""
+        ...
+
+
+class FixedTokens:
+    """Tokens that come from a setting and stay the same for the life of the process."""
+
+    def __init__(self, tokens: Iterable[str]) -> None:
+        self._digests = tuple(digest(token) for token in tokens)
+
+    async def digests(self) -> tuple[bytes, ...]:
+        return self._digests
+
+    async def refreshed(self) -> tuple[bytes, ...]:
+        return self._digests
+
+    async def check(self) -> None:
+        return None
+
+    async def close(self) -> None:
+        return None
+
+
+async def authorize(authorization: str | None, source: TokenSource) -> None:
+    """Return when the Authorization header carries a valid bearer token; the scheme's case is ignored.
+
+    Raises Unauthorized otherwise. RFC 7644 §2, RFC 6750 §2.1.
+    """
+    scheme, _, token = (authorization or "").strip().partition(" ")
+    token = token.strip()
+    if scheme.lower() != "bearer" or not token:
+        raise Unauthorized(MISSING)
+    presented = digest(token)
+    if not _among(presented, await source.digests()) and not _among(presented, await source.refreshed()):
+        raise Unauthorized(WRONG)
+
+
+def _among(presented: bytes, valid: tuple[bytes, ...]) -> bool:
+    """Compare with every valid digest in constant time: timing does not tell which one matched."""
+    return any([hmac.compare_digest(presented, each) for each in valid])

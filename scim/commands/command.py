@@ -1,0 +1,58 @@
+"""What commands have in common: how they end, and that whatever keeps them from their work is told in one line."""
+
+import argparse
+import logging
+import sys
+from collections.abc import Callable
+from typing import NoReturn
+
+from scim.protocol.errors import ScimError
+from scim.settings import SettingsError
+
+DONE, FAILED, WRONG_USAGE = 0, 1, 2
+INTERRUPTED, UNREAD = 130, 141
+"""As a shell tells the signals SIGINT and SIGPIPE."""
+
+
+class WrongUsage(Exception):
+    """The command line makes no sense; the text says what to change."""
+
+
+class Failure(Exception):
+    """What was asked for could not be done; the text says why, and what to change."""
+
+
+class Parser(argparse.ArgumentParser):
+    """Reads options; what is wrong with them is a WrongUsage, one line instead of two."""
+
+    def error(self, message: str) -> NoReturn:
+        raise WrongUsage(f"{message}; --help lists what there is")
+
+
+def outcome(name: str, run: Callable[[], int]) -> int:
+    """Return the exit code of a command: its own, or that of the error that ended it.
+
+    An error that a person can do something about becomes a line on standard error, which begins with `name`. Any
+    other is a bug, and raised.
+    """
+    logging.getLogger("azure").setLevel(logging.ERROR)  # it warns by the page of what the line says
+    try:
+        code = run()
+        sys.stdout.flush()
+    except (WrongUsage, SettingsError) as error:
+        code, text = WRONG_USAGE, str(error)
+    except (Failure, ScimError) as error:
+        code, text = FAILED, str(error)
+    except SystemExit as ended:  # after --help, or at SIGTERM
+        return int(ended.code or 0)
+    except KeyboardInterrupt:
+        code, text = INTERRUPTED, "interrupted"
+    except BrokenPipeError:  # as with `| head`: whoever reads has enough
+        code, text = UNREAD, ""
+    except OSError as error:
+        code, text = FAILED, f"{error.filename or 'standard output'}: {error.strerror or error}"
+    else:
+        return code
+    if text:
+        sys.stderr.write(f"{name}: {' '.join(text.split())}\n")
+    return code

@@ -1,0 +1,352 @@
+"""The users and groups of a tenant: created, read, replaced, patched and deleted, each change in one transaction."""
+
+import asyncio
+import json
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from scim.directory import keys, memberships
+from scim.directory.indexes import Indexes
+from scim.directory.memberships import Memberships, Plan
+from scim.directory.stored import MAX_DERIVED, Edge, Kind, Stored
+from scim.directory.tenant import Tenant
+from scim.directory.tombstones import BATCHES_AT_ONCE, Tombstones, merged
+from scim.protocol.errors import NotFound, Uniqueness
+from scim.protocol.patch import Change, MemberChange, MembersNeeded, Operation, apply, member_ids
+from scim.protocol.resource import Projection, Resource, to_json
+from scim.protocol.validation import check_required, keep_unwritable, read_resource
+from scim.storage.rows import Delete, Insert, Replace, RowChange, Touch
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """Where a change comes from, for its change row."""
+
+    request_id: str = ""
+    client: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class _Writing:
+    """What is done, who asked for it, and which attempt at it this is."""
+
+    operation: str
+    origin: Origin
+    attempt: int = 0
+
+
+class Directory:
+    """The resources of one tenant.
+
+    Changes are applied again to what others changed meanwhile, up to a bound. A name is unique because its row is
+    inserted in the same transaction as its owner. Errors are ScimErrors: NotFound, Uniqueness, PreconditionFailed,
+    what validation and PATCH say, and Unavailable.
+    """
+
+    def __init__(self, tenant: Tenant, kinds: dict[str, Kind], indexes: Indexes) -> None:
+        self.tenant = tenant
+        self.kinds = kinds
+        self._indexes = indexes
+        self.memberships = Memberships(tenant)
+        self.tombstones = Tombstones(tenant)
+
+    async def get(self, kind: Kind, resource_id: str, projection: Projection) -> Stored:
+        """Return a resource, with its memberships if the projection wants them. Raises NotFound."""
+        if not projection.wants(kind.edges) or not keys.is_id(resource_id):
+            return await self.read(kind, resource_id)
+        # Memberships are read after the document, never before: who puts back what is read here, if it still has that
+        # version, must not undo a membership that the version tells of and the list does not.
+        stored, gone = await asyncio.gather(self.read(kind, resource_id), self.memberships.tombstones())
+        return await self.memberships.attached(stored, gone)
+
+    async def read(self, kind: Kind, resource_id: str) -> Stored:
+        """Return a resource without its memberships. Raises NotFound."""
+        row = await self.tenant.read(kind.key(resource_id)) if keys.is_id(resource_id) else None
+        if row is None:
+            raise NotFound(f"No {kind.type.name} has the id '{resource_id[:64]}'.")
+        return Stored.from_row(kind, row)
+
+    async def create(self, kind: Kind, body: Any, origin: Origin) -> Stored:
+        """Return the resource that was made from a POST body. RFC 7644 §3.3.
+
+        A group is there with all of its members or not at all: more of them than fit into its transaction are
+        written before it, and not shown until it is there.
+        """
+        document, members = _read_body(kind, body)
+        await self._indexes.complete()  # an empty tenant starts with complete look-ups: said before it has a resource
+        now = self.tenant.time()
+        new = Stored(kind, self.tenant.new_id(), {**document, "meta": {"created": now}}, "", now)
+        plan = await self.memberships.plan(new.id, members)
+        if many := bool(plan) and len(plan.added) > _room(new):
+            await self._prepare(_Writing("create", origin), new, plan)
+
+        async def attempt(number: int) -> Stored:
+            head = [Insert(kind.key(new.id), _body(new), now), await self._counted(kind, new.id, 1)]
+            if many:
+                head.append(Delete(keys.making(new.id)))
+            current = await self.memberships.plan(new.id, members) if number and not many else plan
+            return await self._write(_Writing("create", origin, number), {}, new, head, Plan() if many else current)
+
+        made = await self.tenant.retried(attempt)
+        # Nobody knows the id yet, so that these are all memberships: no need to read them for the answer.
+        return made if many else made.with_edges(sorted(plan.added, key=lambda edge: edge.id))
+
+    async def _prepare(self, writing: _Writing, group: Stored, plan: Plan) -> None:
+        """Write the memberships of a group that is not there yet."""
+        await self._names({}, group, attempt=1)  # a name that is taken is refused before anything is written
+        group.kind.look_up_changes(group.id, {}, group.document)  # and so are too many values
+        making = Insert(keys.making(group.id), "", group.modified)
+        await self.tenant.commit([making])
+        for batch in _batches(plan, memberships.capacity(2)):
+            await self._write_edges(writing, group, making.key, batch)
+
+    async def replace(self, kind: Kind, resource_id: str, body: Any, if_match: str | None, origin: Origin) -> Stored:
+        """Return the resource after a PUT. RFC 7644 §3.5.1.
+
+        A group whose body has no `members` keeps its members: clients that hide them from themselves leave them out.
+        """
+        document, members = _read_body(kind, body)
+
+        def change(current: Stored) -> Change:
+            replacement = dict(document)
+            keep_unwritable(kind.type, current.document, replacement)
+            check_required(kind.type, replacement)  # what was kept may belong to an extension with required attributes
+            return Change({**replacement, "meta": current.document["meta"]}, members)
+
+        return await self._changed(kind, resource_id, if_match, change, _Writing("replace", origin))
+
+    async def patch(
+        self, kind: Kind, resource_id: str, operations: Sequence[Operation], if_match: str | None, origin: Origin
+    ) -> Stored:
+        """Return the resource after a PATCH, all of whose operations were applied. RFC 7644 §3.5.2.
+
+        Nothing is written, and the version stays, when nothing changes.
+        """
+        known: list[Resource] | None = None
+        added: list[Resource] = []
+
+        def change(current: Stored) -> Change:
+            document = {**current.document, "id": current.id}
+            outcome = apply(kind.type, document, operations, known, added)
+            del outcome.resource["id"]
+            return outcome
+
+        try:
+            return await self._changed(kind, resource_id, if_match, change, _Writing("patch", origin))
+        except MembersNeeded as need:
+            known = [kind.edge(each, "") for each in await self.memberships.members(resource_id)]
+            exist = await self.memberships.exist(need.added)
+            added = [kind.edge(Edge(each, letter), "") for each, letter in exist.items()]
+            return await self._changed(kind, resource_id, if_match, change, _Writing("patch", origin))
+
+    async def _changed(
+        self,
+        kind: Kind,
+        resource_id: str,
+        if_match: str | None,
+        change: Callable[[Stored], Change],
+        writing: _Writing,
+    ) -> Stored:
+        async def attempt(number: int) -> Stored:
+            current = await self.read(kind, resource_id)
+            current.check_version(if_match)
+            outcome = change(current)
+            plan = await self.memberships.plan(resource_id, outcome.members)
+            same = outcome.resource == current.document
+            if same and not plan:
+                return current
+            now = self.tenant.time()
+            after = Stored(kind, resource_id, outcome.resource, current.version, now)
+            # A touch does not conflict with others who change members of the same group. To say who all members are
+            # is another matter: nobody may have changed them since they were read.
+            head: RowChange = Touch(kind.key(resource_id), now)
+            if not same or outcome.members.cleared or if_match is not None:
+                head = Replace(kind.key(resource_id), _body(after), current.version, now)
+            return await self._write(replace(writing, attempt=number), current.document, after, [head], plan)
+
+        return await self.tenant.retried(attempt)
+
+    async def delete(self, kind: Kind, resource_id: str, if_match: str | None, origin: Origin) -> None:
+        """Delete a resource and its memberships; from the first transaction on it is gone. RFC 7644 §3.6.
+
+        Memberships that do not fit into that transaction are removed behind a tombstone, which hides them.
+        """
+
+        async def attempt(number: int) -> bool:
+            current = await self.read(kind, resource_id)
+            current.check_version(if_match)
+            fixed: list[RowChange] = [
+                Delete(kind.key(resource_id), current.version),
+                await self._counted(kind, resource_id, -1),
+                self._audit(_Writing("delete", origin), current, [], Plan()),
+            ]
+            derived = _derived_deletes(current)
+            if number or len(derived) > MAX_DERIVED:
+                derived = await self.tenant.settled(derived)
+            room = memberships.capacity(len(fixed) + len(derived) + 1)
+            unlinked = await self.tombstones.unlinking(resource_id, room + 1)
+            if many := len(unlinked) > room:
+                edges: list[RowChange] = [Insert(keys.tombstone(resource_id), kind.letter, self.tenant.time())]
+            else:
+                edges = merged(unlinked)
+            await self.tenant.commit([*fixed, *derived, *(await self.tenant.settled(edges) if number else edges)])
+            return many
+
+        if await self.tenant.retried(attempt):
+            await self.tombstones.sweep(resource_id, BATCHES_AT_ONCE)
+
+    async def _write(
+        self, writing: _Writing, before: Resource, after: Stored, head: Sequence[RowChange], plan: Plan
+    ) -> Stored:
+        """Commit the head with all that follows from it, and return what was written.
+
+        `head` begins with the resource's own row. Memberships that do not fit follow in further commits; when they
+        are cut short, the client's retry adds what is missing.
+        """
+        look_ups = after.kind.look_up_changes(after.id, before, after.document)
+        if writing.attempt or len(look_ups) > 2 * MAX_DERIVED:
+            look_ups = await self.tenant.settled(look_ups)
+        fixed = [*head, *await self._names(before, after, writing.attempt), *look_ups]
+        first, *rest = _batches(plan, memberships.capacity(len(fixed) + 1))
+        audit = self._audit(writing, after, _changed_paths(before, after.document), first)
+        edges = await self._edge_changes(after.id, first, writing.attempt)
+        version = (await self.tenant.commit([*fixed, audit, *edges]))[0]
+        for batch in rest:
+            version = await self._write_edges(writing, after, after.kind.key(after.id), batch) or version
+        return replace(after, version=version)
+
+    async def _write_edges(self, writing: _Writing, group: Stored, parent: str, batch: Plan) -> str | None:
+        """Commit some memberships of a group; return the new version of the parent row if it got one.
+
+        The parent is the row that must be there all the time: the group's, or that which stands for it. Raises
+        NotFound when it is gone.
+        """
+
+        async def attempt(number: int) -> str | None:
+            plan = batch
+            if number:
+                if await self.tenant.read(parent) is None:
+                    raise NotFound(f"The {group.kind.type.name} {group.id} was deleted meanwhile.")
+                plan = await self.memberships.plan(group.id, batch.change(), must_exist=False)
+            if not plan:
+                return None
+            head = Touch(parent, self.tenant.time())
+            audit = self._audit(writing, group, [], plan)
+            return (await self.tenant.commit([head, audit, *await self._edge_changes(group.id, plan, number)]))[0]
+
+        return await self.tenant.retried(attempt)
+
+    async def _edge_changes(self, group_id: str, plan: Plan, attempt: int) -> list[RowChange]:
+        """Return the changes of a plan; a member who is gone meanwhile does not stand in the way of its removal."""
+        gone = memberships.removed(group_id, plan.removed)
+        return [*memberships.added(group_id, plan.added), *(await self.tenant.settled(gone) if attempt else gone)]
+
+    async def _names(self, before: Resource, after: Stored, attempt: int) -> list[RowChange]:
+        """Return what to do with name rows. Raises Uniqueness when a name belongs to somebody else.
+
+        The first attempt simply inserts, since most names are free; a conflict makes the second one look.
+        """
+        old, new = after.kind.names(before), after.kind.names(after.document)
+        released: list[RowChange] = [Delete(key) for key in old if key not in new]
+        claimed = [key for key in new if key not in old]
+        if attempt == 0:
+            return [*released, *(Insert(key, after.id) for key in claimed)]
+        return [*await self.tenant.settled(released), *[await self._claim(after, key, new[key]) for key in claimed]]
+
+    async def _claim(self, after: Stored, key: str, path: str) -> RowChange:
+        """Return the change that takes a name: from nobody, or from an owner who does not have it (any more)."""
+        row = await self.tenant.read(key)
+        if row is None:
+            return Insert(key, after.id)
+        owner = await self.tenant.read(after.kind.key(row.body))
+        if row.body != after.id and owner and key in after.kind.names(json.loads(owner.body)):
+            raise Uniqueness(
+                f"Another {after.kind.type.name} has this {path} (id {row.body}){_whatever_case(after.kind, path)}."
+                f" Find it with a filter on {path} and update it, or choose another {path}."
+            )
+        return Replace(key, after.id, row.version)
+
+    async def _counted(self, kind: Kind, resource_id: str, step: int) -> RowChange:
+        """Return the change of the count that the resource belongs to."""
+        key = keys.count(kind.letter, resource_id)
+        row = await self.tenant.read(key)
+        if row is None:
+            return Insert(key, str(max(step, 0)))
+        return Replace(key, str(max(int(row.body) + step, 0)), row.version)
+
+    def _audit(self, writing: _Writing, stored: Stored, paths: Sequence[str], plan: Plan) -> RowChange:
+        """Return the change row: who changed what, never a value. It goes into the change's own transaction."""
+        return self.tenant.change_row(
+            resourceType=stored.kind.type.name,
+            id=stored.id,
+            operation=writing.operation,
+            attributes=list(paths),
+            membersAdded=[edge.id for edge in plan.added],
+            membersRemoved=[edge.id for edge in plan.removed],
+            client=writing.origin.client[:200],
+            requestId=writing.origin.request_id,
+        )
+
+
+def _room(new: Stored) -> int:
+    """Return how many memberships fit into the transaction that makes a resource."""
+    derived = len(new.kind.names(new.document)) + len(new.kind.look_ups(new.id, new.document))
+    return memberships.capacity(3 + derived)
+
+
+def _whatever_case(kind: Kind, path: str) -> str:
+    leaf = kind.unique[path].leaf
+    return "" if leaf is None or leaf.case_exact or leaf.type != "string" else "; letter case makes no difference"
+
+
+def _body(stored: Stored) -> str:
+    return to_json(stored.document)
+
+
+def _read_body(kind: Kind, body: Any) -> tuple[Resource, MemberChange]:
+    """Return the document of a POST or PUT body, and what the body says of members, which are stored elsewhere."""
+    document = read_resource(kind.type, body)
+    change = MemberChange()
+    if kind.letter == "g" and (named := list(_named_members(kind, body))):
+        change.clear()
+        for members in named:
+            change.add(member_ids(members))
+    document.pop(kind.edges, None)
+    return document, change
+
+
+def _named_members(kind: Kind, body: dict[str, Any]) -> Iterator[Any]:
+    """Yield what the body gives as members, there or below the URN of the schema; null says nothing of them."""
+    for name, value in body.items():
+        if name.lower() in ("members", f"{kind.type.schema.id}:members".lower()) and value is not None:
+            yield value
+        elif kind.type.is_core(name) and isinstance(value, dict):
+            yield from _named_members(kind, value)
+
+
+def _batches(plan: Plan, first: int) -> list[Plan]:
+    """Divide a plan into parts that fit into transactions, the first beside other changes, even if it is empty."""
+    edges = [(edge, True) for edge in plan.added] + [(edge, False) for edge in plan.removed]
+    size = memberships.capacity(2)
+    parts = [edges[:first], *(edges[start : start + size] for start in range(first, len(edges), size))]
+    return [Plan([e for e, new in part if new], [e for e, new in part if not new]) for part in parts]
+
+
+def _derived_deletes(current: Stored) -> list[RowChange]:
+    names = current.kind.names(current.document)
+    return [Delete(key) for key in (*names, *sorted(current.kind.look_ups(current.id, current.document)))]
+
+
+def _changed_paths(before: Resource, after: Resource) -> list[str]:
+    """Return the paths of the attributes that differ, those of extensions under their URN."""
+    paths = []
+    for name in {**before, **after}:
+        old, new = before.get(name), after.get(name)
+        if old == new or name == "meta":
+            continue
+        if name.lower().startswith("urn:"):
+            paths += [f"{name}:{each}" for each in _changed_paths(old or {}, new or {})]
+        else:
+            paths.append(name)
+    return paths

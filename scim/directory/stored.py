@@ -1,0 +1,203 @@
+"""Resources as they are stored: the document, its version, and the rows that are derived from it."""
+
+import hashlib
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from scim.directory import keys
+from scim.protocol.errors import InvalidValue, PreconditionFailed
+from scim.protocol.filter import parse_attribute
+from scim.protocol.query import normal
+from scim.protocol.resource import Resource, schemas_of, values
+from scim.protocol.schema import Attribute, ResourceType, Schemas, Target
+from scim.storage.rows import Delete, Insert, Row, RowChange
+
+MAX_DERIVED = 45
+"""Most look-up and name rows of one resource: the old and the new ones fit into one transaction."""
+
+
+@dataclass(frozen=True, slots=True)
+class Edge:
+    """The other end of a membership: its id and its kind, and the version of the row that says so where it was read."""
+
+    id: str
+    kind: str
+    version: str | None = field(default=None, compare=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """A resource that was read: its document without id, schemas and memberships, and the row's version.
+
+    `edges` are the members of a group or the groups of a user, None where they were not asked for. They are `shifting`
+    while memberships of something deleted may be hidden: then the same version can show fewer than before.
+    """
+
+    kind: "Kind"
+    id: str
+    document: Resource
+    version: str
+    modified: str
+    edges: list[Edge] | None = None
+    shifting: bool = False
+
+    @classmethod
+    def from_row(cls, kind: "Kind", row: Row) -> "Stored":
+        """Return the resource that a row holds."""
+        return cls(kind, keys.last_part(row.key), json.loads(row.body), row.version, row.modified)
+
+    @property
+    def etag(self) -> str:
+        """The entity tag: weak, since the members are not hashed but every change of them makes a new version."""
+        return f'W/"{hashlib.sha256(self.version.encode()).hexdigest()[:16]}"'
+
+    def check_version(self, if_match: str | None) -> None:
+        """Raise PreconditionFailed unless If-Match is absent, `*` or names this version. RFC 7644 §3.14."""
+        if if_match is not None and not self.has_version(if_match):
+            raise PreconditionFailed(f"If-Match names another version than the current one, {self.etag}.")
+
+    def has_version(self, tags: str) -> bool:
+        """Whether a list of entity tags, as in If-Match and If-None-Match, has this version's or `*`."""
+        listed = [tag.strip() for tag in tags.split(",")]
+        return "*" in listed or _opaque(self.etag) in map(_opaque, listed)
+
+    def resource(self, base_url: str) -> Resource:
+        """Return the resource as a client sees it, under the base URL of the request."""
+        document = dict(self.document)
+        created = document.pop("meta", {}).get("created", self.modified)
+        resource: Resource = {"schemas": schemas_of(self.kind.type, document), "id": self.id, **document}
+        if self.edges:
+            resource[self.kind.edges] = [self.kind.edge(edge, base_url) for edge in self.edges]
+        resource["meta"] = {
+            "resourceType": self.kind.type.name,
+            "created": created,
+            "lastModified": self.modified,
+            "location": self.location(base_url),
+            "version": self.etag,
+        }
+        return resource
+
+    def location(self, base_url: str) -> str:
+        """The address of the resource."""
+        return f"{base_url}{self.kind.type.endpoint}/{self.id}"
+
+    def with_edges(self, edges: list[Edge], shifting: bool = False) -> "Stored":
+        """Return the same resource with its memberships."""
+        return Stored(self.kind, self.id, self.document, self.version, self.modified, edges, shifting)
+
+
+def _opaque(tag: str) -> str:
+    """Weak comparison, RFC 9110 §8.8.3.2: the mark of weakness does not matter."""
+    return tag.removeprefix("W/")
+
+
+class Kind:
+    """One resource type in storage: the letter in its keys, its unique attributes and its look-ups."""
+
+    def __init__(self, letter: str, resource_type: ResourceType, filterable: Iterable[Target]) -> None:
+        self.letter = letter
+        self.type = resource_type
+        self.edges = "members" if letter == "g" else "groups"
+        self.unique = {str(target): target for target in _unique(resource_type)}
+        self.filterable = {str(target): target for target in filterable if str(target) not in self.unique}
+
+    def key(self, resource_id: str) -> str:
+        """The key of a resource's row."""
+        return keys.resource(self.letter, resource_id)
+
+    @property
+    def prefix(self) -> str:
+        """What the keys of all resources of the kind begin with."""
+        return keys.resource(self.letter, "")
+
+    def edge(self, edge: Edge, base_url: str) -> Resource:
+        """Return a value of `members` or `groups`."""
+        endpoint, name = ("/Users", "User") if edge.kind == "u" else ("/Groups", "Group")
+        what = name if self.letter == "g" else "direct"
+        return {"value": edge.id, "$ref": f"{base_url}{endpoint}/{edge.id}", "type": what}
+
+    def names(self, document: Mapping[str, Any]) -> dict[str, str]:
+        """Return the unique values of a document: the key of the name row, and the attribute's path."""
+        found: dict[str, str] = {}
+        for path, target in self.unique.items():
+            for value in values(document, target):
+                found[keys.name(self.letter, path, self.key_value(target, value))] = path
+        return found
+
+    def look_ups(self, resource_id: str, document: Mapping[str, Any]) -> set[str]:
+        """Return the keys of all look-up rows that a document must have."""
+        return self._look_ups(self.filterable, resource_id, document)
+
+    def _look_ups(self, paths: Iterable[str], resource_id: str, document: Mapping[str, Any]) -> set[str]:
+        found = set()
+        for path in paths:
+            target = self.filterable[path]
+            for value in values(document, target):
+                found.add(keys.look_up(self.letter, path, self.key_value(target, value), resource_id))
+        return found
+
+    @staticmethod
+    def key_value(target: Target, value: Any) -> str:
+        """Return the text that stands for a value in keys: two values have the same one when a filter's eq holds."""
+        leaf = target.leaf or Attribute("")
+        return str(normal(leaf, value))
+
+    def look_up_changes(self, resource_id: str, before: Mapping[str, Any], after: Mapping[str, Any]) -> list[RowChange]:
+        """Return what to do so that the look-up rows fit the document afterwards.
+
+        Raises InvalidValue when values come to be too many. Those that were there before an attribute became
+        filterable stand in the way of no other change.
+        """
+        changed = [path for path, target in self.filterable.items() if values(before, target) != values(after, target)]
+        old, new = self._look_ups(changed, resource_id, before), self._look_ups(changed, resource_id, after)
+        if new - old:
+            self._check_number(resource_id, after)
+        return [*map(Delete, sorted(old - new)), *(Insert(key, "") for key in sorted(new - old))]
+
+    def _check_number(self, resource_id: str, document: Mapping[str, Any]) -> None:
+        targets = (*self.unique.values(), *self.filterable.values())
+        if sum(len(values(document, target)) for target in targets) <= MAX_DERIVED:
+            return  # without keys, which take hashing; equal values have one key
+        look_ups, names = len(self.look_ups(resource_id, document)), len(self.names(document))
+        if look_ups + names > MAX_DERIVED:
+            raise InvalidValue(
+                f"The {self.type.name} has {look_ups} values in {', '.join(self.filterable)}, which filters look up;"
+                f" at most {MAX_DERIVED - names} can be kept. Send fewer values."
+            )
+
+
+def _unique(resource_type: ResourceType) -> list[Target]:
+    own = [Target("", each) for each in resource_type.schema.attributes.values()]
+    further = [Target(schema.id, each) for schema in resource_type.extensions for each in schema.attributes.values()]
+    return [
+        target
+        for target in (*own, *further)
+        if target.attribute and target.attribute.uniqueness != "none" and target.attribute.type != "complex"
+    ]
+
+
+def kinds(schemas: Schemas, filterable: Iterable[str]) -> dict[str, Kind]:
+    """Return the kinds of resources by resource type name, with look-ups for the attributes named.
+
+    An attribute that a resource type does not have is none of its look-ups. Raises ValueError on one that neither
+    has.
+    """
+    paths = [parse_attribute(text) for text in filterable]
+    made = {}
+    for letter, resource_type in (("u", schemas.user), ("g", schemas.group)):
+        targets = [target for path in paths if (target := resource_type.resolve(path))]
+        made[resource_type.name] = Kind(letter, resource_type, [each for each in targets if _is_plain(each)])
+    for path in paths:
+        if not any(kind.type.resolve(path) for kind in made.values()):
+            raise ValueError(f"no schema has the attribute '{path}'")
+    return made
+
+
+def _is_plain(target: Target) -> bool:
+    """Complex attributes have no one value to look up; memberships have rows of their own."""
+    leaf = target.leaf
+    return (
+        leaf is not None and leaf.type != "complex" and leaf.mutability != "readOnly" and str(target) != "members.value"
+    )

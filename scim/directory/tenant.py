@@ -1,0 +1,141 @@
+"""One tenant: a partition of rows, with the clock, ids and pauses that changes to it are made with."""
+
+import asyncio
+import random
+import sys
+import uuid
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import TypeVar
+
+from scim.directory import keys
+from scim.protocol.errors import Unavailable
+from scim.protocol.resource import format_date_time, to_json
+from scim.storage.rows import Delete, Insert, Row, RowChange, RowConflict, Rows, Touch
+
+PAGE = 1000
+"""Rows in one answer of Table Storage at most."""
+TRIES = 40
+"""How often a change is applied anew to what others have changed meanwhile; many writers on one row need many."""
+PARALLEL_READS = 64
+
+T = TypeVar("T")
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)
+
+
+def _new_id() -> str:
+    return uuid.uuid4().hex
+
+
+async def _pause(attempt: int) -> None:
+    """Wait a random time, longer with each attempt, so that writers who met do not meet again."""
+    await asyncio.sleep(random.uniform(0, min(0.01 * 1.5**attempt, 0.3)))  # noqa: S311 - no secret
+
+
+@dataclass(frozen=True)
+class Tenant:
+    """A partition of rows and what changes to it need from the world."""
+
+    rows: Rows
+    name: str = "scim"
+    now: Callable[[], datetime] = _now
+    new_id: Callable[[], str] = _new_id
+    pause: Callable[[int], Awaitable[None]] = field(default=_pause)
+
+    def time(self) -> str:
+        """The time now, in the form of `meta.lastModified`."""
+        return format_date_time(self.now())
+
+    async def read(self, key: str) -> Row | None:
+        """Return the row of the key, or None."""
+        return await self.rows.read(self.name, key)
+
+    async def range(self, after: str, before: str, limit: int, keys_only: bool = False) -> list[Row]:
+        """Return the first rows between two keys; see `Rows.range`."""
+        return await self.rows.range(self.name, after, before, limit, keys_only)
+
+    async def under(self, prefix: str, limit: int | None = None, keys_only: bool = False) -> list[Row]:
+        """Return the rows whose keys begin with the prefix, all of them or the first `limit`."""
+        size = PAGE if limit is None else min(PAGE, limit)
+        rows = await self.range(prefix, prefix + keys.BEYOND, size, keys_only)
+        if len(rows) < size or size == limit:
+            return rows  # most often there is no further page
+        async for page in self.pages(prefix, rows[-1].key, keys_only, None if limit is None else limit - size):
+            rows += page
+        return rows
+
+    async def pages(
+        self, prefix: str, after: str = "", keys_only: bool = False, limit: int | None = None
+    ) -> AsyncIterator[list[Row]]:
+        """Yield the rows whose keys begin with the prefix, from behind `after`, a page at a time, at most `limit`."""
+        last, left = max(after, prefix), sys.maxsize if limit is None else limit
+        while left > 0:
+            size = min(PAGE, left)
+            page = await self.range(last, prefix + keys.BEYOND, size, keys_only)
+            if page:
+                yield page
+            if len(page) < size:
+                return
+            last, left = page[-1].key, left - size
+
+    async def read_all(self, wanted: Sequence[str]) -> list[Row | None]:
+        """Return the rows of many keys, in the order of the keys; a bounded number is read at a time."""
+        if len(wanted) < 2:
+            return [await self.read(key) for key in wanted]  # most often: no task for it
+        gate = asyncio.Semaphore(PARALLEL_READS)
+
+        async def one(key: str) -> Row | None:
+            async with gate:
+                return await self.read(key)
+
+        return list(await asyncio.gather(*(one(key) for key in wanted)))
+
+    async def commit(self, changes: Sequence[RowChange]) -> list[str]:
+        """Apply all changes or none; see `Rows.commit`."""
+        return await self.rows.commit(self.name, changes)
+
+    def change_row(self, **said: object) -> Insert:
+        """Return the row that says of a change what it was, for the change's own transaction; empty items are left out.
+
+        It holds names and ids, never values. It is also what a store tells by, after a lost answer, whether the
+        transaction was applied.
+        """
+        kept = {name: item for name, item in said.items() if item}
+        key = keys.change(int(self.now().timestamp() * 1000), self.new_id())
+        return Insert(key, to_json(kept), self.time())
+
+    async def settled(self, changes: Iterable[RowChange]) -> list[RowChange]:
+        """Return those of the changes to derived rows that still have something to do.
+
+        For a second try: what a first one did not expect, such as a look-up row that is there already, must not
+        stand in the way of the change for ever. A delete with a version stays, since it is meant to conflict when
+        its row is another one or gone: that is what makes sure that the rows read here are still as they were.
+        """
+        listed = list(changes)
+        rows = await self.read_all([change.key for change in listed])
+        return [change for change, row in zip(listed, rows, strict=True) if _has_effect(change, row)]
+
+    async def retried(self, attempt: Callable[[int], Awaitable[T]]) -> T:
+        """Return what `attempt` returns, calling it again while its commit conflicts with those of others.
+
+        `attempt` gets the number of the try, from 0. Raises Unavailable when the rows never rest.
+        """
+        for number in range(TRIES):
+            try:
+                return await attempt(number)
+            except RowConflict:
+                await self.pause(number)
+        raise Unavailable("The resource is being changed by many requests at once; try again.", retry_after=1)
+
+
+def _has_effect(change: RowChange, row: Row | None) -> bool:
+    match change:
+        case Insert():
+            return row is None
+        case Delete(version=None) | Touch():
+            return row is not None
+    return True

@@ -1,0 +1,1 @@
+"""What the RFCs say, pure: schemas, filters, resources, PATCH."""

@@ -1,0 +1,100 @@
+"""What Entra, Okta and others send beyond RFC 7643 and 7644, rewritten to what the RFCs say.
+
+Each rule names who sends the form. They are on for every client: no request says which dialect it speaks, and one
+job mixes them (https://learn.microsoft.com/entra/identity/app-provisioning/application-provisioning-config-problem-scim-compatibility).
+"""
+
+import json
+import math
+import re
+from typing import Any
+
+from scim.protocol.schema import Attribute
+
+_INTEGER = re.compile(r"[+-]?[0-9]{1,19}")
+_DECIMAL = re.compile(r"[+-]?[0-9]{1,40}(\.[0-9]{1,40})?([eE][+-]?[0-9]{1,3})?")
+
+
+def rewrite_value(attribute: Attribute, value: Any) -> Any:
+    """Return a value in the shape that the attribute's characteristics ask for, or None when it means "no value".
+
+    What needs no rewriting, and what no rule covers, comes back as it is: validation judges it.
+    """
+    if attribute.multi_valued:
+        return _as_list(value)
+    return rewrite_single(attribute, value)
+
+
+def rewrite_single(attribute: Attribute, value: Any) -> Any:
+    """Return one value of the attribute in its proper shape; see `rewrite_value`."""
+    if value == "":
+        return None  # Entra's gallery test clears attributes with ""; Okta's PUT echoes "middleName": ""
+    if attribute.type == "complex":
+        return _as_object(attribute, value)
+    if isinstance(value, str):
+        return _as_scalar(attribute.type, value)
+    return value
+
+
+def _as_list(value: Any) -> Any:
+    """OneLogin sends `emails` as one object; a client that adds one value may leave the list away."""
+    if value == "":
+        return None
+    return [value] if isinstance(value, (dict, str)) else value
+
+
+def _as_object(attribute: Attribute, value: Any) -> Any:
+    if isinstance(value, list) and len(value) == 1 and not attribute.multi_valued:
+        value = value[0]  # Microsoft's page shows `manager` as a list of one object
+    if isinstance(value, str) and attribute.sub("value"):
+        value = {"value": value}  # Entra's gallery test: manager is the bare id
+    if isinstance(value, dict) and attribute.sub("display"):
+        return _unpack_role(value)
+    if isinstance(value, dict) and not attribute.multi_valued and attribute.sub("value"):
+        return _unless_cleared(value)
+    return value
+
+
+def _unless_cleared(value: dict[str, Any]) -> dict[str, Any] | None:
+    """The validator clears the manager with {"value": ""}."""
+    return None if any(name.lower() == "value" and item in ("", None) for name, item in value.items()) else value
+
+
+def _unpack_role(value: dict[str, Any]) -> dict[str, Any]:
+    """AppRoleAssignmentsComplex puts a JSON text into `value`: {"id", "value", "displayName"}.
+
+    https://learn.microsoft.com/entra/identity/app-provisioning/customize-application-attributes
+    """
+    text = value.get("value")
+    if isinstance(text, str) and text.startswith("{"):
+        try:
+            role = json.loads(text)
+        except (ValueError, RecursionError):  # the latter: JSON nested a thousand levels deep
+            return value
+        if isinstance(role, dict) and isinstance(role.get("value"), str):
+            unpacked = {**value, "value": role["value"]}
+            if isinstance(role.get("displayName"), str):
+                unpacked.setdefault("display", role["displayName"])
+            return unpacked
+    if "displayName" in value and "display" not in value:  # AppRoleAssignmentsComplex on POST
+        return {**value, "display": value["displayName"]}
+    return value
+
+
+def _as_scalar(kind: str, value: str) -> Any:
+    """Entra's default dialect sends every value as a string: "False", "True", "42"."""
+    if kind == "boolean" and value.lower() in ("true", "false"):
+        return value.lower() == "true"
+    if kind in ("integer", "decimal") and _INTEGER.fullmatch(value):
+        return int(value)  # a decimal too: beyond 2**53 a float is another number
+    if kind == "decimal" and _DECIMAL.fullmatch(value):
+        return _as_float(value)
+    return value
+
+
+def _as_float(text: str) -> Any:
+    """Return the number, rounded as JSON's are; the text, which is refused, where more than its fraction changes."""
+    number, whole = float(text), text.partition(".")[0]
+    if not math.isfinite(number) or ("e" not in text.lower() and int(number) != int(whole)):
+        return text
+    return number

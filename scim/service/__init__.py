@@ -1,0 +1,1 @@
+"""A request to its response."""

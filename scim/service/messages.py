@@ -1,0 +1,147 @@
+"""Requests and responses without a web framework, and the JSON in their bodies."""
+
+import json
+import re
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+from urllib.parse import parse_qsl
+
+from scim.protocol.errors import InvalidSyntax, InvalidValue, PayloadTooLarge, ScimError
+from scim.protocol.resource import to_json
+from scim.service.routes import PREFIX
+
+MEDIA_TYPE = "application/scim+json"
+MAX_BODY = 4 * 1024 * 1024
+"""Bytes in the body of a request."""
+MAX_DEPTH = 24
+"""Objects and lists within each other; a User needs four, a Bulk request of PATCHes eight."""
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """An HTTP request as the host passes it on: its absolute URL as sent, and header names in lower case."""
+
+    method: str
+    url: str
+    headers: Mapping[str, str] = field(default_factory=dict)
+    body: bytes = b""
+    request_id: str = ""
+
+    @property
+    def path(self) -> str:
+        """The path of the URL, still percent-encoded."""
+        return "/" + self._address.partition("/")[2]
+
+    @property
+    def base_url(self) -> str:
+        """The address that all SCIM routes are below, as the client wrote it."""
+        scheme = self.url.partition("://")[0]
+        return f"{scheme}://{self._address.partition('/')[0]}/{PREFIX}"
+
+    @property
+    def _address(self) -> str:
+        """Host and path. Not by urlsplit, which falls over a Host header such as `[`."""
+        return self.url.partition("#")[0].partition("?")[0].partition("://")[2]
+
+    def query(self) -> dict[str, str]:
+        """Return the query parameters by lower-case name; of a repeated one, the first.
+
+        Read from the URL, since the host joins repeated parameters and drops empty ones, and a walk by cursor
+        begins with an empty one. Raises InvalidValue when a parameter is not UTF-8.
+        """
+        query = self.url.partition("?")[2].partition("#")[0]
+        if not query:
+            return {}
+        try:
+            pairs = parse_qsl(query, keep_blank_values=True, errors="strict")
+        except ValueError:
+            raise InvalidValue("A query parameter is not percent-encoded UTF-8.") from None
+        return {name.lower(): value for name, value in reversed(pairs)}
+
+    def json(self) -> Any:
+        """Return the body's JSON. Raises InvalidSyntax, or PayloadTooLarge above MAX_BODY."""
+        if len(self.body) > MAX_BODY:
+            raise PayloadTooLarge(f"The body has {len(self.body):,} bytes; the limit is {MAX_BODY:,}.")
+        return parse_json(self.body)
+
+
+@dataclass(frozen=True, slots=True)
+class Response:
+    """An HTTP response: status, headers and a body that becomes JSON; None is no body."""
+
+    status: int
+    body: Any = None
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+    def content(self) -> bytes:
+        """Return the body as UTF-8."""
+        if self.body is None:
+            return b""
+        # Half a surrogate pair in an error's detail must not turn a 400 into a 500.
+        return to_json(self.body).encode(errors="replace")
+
+
+def error_response(error: ScimError) -> Response:
+    """Return the response that tells a client of an error. RFC 7644 §3.12."""
+    return Response(error.status, error.body(), error.headers)
+
+
+def parse_json(body: bytes) -> Any:
+    """Return the value of a JSON text in UTF-8 that every reader understands in the same way.
+
+    Raises InvalidSyntax on anything else: duplicate names, NaN, numbers too long to read, half surrogate pairs,
+    nesting beyond MAX_DEPTH. RFC 8259 §4, §8.
+    """
+    try:
+        text = body.decode("utf-8-sig")
+        value = _DECODER.decode(text)
+        if _SURROGATE.search(text):
+            to_json(value).encode()
+    except UnicodeDecodeError:
+        raise InvalidSyntax("The body is not UTF-8.") from None
+    except UnicodeEncodeError:
+        raise InvalidSyntax("The body has half of a surrogate pair, which is no character.") from None
+    except RecursionError:
+        raise InvalidSyntax(_TOO_DEEP) from None
+    except ValueError as error:
+        raise InvalidSyntax(f"The body is not JSON: {error}.") from None
+    _check_depth(value)
+    return value
+
+
+_SURROGATE = re.compile(r"\\u[dD][89a-fA-F]")
+_TOO_DEEP = f"The body nests objects and lists more than {MAX_DEPTH} levels deep."
+
+
+def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    made = dict(pairs)
+    if len(made) != len(pairs):
+        twice, _ = Counter(name for name, _ in pairs).most_common(1)[0]
+        raise ValueError(f"the name '{twice[:60]}' is given twice in one object")
+    return made
+
+
+def _constant(name: str) -> Any:
+    raise ValueError(f"{name} is no JSON number")
+
+
+_DECODER = json.JSONDecoder(object_pairs_hook=_object, parse_constant=_constant)
+"""Made once: json.loads would make one for each call."""
+
+
+def _check_depth(value: Any) -> None:
+    """Bound the depth here, so that no later walk over the value can exhaust the stack."""
+    level = [value]
+    for _ in range(MAX_DEPTH):
+        level = [
+            item
+            for each in level
+            if isinstance(each, (dict, list))
+            for item in (each.values() if isinstance(each, dict) else each)
+        ]
+        if not level:
+            return
+    if any(isinstance(each, (dict, list)) for each in level):
+        raise InvalidSyntax(_TOO_DEEP)

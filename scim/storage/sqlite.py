@@ -1,0 +1,169 @@
+"""Rows in an SQLite file: for a developer's machine, for tests, and for one machine of one's own."""
+
+import asyncio
+import random
+import sqlite3
+import time
+from collections.abc import Callable, Sequence
+from typing import TypeVar
+
+from scim.protocol.errors import Unavailable
+from scim.storage.rows import Delete, Insert, Replace, Row, RowChange, RowConflict, Touch, check_key, check_limits
+
+BUSY_SECONDS = 5.0
+"""How long a call waits for other processes to let go of the file before it is `Unavailable`."""
+
+_BUSY = {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED}
+_OUTAGE = _BUSY | {
+    sqlite3.SQLITE_CANTOPEN,
+    sqlite3.SQLITE_FULL,
+    sqlite3.SQLITE_IOERR,
+    sqlite3.SQLITE_NOMEM,
+    sqlite3.SQLITE_PROTOCOL,
+    sqlite3.SQLITE_READONLY,
+}
+_DAMAGED = {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}
+
+# The body comes last: what precedes it is read without the pages that a long body overflows into.
+# The counter lives in a table of its own, so that a version is not given again after its row was deleted.
+_SCHEMA = """
+BEGIN IMMEDIATE;
+CREATE TABLE IF NOT EXISTS rows (
+    partition TEXT NOT NULL,
+    key TEXT NOT NULL,
+    version TEXT NOT NULL,
+    modified TEXT NOT NULL,
+    body TEXT NOT NULL,
+    PRIMARY KEY (partition, key)
+) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS counter (id INTEGER PRIMARY KEY CHECK (id = 1), last INTEGER NOT NULL);
+INSERT OR IGNORE INTO counter VALUES (1, 0);
+COMMIT;
+"""
+_READ = "SELECT key, body, version, modified FROM rows WHERE partition = ? AND key = ?"
+_RANGE = (
+    "SELECT key, body, version, modified FROM rows WHERE partition = ? AND key > ? AND key < ? ORDER BY key LIMIT ?"
+)
+_RANGE_OF_KEYS = _RANGE.replace("body", "''", 1)
+_NEXT_VERSION = "UPDATE counter SET last = last + 1 RETURNING last"
+_INSERT = "INSERT INTO rows (partition, key, version, modified, body) VALUES (?, ?, ?, ?, ?) ON CONFLICT DO NOTHING"
+_REPLACE = "UPDATE rows SET version = ?, modified = ?, body = ? WHERE partition = ? AND key = ? AND version = ?"
+_DELETE = "DELETE FROM rows WHERE partition = ? AND key = ? AND version = coalesce(?, version)"
+_TOUCH = "UPDATE rows SET version = ?, modified = coalesce(nullif(?, ''), modified) WHERE partition = ? AND key = ?"
+
+T = TypeVar("T")
+
+
+class SqliteRows:
+    """Rows in one file, which several processes of one machine may share; ":memory:" keeps them in memory.
+
+    Statements run on the caller's thread, inside the event loop: one takes microseconds, less than handing it
+    to a thread and back, and SQLite lets only one write at a time anyway. Waiting for another process is
+    asynchronous.
+
+    An acknowledged commit survives the death of the process. When the machine itself loses power the last
+    commits may be missing (synchronous = NORMAL), never parts of one. The file must be on a local disk, since
+    WAL needs memory shared between processes.
+    """
+
+    def __init__(self, path: str) -> None:
+        """Open the file, making it if it is not there.
+
+        Raises Unavailable when that fails, naming the path.
+        """
+        deadline = time.monotonic() + BUSY_SECONDS
+        while True:
+            try:
+                self._db = _opened(path)
+                return
+            except sqlite3.DatabaseError as error:
+                if not _is_busy(error) or time.monotonic() > deadline:
+                    raise Unavailable(f"The SQLite file {path} cannot be opened: {error}.") from error
+            time.sleep(random.uniform(0.001, 0.02))  # noqa: S311 - spreads processes, no secret
+
+    async def read(self, partition: str, key: str) -> Row | None:
+        found = await self._run(lambda: self._db.execute(_READ, (partition, key)).fetchone())
+        return None if found is None else Row(*found)
+
+    async def range(self, partition: str, after: str, before: str, limit: int, keys_only: bool = False) -> list[Row]:
+        statement = _RANGE_OF_KEYS if keys_only else _RANGE
+        # A negative LIMIT would mean no limit.
+        values = (partition, after, before, max(limit, 0))
+        return [Row(*found) for found in await self._run(lambda: self._db.execute(statement, values).fetchall())]
+
+    async def commit(self, partition: str, changes: Sequence[RowChange]) -> list[str]:
+        check_key(partition)
+        check_limits(changes)
+        return await self._run(lambda: self._apply(partition, changes))
+
+    async def check(self) -> None:
+        await self._run(lambda: self._db.execute("SELECT last FROM counter").fetchone())
+
+    async def close(self) -> None:
+        self._db.close()
+
+    def _apply(self, partition: str, changes: Sequence[RowChange]) -> list[str]:
+        with self._db:  # commits, or rolls back when anything is raised
+            self._db.execute("BEGIN IMMEDIATE")
+            version = str(self._db.execute(_NEXT_VERSION).fetchone()[0])
+            for change in changes:
+                if not self._changed(partition, change, version):
+                    raise RowConflict(f"{type(change).__name__} of {change.key}")
+        return ["" if isinstance(change, Delete) else version for change in changes]
+
+    def _changed(self, partition: str, change: RowChange, version: str) -> bool:
+        match change:
+            case Insert(key, body, modified):
+                cursor = self._db.execute(_INSERT, (partition, key, version, modified, body))
+            case Replace(key, body, expected, modified):
+                cursor = self._db.execute(_REPLACE, (version, modified, body, partition, key, expected))
+            case Delete(key, expected_or_any):
+                cursor = self._db.execute(_DELETE, (partition, key, expected_or_any))
+            case Touch(key, modified):
+                cursor = self._db.execute(_TOUCH, (version, modified, partition, key))
+        return cursor.rowcount == 1
+
+    async def _run(self, work: Callable[[], T]) -> T:
+        """Return what `work` returns, tried again while another process holds the file.
+
+        Not SQLite's own busy timeout, which would stop the event loop for as long as it waits.
+        """
+        loop = asyncio.get_running_loop()
+        deadline = loop.time() + BUSY_SECONDS
+        while True:
+            try:
+                return work()
+            except sqlite3.DatabaseError as error:
+                if _code(error) in _DAMAGED:
+                    text = f"The SQLite file is damaged ({error}). Make another one of a backup, with import."
+                    raise Unavailable(text) from error
+                if _code(error) not in _OUTAGE:
+                    raise
+                if not _is_busy(error) or loop.time() > deadline:
+                    raise Unavailable(f"The SQLite file does not answer: {error}.") from error
+            await asyncio.sleep(random.uniform(0.001, 0.02))  # noqa: S311 - spreads processes, no secret
+
+
+def _opened(path: str) -> sqlite3.Connection:
+    # Built on one thread, used on another: hosts load an app outside of their event loop.
+    db = sqlite3.connect(path, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False)
+    try:
+        db.execute("PRAGMA journal_mode = WAL")  # refused at once, whatever the timeout, while another does the same
+        db.execute("PRAGMA synchronous = NORMAL")
+        # 64 MiB instead of 4: the file is synced at each checkpoint, and the event loop waits for that.
+        db.execute("PRAGMA wal_autocheckpoint = 16000")
+        db.executescript(_SCHEMA)
+        db.execute("PRAGMA busy_timeout = 0")
+    except BaseException:
+        db.close()
+        raise
+    return db
+
+
+def _is_busy(error: sqlite3.Error) -> bool:
+    return _code(error) in _BUSY
+
+
+def _code(error: sqlite3.Error) -> int:
+    """Return the primary code of an error, without the details in its higher bits."""
+    return getattr(error, "sqlite_errorcode", sqlite3.SQLITE_ERROR) & 0xFF
