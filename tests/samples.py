@@ -30,6 +30,9 @@ MIRA: Resource = {
     ],
     ENTERPRISE: {"department": "Sea", "manager": {"value": "26118915", "$ref": "https://x.example/Users/26118915"}},
 }
+BARE: Resource = {"userName": "bare@contoso.example"}
+WORK, HOME = MIRA["emails"]
+MANAGER = f"{ENTERPRISE}:manager"
 
 
 def patched(current: Resource, *operations: dict[str, Any]) -> Resource:
@@ -52,3 +55,13 @@ def examples(number: int) -> settings:
         derandomize="CI" in os.environ,
         suppress_health_check=[HealthCheck.too_slow],
     )
+
+
+def op(op: str, path: str | None = None, value: Any = ...) -> dict[str, Any]:
+    """Return an operation; without a path or a value where none is given."""
+    made = {"op": op, "path": path, "value": value}
+    return {name: item for name, item in made.items() if item is not ... and not (name == "path" and item is None)}
+
+
+def with_contoso(**attributes: Any) -> Resource:
+    return {**BARE, CONTOSO: {"clearance": "office", **attributes}}

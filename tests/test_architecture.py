@@ -11,6 +11,7 @@ ROOT = Path(__file__).parent.parent
 ENTRY = "function_app"
 SIMULATOR = "scim.simulate"
 MAX_LINES = 450
+MAX_TEST_LINES = 500
 
 FLOORS = (
     ("settings", "protocol"),
@@ -121,6 +122,12 @@ def test_the_environment_is_read_in_one_place(room: str) -> None:
 def test_a_room_fits_into_a_head(module: str) -> None:
     """A room over the limit is two rooms."""
     assert len(source_of(module).splitlines()) <= MAX_LINES
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "tests").rglob("*.py")), ids=lambda path: str(path.relative_to(ROOT)))
+def test_a_file_of_tests_has_one_subject(path: Path) -> None:
+    """One over the limit has several, and whoever looks for a test of one has to read them all."""
+    assert len(path.read_text(encoding="utf-8").splitlines()) <= MAX_TEST_LINES
 
 
 @pytest.mark.parametrize("module", [each for each in modules() if each.startswith(SIMULATOR)])

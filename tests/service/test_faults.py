@@ -1,0 +1,129 @@
+"""Faults, the line that each request logs, and health."""
+
+import logging
+from typing import Any
+
+import pytest
+
+from scim.app import App
+from scim.protocol.errors import Unavailable
+from scim.storage.rows import Rows
+from tests.conftest import TOKEN, Http
+from tests.service.asking import MISSING, assert_error
+
+
+@pytest.fixture
+def broken(rows: Rows, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A store with a bug, whose words nobody outside may read."""
+
+    async def fail(*_: Any, **__: Any) -> Any:
+        raise RuntimeError("secret-of-the-inside")
+
+    monkeypatch.setattr(rows, "read", fail)
+    monkeypatch.setattr(rows, "check", fail)
+
+
+@pytest.mark.usefixtures("broken")
+async def test_a_bug_is_a_500_that_tells_nothing_but_where_to_look(
+    http: Http, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The request's id leads to the trace in the log; the answer has neither the message nor the stack."""
+    answer = await http.request("GET", f"/Users/{MISSING}")
+    assert_error(answer, 500, detail="request-1")
+    assert "secret-of-the-inside" not in str(answer)
+    assert "Traceback" not in str(answer)
+    assert "secret-of-the-inside" in caplog.text
+    assert [each.levelno for each in caplog.records] == [logging.ERROR, logging.ERROR]
+
+
+async def test_an_outage_is_a_503_that_says_when_to_come_again(
+    http: Http, rows: Rows, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """With Retry-After; it is a warning in the log, since no code is wrong."""
+
+    async def fail(*_: Any, **__: Any) -> Any:
+        raise Unavailable("The storage does not answer.", retry_after=9)
+
+    monkeypatch.setattr(rows, "read", fail)
+    caplog.set_level(logging.INFO)
+    answer = await http.request("GET", f"/Users/{MISSING}")
+    assert_error(answer, 503, detail="storage")
+    assert answer.headers == {"Retry-After": "9"}
+    assert [each.levelno for each in caplog.records] == [logging.WARNING]
+
+
+async def test_each_request_logs_one_line(http: Http, caplog: pytest.LogCaptureFixture) -> None:
+    """With method, route, id, status, time, request and client, and with the route's name whatever the slashes."""
+    user = await http.user("mira")
+    caplog.set_level(logging.INFO)
+    await http.request("GET", f"//Users/{user['id']}/")
+    [record] = caplog.records
+    words = record.getMessage().split()
+    assert words[:4] == ["GET", "GetUser", f"id={user['id']}", "status=200"]
+    assert [each.partition("=")[0] for each in words[4:]] == ["ms", "request", "client"]
+    assert words[5:] == ["request=request-1", "client=tests"]
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "body"),
+    [
+        ("POST", "/Users", {"userName": "secret-value", "title": "secret-value"}),
+        ("POST", "/Users", {"userName": "secret-value", "active": "secret-value"}),
+        ("GET", "/Users?filter=userName+eq+%22secret-value%22", None),
+        ("PATCH", f"/Users/{MISSING}", {"Operations": [{"op": "add", "path": "title", "value": "secret-value"}]}),
+        ("POST", "/Groups", {"displayName": "secret-value", "members": [{"value": "secret-value"}]}),
+    ],
+)
+async def test_the_log_has_neither_tokens_nor_values(
+    http: Http, caplog: pytest.LogCaptureFixture, method: str, path: str, body: Any
+) -> None:
+    """A log is read by more people than a directory is."""
+    caplog.set_level(logging.DEBUG)
+    await http.request(method, path, body)
+    await http.request(method, path, body, {"Authorization": "Bearer another-secret-token"})
+    text = "\n".join(each.getMessage() for each in caplog.records)
+    assert text
+    assert TOKEN not in text
+    assert "secret" not in text
+
+
+async def test_a_client_cannot_write_lines_into_the_log(http: Http, caplog: pytest.LogCaptureFixture) -> None:
+    """Neither by an id nor by a name for itself, and long ones are cut."""
+    caplog.set_level(logging.INFO)
+    await http.request("GET", f"/Users/a%0A%1b{'x' * 500}", headers={"User-Agent": "b\nc\ud800" + "y" * 500})
+    message = caplog.records[0].getMessage()
+    assert message.splitlines() == [message]
+    assert "id=a??xx" in message
+    assert "client=b?c?yy" in message
+    assert len(message) < 400
+
+
+async def test_health_is_told_to_anybody(app: App) -> None:
+    """200 while storage and token source answer."""
+    response = await app.endpoints.health()
+    assert (response.status, response.body) == (200, {"status": "ok", "storage": "ok", "tokens": "ok"})
+
+
+@pytest.mark.usefixtures("broken")
+async def test_health_tells_what_fails_and_not_why(app: App, caplog: pytest.LogCaptureFixture) -> None:
+    """503; anybody may ask, so the reason of a bug is in the log only."""
+    response = await app.endpoints.health()
+    assert response.status == 503
+    assert response.body == {"status": "failing", "storage": "failing; the log says why", "tokens": "ok"}
+    assert "secret-of-the-inside" in caplog.text
+
+
+async def test_health_tells_since_when_an_outage_lasts(app: App, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What the token source says of its outage is for administrators."""
+
+    async def fail() -> None:
+        raise Unavailable("The key vault has not answered since 12:00.")
+
+    monkeypatch.setattr(app.tokens, "check", fail)
+    response = await app.endpoints.health()
+    assert response.status == 503
+    assert response.body == {
+        "status": "failing",
+        "storage": "ok",
+        "tokens": "The key vault has not answered since 12:00.",
+    }

@@ -1,0 +1,101 @@
+"""Headers, slashes, methods, unknown paths and the token: what comes before an operation."""
+
+import pytest
+
+from tests.conftest import BASE_URL, TOKEN, Http
+from tests.service.asking import assert_error
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"User-Agent": ""},
+        {"Accept": "text/html"},
+        {"Accept": "application/xml;q=0.1"},
+        {"Content-Type": "application/json"},
+        {"Content-Type": "application/scim+json; charset=utf-8"},
+        {"Content-Type": "text/plain"},
+        {"Accept-Encoding": "gzip", "Accept-Charset": "utf-8", "Connection": "close"},
+        {"User-Agent": "odd\ud800\nagent"},
+    ],
+)
+async def test_no_header_but_the_token_decides(http: Http, headers: dict[str, str]) -> None:
+    """Entra sends no User-Agent, Google application/json, browsers text/html: all are served."""
+    answer = await http.request("POST", "/Users", {"userName": "mira"}, headers)
+    assert answer.status == 201
+
+
+@pytest.mark.parametrize(
+    "path", ["/Users/", "//Users", "/users", "/USERS//", "/Users?aadOptscim062020", "/Users?x=%FF"]
+)
+async def test_slashes_case_and_unknown_parameters_do_not_matter(http: Http, path: str) -> None:
+    """A Tenant URL with a slash at its end, or with Entra's feature flag, works."""
+    if "%FF" in path:
+        assert_error(await http.request("GET", path), 400, "invalidValue")
+        return
+    assert (await http.request("GET", path)).body["totalResults"] == 0
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "allow"),
+    [
+        ("PUT", "/Users", "GET, HEAD, OPTIONS, POST"),
+        ("POST", "/Users/x", "DELETE, GET, HEAD, OPTIONS, PATCH, PUT"),
+        ("GET", "/Bulk", "OPTIONS, POST"),
+        ("DELETE", "/Schemas", "GET, HEAD, OPTIONS"),
+        ("PATCH", "/", "GET, HEAD, OPTIONS"),
+    ],
+)
+async def test_a_method_that_a_path_does_not_take_is_refused(http: Http, method: str, path: str, allow: str) -> None:
+    """405 with Allow, and the methods in the detail."""
+    answer = await http.request(method, path, {})
+    assert_error(answer, 405, detail=allow)
+    assert answer.headers == {"Allow": allow}
+
+
+@pytest.mark.parametrize("path", ["/Persons", "/Users/x/emails", "/../../etc/passwd", "/.search/x", "x"])
+async def test_an_unknown_path_is_not_found_and_told_the_tenant_url(http: Http, path: str) -> None:
+    """The usual cause is a Tenant URL that is wrong."""
+    assert_error(await http.request("GET", path), 404, detail=BASE_URL)
+
+
+async def test_options_answers_what_a_path_takes_without_a_token(http: Http) -> None:
+    """204 with Allow; a path that is not there is told to nobody without a token."""
+    answer = await http.request("OPTIONS", "/Users", headers={"Authorization": ""})
+    assert answer == (204, {"Allow": "GET, HEAD, OPTIONS, POST"}, None)
+    assert_error(await http.request("OPTIONS", "/Persons", headers={"Authorization": ""}), 401)
+    assert_error(await http.request("OPTIONS", "/Persons"), 404)
+
+
+@pytest.mark.parametrize("path", ["/Users", "/Users/{id}", "/Schemas", "/ServiceProviderConfig", ""])
+async def test_head_answers_like_get(http: Http, path: str) -> None:
+    """With the same status and headers; the host leaves the body away."""
+    user = await http.user("mira")
+    path = path.format(id=user["id"])
+    head, get = await http.request("HEAD", path), await http.request("GET", path)
+    assert (head.status, head.headers) == (get.status, get.headers) != (404, {})
+
+
+@pytest.mark.parametrize("method", ["GET", "POST", "PUT", "PATCH", "DELETE"])
+async def test_me_is_not_implemented_and_says_why(http: Http, method: str) -> None:
+    """501, which RFC 7644 §3.11 allows, for every method."""
+    assert_error(await http.request(method, "/Me"), 501, detail="/Users")
+
+
+@pytest.mark.parametrize(
+    "header",
+    ["", "Bearer", "Bearer x", f"Basic {TOKEN}", TOKEN, f"Bearer {TOKEN}x", f"Bearer {TOKEN[:-1]}", "Bearer \ud800"],
+)
+@pytest.mark.parametrize("path", ["/Users", "/Schemas", "/Me", "/Persons", "/Bulk"])
+async def test_nothing_is_answered_without_the_token(http: Http, path: str, header: str) -> None:
+    """401 with WWW-Authenticate and a SCIM body, for known and unknown paths alike; the token is not repeated."""
+    answer = await http.request("GET", path, headers={"Authorization": header})
+    assert_error(answer, 401, detail="token")
+    assert answer.headers["WWW-Authenticate"] == 'Bearer realm="scim"'
+    assert TOKEN[:-1] not in str(answer)
+
+
+@pytest.mark.parametrize("scheme", ["bearer", "BEARER"])
+async def test_the_scheme_may_be_written_in_any_case(http: Http, scheme: str) -> None:
+    """RFC 9110 §11.1."""
+    assert (await http.request("GET", "/Users", headers={"Authorization": f"{scheme} {TOKEN}"})).status == 200
