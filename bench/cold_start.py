@@ -25,7 +25,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from bench.stand_ins import TOKEN, stand_ins
+from bench.hosts.stand_ins import TOKEN, stand_ins
 from tests import azurite
 from tools import package
 
@@ -83,7 +83,7 @@ class Start:
 
     def run(self) -> None:
         """Start a process, wait for its answer, and keep the seconds."""
-        command = [sys.executable, "-B", str(HERE / "first_answer.py"), str(self.app), *self.arguments]
+        command = [sys.executable, "-B", str(HERE / "hosts" / "first_answer.py"), str(self.app), *self.arguments]
         environment = {"PATH": os.environ["PATH"], **self.environment}
         began = time.perf_counter()
         with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment) as process:  # noqa: S603
@@ -104,8 +104,8 @@ def main() -> None:
     text = measured(options.rounds)
     sys.stdout.write(text)
     if options.write:
-        from bench.machine import described, load, revision
-        from bench.sections import write_section
+        from bench.page.machine import described, load, revision
+        from bench.page.sections import write_section
 
         taken = described(["azure-functions-runtime"], further=[f"commit {revision()}", load()])
         command = f"python -m bench.cold_start --rounds {options.rounds} --write"

@@ -17,12 +17,12 @@ from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from importlib.util import find_spec
 
-from bench.load import Burst, burst, connected
-from bench.machine import described, load, revision
-from bench.plot import PLOT, plot, rounded
-from bench.rows import ROWS, Row, State, populate, prove
-from bench.sections import write_section
-from bench.servers import OURS, SCIM2_SERVER, SCIMMY, WORKER, Kind, Server, running
+from bench.hosts.servers import OURS, SCIM2_SERVER, SCIMMY, WORKER, Kind, Server, running
+from bench.load.generator import Burst, burst, connected
+from bench.load.rows import ROWS, Row, State, populate, prove
+from bench.page.machine import described, load, revision
+from bench.page.plot import PLOT, plot, rounded
+from bench.page.sections import write_section
 
 CONNECTIONS = 4
 OK = frozenset({200, 201, 204})

@@ -21,14 +21,14 @@ import httpx
 from scim2_tester import check_server
 from scim2_tester.utils import Status
 
-from bench.load import Tenant
-from bench.machine import ROOT, described, revision
-from bench.remote import RemoteHttp, client
-from bench.servers import OURS, running
-from scim.simulate.invention import Invention
-from scim.simulate.progress import Silent
+from bench.hosts.servers import OURS, running
+from bench.load.generator import Tenant
+from bench.load.remote import RemoteHttp, client
+from bench.page.machine import ROOT, described, revision
+from scim.simulate.job.progress import Silent
 from scim.simulate.simulation import Plan, as_json, simulate
-from scim.simulate.transport import Wire
+from scim.simulate.source.invention import Invention
+from scim.simulate.wire.transport import Wire
 from tests import test_clients, test_rfc
 from tests.test_scim_tester import Client
 

@@ -24,9 +24,9 @@ from typing import Any, NamedTuple, TypeVar
 
 import azure.functions as func
 
-from bench import samples
-from bench.machine import described, load, revision
-from bench.sections import write_section
+from bench.load import samples
+from bench.page.machine import described, load, revision
+from bench.page.sections import write_section
 from scim.storage.rows import Row, RowChange, Rows
 
 TOKEN = "a-token-made-up-for-measuring"  # noqa: S105

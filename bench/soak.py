@@ -17,22 +17,22 @@ from contextlib import AsyncExitStack, ExitStack
 from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
-from bench.load import Tenant
-from bench.machine import described, load, revision
-from bench.sections import write_section
-from bench.servers import OURS, Kind, Server, running
-from bench.weather import SPELLS, Sky, Storm, Weather
-from bench.witness import Witness
-from scim.simulate.dialect import Dialects
-from scim.simulate.endpoint import Endpoint
-from scim.simulate.invention import Invention
-from scim.simulate.job import Job
-from scim.simulate.measures import Measures, percentile
-from scim.simulate.progress import Silent
-from scim.simulate.readback import Findings, ReadBack
-from scim.simulate.session import Ownership, Session
-from scim.simulate.transport import Wire
-from scim.simulate.turnover import Rates, Turnover
+from bench.hosts.servers import OURS, Kind, Server, running
+from bench.hosts.weather import SPELLS, Sky, Storm, Weather
+from bench.load.generator import Tenant
+from bench.load.witness import Witness
+from bench.page.machine import described, load, revision
+from bench.page.sections import write_section
+from scim.simulate.job.cycles import Job
+from scim.simulate.job.dialect import Dialects
+from scim.simulate.job.progress import Silent
+from scim.simulate.job.session import Ownership, Session
+from scim.simulate.report.readback import Findings, ReadBack
+from scim.simulate.source.invention import Invention
+from scim.simulate.source.turnover import Rates, Turnover
+from scim.simulate.wire.endpoint import Endpoint
+from scim.simulate.wire.measures import Measures, percentile
+from scim.simulate.wire.transport import Wire
 from tests import azurite
 from tests.azure import faults
 
@@ -152,7 +152,7 @@ async def plain(pace: Pace) -> list[Soak]:
 async def faulty(pace: Pace) -> list[Soak]:
     """Return what comes of stores that fail for part of the time: in the service itself, and on the wire."""
     arguments = (str(pace.seconds), str(pace.spell))
-    exposed = Kind("faulty host", "", (sys.executable, "-m", "bench.faulty_host", *arguments))
+    exposed = Kind("faulty host", "", (sys.executable, "-m", "bench.hosts.faulty_host", *arguments))
     async with AsyncExitStack() as stack:
         table = stack.enter_context(azurite.running())
         over_sqlite = stack.enter_context(running(exposed))

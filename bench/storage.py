@@ -22,9 +22,9 @@ from pathlib import Path
 from typing import Any, NamedTuple
 from urllib.parse import quote
 
-from bench import fill, samples
-from bench.machine import described, load, revision
-from bench.sections import write_section
+from bench.load import fill, samples
+from bench.page.machine import described, load, revision
+from bench.page.sections import write_section
 from scim.app import build, open_rows
 from scim.directory.tenant import PAGE, Tenant
 from scim.service import routes

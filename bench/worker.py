@@ -26,9 +26,9 @@ from azure.core.exceptions import ResourceNotFoundError
 from azure.data.tables import UpdateMode
 from azure.data.tables.aio import TableClient
 
-from bench import samples
-from bench.machine import ROOT, described, load, revision
-from bench.sections import write_section
+from bench.load import samples
+from bench.page.machine import ROOT, described, load, revision
+from bench.page.sections import write_section
 from scim.azure import tables
 from scim.storage.rows import Insert, Replace, Row, RowChange, Rows, Touch
 from tests import azurite

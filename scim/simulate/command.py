@@ -11,15 +11,15 @@ from urllib.parse import parse_qsl, urlsplit
 from rich.console import Console
 from yarl import URL
 
-from scim.simulate.dialect import FLAG_NAME
-from scim.simulate.files import UnusableFile, load
-from scim.simulate.invention import Invention
+from scim.simulate.job.dialect import FLAG_NAME
+from scim.simulate.job.progress import Progress, Silent, Visible
 from scim.simulate.options import MATCHING, UnusableOptions, parser
-from scim.simulate.progress import Progress, Silent, Visible
-from scim.simulate.report import show
+from scim.simulate.report.tables import show
 from scim.simulate.simulation import CannotStart, Plan, as_json, simulate
-from scim.simulate.transport import Wire
-from scim.simulate.turnover import Rates
+from scim.simulate.source.files import UnusableFile, load
+from scim.simulate.source.invention import Invention
+from scim.simulate.source.turnover import Rates
+from scim.simulate.wire.transport import Wire
 
 EQUAL, FAILED, WRONG_USAGE, INTERRUPTED = 0, 1, 2, 130
 

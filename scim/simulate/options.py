@@ -5,9 +5,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NoReturn
 
-from scim.simulate.dialect import Dialects
-from scim.simulate.mapping import EMAIL
-from scim.simulate.turnover import Rates
+from scim.simulate.job.dialect import Dialects
+from scim.simulate.source.mapping import EMAIL
+from scim.simulate.source.turnover import Rates
 
 LOCAL = "http://127.0.0.1:7071/scim/v2"
 MATCHING = {"userName": "userName", "externalId": "externalId", "email": EMAIL}

@@ -3,21 +3,21 @@
 from dataclasses import dataclass, field
 from typing import Any
 
-from scim.simulate.cleaning import clean, look, marked
-from scim.simulate.comparison import Difference
-from scim.simulate.dialect import Dialects
-from scim.simulate.directory import Directory
-from scim.simulate.endpoint import Endpoint, Kind
-from scim.simulate.failure import DROPPED, INCOMPATIBLE, TIMEOUT, Failure
-from scim.simulate.invention import Invention
-from scim.simulate.job import CycleReport, Job, test_connection
-from scim.simulate.journal import Journal
-from scim.simulate.measures import Measures
-from scim.simulate.progress import Progress
-from scim.simulate.readback import Findings, ReadBack
-from scim.simulate.session import Ownership, Session
-from scim.simulate.transport import Transport, Wire
-from scim.simulate.turnover import Rates, Turnover
+from scim.simulate.job.cleaning import clean, look, marked
+from scim.simulate.job.cycles import CycleReport, Job, test_connection
+from scim.simulate.job.dialect import Dialects
+from scim.simulate.job.journal import Journal
+from scim.simulate.job.progress import Progress
+from scim.simulate.job.session import Ownership, Session
+from scim.simulate.report.comparison import Difference
+from scim.simulate.report.readback import Findings, ReadBack
+from scim.simulate.source.directory import Directory
+from scim.simulate.source.invention import Invention
+from scim.simulate.source.turnover import Rates, Turnover
+from scim.simulate.wire.endpoint import Endpoint, Kind
+from scim.simulate.wire.failure import DROPPED, INCOMPATIBLE, TIMEOUT, Failure
+from scim.simulate.wire.measures import Measures
+from scim.simulate.wire.transport import Transport, Wire
 
 
 class CannotStart(Exception):

@@ -6,7 +6,7 @@ from importlib.util import find_spec
 
 import pytest
 
-from bench.machine import ROOT
+from bench.page.machine import ROOT
 
 
 def run(*arguments: str) -> str:

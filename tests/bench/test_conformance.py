@@ -6,9 +6,9 @@ import pytest
 
 from bench import conformance
 from bench.conformance import Verdict, played_entra, recorded_exchanges, rfc_examples, table
-from bench.load import Tenant
-from bench.remote import Headers, RemoteHttp, client
-from bench.servers import OURS, running
+from bench.hosts.servers import OURS, running
+from bench.load.generator import Tenant
+from bench.load.remote import Headers, RemoteHttp, client
 from tests import test_clients
 
 FEW = test_clients.FILES[::12]

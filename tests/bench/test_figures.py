@@ -6,11 +6,11 @@ from xml.etree import ElementTree
 import pytest
 
 from bench.compare import Cell, Result, memory_table, table
-from bench.load import Burst
-from bench.plot import plot, rounded
-from bench.rows import ROWS, _joined
-from bench.sections import write_section
-from bench.servers import OURS, SCIMMY
+from bench.hosts.servers import OURS, SCIMMY
+from bench.load.generator import Burst
+from bench.load.rows import ROWS, _joined
+from bench.page.plot import plot, rounded
+from bench.page.sections import write_section
 
 SVG = "{http://www.w3.org/2000/svg}"
 

@@ -6,7 +6,7 @@ from contextlib import asynccontextmanager, suppress
 
 import pytest
 
-from bench.load import Answer, ConnectionBroken, Tenant, _complete, burst, connected
+from bench.load.generator import Answer, ConnectionBroken, Tenant, _complete, burst, connected
 
 OK = frozenset({200})
 Serve = Callable[[bytes], bytes]

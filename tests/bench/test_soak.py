@@ -7,11 +7,11 @@ from aiohttp import web
 from aiohttp.test_utils import TestServer
 
 from bench import soak
-from bench.weather import FaultyRows, Sky, Weather
-from bench.witness import Witness
+from bench.hosts.weather import FaultyRows, Sky, Weather
+from bench.load.witness import Witness
 from scim.protocol.errors import ERROR_SCHEMA, Unavailable
-from scim.simulate.failure import Failure
-from scim.simulate.transport import Wire
+from scim.simulate.wire.failure import Failure
+from scim.simulate.wire.transport import Wire
 from scim.storage.rows import Insert
 from scim.storage.sqlite import SqliteRows
 

@@ -3,10 +3,10 @@ from typing import Any
 
 import pytest
 
-from scim.simulate.invention import Invention
-from scim.simulate.progress import Silent
+from scim.simulate.job.progress import Silent
 from scim.simulate.simulation import Outcome, Plan, simulate
-from scim.simulate.transport import Wire
+from scim.simulate.source.invention import Invention
+from scim.simulate.wire.transport import Wire
 from tests.simulate.stand_in import TOKEN, StandIn
 
 

@@ -222,7 +222,7 @@ def test_every_option_is_documented() -> None:
 
 def test_the_sample_files_of_the_documentation_load(tmp_path: Path) -> None:
     """What the documentation shows can be pasted into a file."""
-    from scim.simulate.files import load
+    from scim.simulate.source.files import load
 
     text = (Path(__file__).parents[2] / "docs" / "simulate.md").read_text(encoding="utf-8")
     for kind in ("csv", "json"):

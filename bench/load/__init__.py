@@ -1,0 +1,1 @@
+"""What is asked of a server, and the directories that it is asked about."""

@@ -1,0 +1,1 @@
+"""What is written to docs/: the machine, the parts of a page, the chart."""

@@ -1,0 +1,1 @@
+"""The provisioning job: cycles, retries, quarantine and its log."""

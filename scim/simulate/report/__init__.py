@@ -1,0 +1,1 @@
+"""The endpoint read back and compared, and the outcome for people."""

@@ -1,0 +1,1 @@
+"""The directory to provision: read from a file or invented, its changes, and its mapping to SCIM."""
