@@ -26,7 +26,8 @@ from bench.load.generator import Tenant
 from bench.load.remote import RemoteHttp, client
 from bench.page.machine import ROOT, described, revision
 from scim.simulate.job.progress import Silent
-from scim.simulate.simulation import Plan, as_json, simulate
+from scim.simulate.report.outcome import Plan, as_json
+from scim.simulate.simulation import simulate
 from scim.simulate.source.invention import Invention
 from scim.simulate.wire.transport import Wire
 from tests import test_clients, test_rfc

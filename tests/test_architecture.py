@@ -25,7 +25,19 @@ FLOORS = (
 )
 """Folders of `scim`, and the files beside them, from the ground up. One imports only from the floors below its own."""
 
+SIMULATOR_FLOORS = (
+    ("source", "wire"),
+    ("job",),
+    ("report",),
+    ("simulation", "options"),
+    ("command",),
+    ("__main__",),
+)
+"""The same of `scim/simulate`."""
+
 FLOOR = {part: number for number, parts in enumerate(FLOORS) for part in parts}
+SIMULATOR_FLOOR = {part: number for number, parts in enumerate(SIMULATOR_FLOORS) for part in parts}
+FOLDERS = [*(f"scim/{part}" for part in [*FLOOR, "simulate"]), *(f"scim/simulate/{part}" for part in SIMULATOR_FLOOR)]
 AZURE_ALLOWED = {ENTRY, "scim.local", "scim.azure.identity", "scim.azure.tables", "scim.azure.vault"}
 ENVIRONMENT_ALLOWED = {"scim.app", "scim.local"}
 """The second stands for the Functions host, which hands settings over in the environment."""
@@ -62,28 +74,32 @@ def imports_of(module: str) -> frozenset[str]:
 SERVICE = [each for each in modules() if not each.startswith(SIMULATOR)]
 
 
-def part_of(module: str) -> str:
-    """Return the folder or file directly below `scim` in which a module is."""
-    return module.split(".")[1]
+ROOMS = [each for each in modules() if each != ENTRY]
+
+
+def part_of(module: str) -> tuple[str, dict[str, int]]:
+    """Return the folder or file in which a module is, and the floors of the house that it stands in."""
+    _, part, *inner = module.split(".")
+    return (inner[0], SIMULATOR_FLOOR) if part == "simulate" else (part, FLOOR)
 
 
 def rooms_used_by(room: str) -> set[str]:
     return {each for each in imports_of(room) if each in ROOMS}
 
 
-ROOMS = [each for each in SERVICE if each != ENTRY]
-
-
-def test_every_room_is_on_a_floor() -> None:
+@pytest.mark.parametrize("floors", [FLOOR, SIMULATOR_FLOOR], ids=["scim", "scim/simulate"])
+def test_every_room_is_on_a_floor(floors: dict[str, int]) -> None:
     """A new folder gets a floor above all that it imports, and one that is gone leaves it."""
-    assert {part_of(room) for room in ROOMS} == set(FLOOR)
+    parts = [part_of(room) for room in ROOMS]
+    assert {part for part, its_floors in parts if its_floors is floors} == set(floors)
 
 
 @pytest.mark.parametrize("room", ROOMS)
 def test_a_room_uses_its_own_folder_and_the_floors_below(room: str) -> None:
     """So there is one direction, and the floors below can be understood without those above."""
-    own = part_of(room)
-    above = [each for each in rooms_used_by(room) if part_of(each) != own and FLOOR[part_of(each)] >= FLOOR[own]]
+    own, floors = part_of(room)
+    parts = {each: part_of(each)[0] for each in rooms_used_by(room)}
+    above = [each for each, part in parts.items() if part != own and floors.get(part, -1) >= floors[own]]
     assert not above, f"{room} must not import what is beside or above it"
 
 
@@ -92,10 +108,10 @@ def test_no_room_uses_itself_by_way_of_others() -> None:
     TopologicalSorter({room: rooms_used_by(room) for room in ROOMS}).prepare()  # raises CycleError, which names it
 
 
-@pytest.mark.parametrize("part", [part for part in [*FLOOR, "simulate"] if (ROOT / "scim" / part).is_dir()])
-def test_a_folder_says_what_it_is_and_imports_nothing(part: str) -> None:
+@pytest.mark.parametrize("folder", [folder for folder in FOLDERS if (ROOT / folder).is_dir()])
+def test_a_folder_says_what_it_is_and_imports_nothing(folder: str) -> None:
     """In one sentence, which docs/architecture.md says too; what it imported would make every cold start longer."""
-    tree = ast.parse((ROOT / "scim" / part / "__init__.py").read_text(encoding="utf-8"))
+    tree = ast.parse((ROOT / folder / "__init__.py").read_text(encoding="utf-8"))
     sentence = ast.get_docstring(tree)
     assert len(tree.body) == 1
     assert sentence

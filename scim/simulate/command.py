@@ -14,8 +14,9 @@ from yarl import URL
 from scim.simulate.job.dialect import FLAG_NAME
 from scim.simulate.job.progress import Progress, Silent, Visible
 from scim.simulate.options import MATCHING, UnusableOptions, parser
+from scim.simulate.report.outcome import Plan, as_json
 from scim.simulate.report.tables import show
-from scim.simulate.simulation import CannotStart, Plan, as_json, simulate
+from scim.simulate.simulation import CannotStart, simulate
 from scim.simulate.source.files import UnusableFile, load
 from scim.simulate.source.invention import Invention
 from scim.simulate.source.turnover import Rates

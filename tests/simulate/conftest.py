@@ -4,7 +4,8 @@ from typing import Any
 import pytest
 
 from scim.simulate.job.progress import Silent
-from scim.simulate.simulation import Outcome, Plan, simulate
+from scim.simulate.report.outcome import Outcome, Plan
+from scim.simulate.simulation import simulate
 from scim.simulate.source.invention import Invention
 from scim.simulate.wire.transport import Wire
 from tests.simulate.stand_in import TOKEN, StandIn

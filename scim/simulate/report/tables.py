@@ -7,7 +7,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from scim.simulate.job.journal import Action, Failed
-from scim.simulate.simulation import Outcome, Plan
+from scim.simulate.report.outcome import Outcome, Plan
 from scim.simulate.source.mapping import ENTERPRISE
 
 _SHOWN = 20

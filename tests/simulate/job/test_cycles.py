@@ -9,7 +9,8 @@ import pytest
 
 from scim.simulate.job.journal import Action, Subject
 from scim.simulate.job.progress import Silent
-from scim.simulate.simulation import Plan, simulate
+from scim.simulate.report.outcome import Plan
+from scim.simulate.simulation import simulate
 from scim.simulate.source.directory import Standing
 from scim.simulate.source.mapping import MANAGER
 from scim.simulate.source.turnover import Rates
