@@ -84,10 +84,10 @@ class CountingRows:
         self._work.rows_read += len(rows)
         return rows
 
-    async def commit(self, partition: str, changes: Sequence[RowChange]) -> list[str]:
+    async def commit(self, partition: str, changes: Sequence[RowChange], mark: str = "") -> list[str]:
         self._work.commits += 1
         self._work.rows_written += len(changes)
-        return await self._rows.commit(partition, changes)
+        return await self._rows.commit(partition, changes, mark)
 
     async def check(self) -> None:
         await self._rows.check()

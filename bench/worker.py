@@ -73,8 +73,8 @@ class NotingRows:
         asked = self._rows.range(partition, after, before, limit, keys_only)
         return await self._note(asked, lambda client, _: tables._page(client, bounds, select, size, None))
 
-    async def commit(self, partition: str, changes: Sequence[RowChange]) -> list[str]:
-        asked = self._rows.commit(partition, changes)
+    async def commit(self, partition: str, changes: Sequence[RowChange], mark: str = "") -> list[str]:
+        asked = self._rows.commit(partition, changes, mark)
         return await self._note(asked, lambda client, number: _commit(client, partition, changes, number))
 
     async def check(self) -> None:

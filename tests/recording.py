@@ -39,14 +39,14 @@ class RecordingRows(SqliteRows):
         self.rows_read += len(found)
         return found
 
-    async def commit(self, partition: str, changes: Sequence[RowChange]) -> list[str]:
+    async def commit(self, partition: str, changes: Sequence[RowChange], mark: str = "") -> list[str]:
         self.calls.append("commit")
         if self._before_commit:
             act, self._before_commit, others = self._before_commit[0], [], self._before_commit[1:]
             if act:
                 await act()
             self._before_commit = others
-        versions = await super().commit(partition, changes)
+        versions = await super().commit(partition, changes, mark)
         self.commits.append(changes)
         return versions
 

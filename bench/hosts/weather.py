@@ -67,8 +67,8 @@ class FaultyRows:
     async def range(self, partition: str, after: str, before: str, limit: int, keys_only: bool = False) -> list[Row]:
         return await self._exposed(lambda: self._rows.range(partition, after, before, limit, keys_only))
 
-    async def commit(self, partition: str, changes: Sequence[RowChange]) -> list[str]:
-        return await self._exposed(lambda: self._rows.commit(partition, changes))
+    async def commit(self, partition: str, changes: Sequence[RowChange], mark: str = "") -> list[str]:
+        return await self._exposed(lambda: self._rows.commit(partition, changes, mark))
 
     async def check(self) -> None:
         await self._exposed(self._rows.check)

@@ -4,7 +4,6 @@ import asyncio
 import logging
 import random
 import re
-import secrets
 import time
 from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
@@ -35,6 +34,7 @@ from scim.storage.rows import (
     check_key,
     check_limits,
     is_key,
+    new_mark,
 )
 
 PAGE = 1_000
@@ -167,7 +167,7 @@ class TableRows:
             _page,
             bounds={"partition": partition, "after": after, "before": before},
             # The SDK makes the ETag from the timestamp should the service leave it out of a selection.
-            select=["RowKey", "Timestamp", "modified"] if keys_only else None,
+            select=["RowKey", "Timestamp", "modified", _NONCE, _TOUCH] if keys_only else None,
         )
         rows: list[Row] = []
         token: Any = None
@@ -178,10 +178,10 @@ class TableRows:
                 break
         return rows
 
-    async def commit(self, partition: str, changes: Sequence[RowChange]) -> list[str]:
+    async def commit(self, partition: str, changes: Sequence[RowChange], mark: str = "") -> list[str]:
         check_key(partition)
         check_limits(changes)
-        nonce = secrets.token_hex(8)
+        nonce = mark or new_mark()
         operations = [_operation(partition, change, nonce) for change in changes]
         sent = 0
 
@@ -343,7 +343,21 @@ def _row(entity: TableEntity) -> Row:
     while (piece := entity.get(f"b{len(pieces)}")) is not None:
         pieces.append(piece)
     # A property that was asked for and is not there comes as null.
-    return Row(entity["RowKey"], "".join(pieces), _etag(entity), entity.get("modified") or "")
+    mark = entity.get(_TOUCH) or entity.get(_NONCE) or ""
+    return Row(entity["RowKey"], "".join(pieces), _etag(entity), entity.get("modified") or "", mark, _order(entity))
+
+
+def _order(entity: TableEntity) -> str:
+    """Return when the service wrote the row, to its 100 ns, as a text that sorts.
+
+    Taken for granted: the service gives a Timestamp when it applies a transaction, and of two transactions of one
+    partition, the second of which could see the first, the second gets the later one. Its documents say that it
+    maintains the Timestamp on the server, and nothing more.
+    https://learn.microsoft.com/rest/api/storageservices/understanding-the-table-service-data-model
+    """
+    text = getattr(entity.metadata.get("timestamp"), "tables_service_value", "") or ""
+    whole, _, fraction = text.rstrip("Z").partition(".")
+    return f"{whole}.{fraction:0<7}"
 
 
 def _etag(entity: TableEntity) -> str:

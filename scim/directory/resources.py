@@ -211,13 +211,14 @@ class Directory:
         first, *rest = _batches(plan, memberships.capacity(len(fixed) + 1))
         audit = self._audit(writing, after, _changed_paths(before, after.document), first)
         edges = await self._edge_changes(after.id, first, writing.attempt)
-        version = (await self.tenant.commit([*fixed, audit, *edges]))[0]
+        mark = self.tenant.new_mark()
+        await self.tenant.commit([*fixed, audit, *edges], mark)
         for batch in rest:
-            version = await self._write_edges(writing, after, after.kind.key(after.id), batch) or version
-        return replace(after, version=version)
+            mark = await self._write_edges(writing, after, after.kind.key(after.id), batch) or mark
+        return replace(after, mark=mark)
 
     async def _write_edges(self, writing: _Writing, group: Stored, parent: str, batch: Plan) -> str | None:
-        """Commit some memberships of a group; return the new version of the parent row if it got one.
+        """Commit some memberships of a group; return the mark that the parent row got if it was touched.
 
         The parent is the row that must be there all the time: the group's, or that which stands for it. Raises
         NotFound when it is gone.
@@ -233,7 +234,9 @@ class Directory:
                 return None
             head = Touch(parent, self.tenant.time())
             audit = self._audit(writing, group, [], plan)
-            return (await self.tenant.commit([head, audit, *await self._edge_changes(group.id, plan, number)]))[0]
+            mark = self.tenant.new_mark()
+            await self.tenant.commit([head, audit, *await self._edge_changes(group.id, plan, number)], mark)
+            return mark
 
         return await self.tenant.retried(attempt)
 

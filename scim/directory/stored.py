@@ -1,9 +1,8 @@
 """Resources as they are stored: the document, its version, and the rows that are derived from it."""
 
-import hashlib
 import json
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from scim.directory import keys
@@ -29,7 +28,7 @@ class Edge:
 
 @dataclass(frozen=True, slots=True)
 class Stored:
-    """A resource that was read: its document without id, schemas and memberships, and the row's version.
+    """A resource that was read: its document without id, schemas and memberships, and the row's version and mark.
 
     `edges` are the members of a group or the groups of a user, None where they were not asked for. They are `shifting`
     while memberships of something deleted may be hidden: then the same version can show fewer than before.
@@ -42,16 +41,17 @@ class Stored:
     modified: str
     edges: list[Edge] | None = None
     shifting: bool = False
+    mark: str = ""
 
     @classmethod
     def from_row(cls, kind: "Kind", row: Row) -> "Stored":
         """Return the resource that a row holds."""
-        return cls(kind, keys.last_part(row.key), json.loads(row.body), row.version, row.modified)
+        return cls(kind, keys.last_part(row.key), json.loads(row.body), row.version, row.modified, mark=row.mark)
 
     @property
     def etag(self) -> str:
         """The entity tag: weak, since the members are not hashed but every change of them makes a new version."""
-        return f'W/"{hashlib.sha256(self.version.encode()).hexdigest()[:16]}"'
+        return etag(self.mark)
 
     def check_version(self, if_match: str | None) -> None:
         """Raise PreconditionFailed unless If-Match is absent, `*` or names this version. RFC 7644 §3.14."""
@@ -85,7 +85,12 @@ class Stored:
 
     def with_edges(self, edges: list[Edge], shifting: bool = False) -> "Stored":
         """Return the same resource with its memberships."""
-        return Stored(self.kind, self.id, self.document, self.version, self.modified, edges, shifting)
+        return replace(self, edges=edges, shifting=shifting)
+
+
+def etag(mark: str) -> str:
+    """Return the entity tag of a resource that the commit with the mark wrote or touched last."""
+    return f'W/"{mark}"'
 
 
 def _opaque(tag: str) -> str:

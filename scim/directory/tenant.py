@@ -12,7 +12,7 @@ from typing import TypeVar
 from scim.directory import keys
 from scim.protocol.errors import Unavailable
 from scim.protocol.resource import format_date_time, to_json
-from scim.storage.rows import Delete, Insert, Row, RowChange, RowConflict, Rows, Touch
+from scim.storage.rows import Delete, Insert, Row, RowChange, RowConflict, Rows, Touch, new_mark
 
 PAGE = 1000
 """Rows in one answer of Table Storage at most."""
@@ -45,6 +45,7 @@ class Tenant:
     now: Callable[[], datetime] = _now
     new_id: Callable[[], str] = _new_id
     pause: Callable[[int], Awaitable[None]] = field(default=_pause)
+    new_mark: Callable[[], str] = new_mark
 
     def time(self) -> str:
         """The time now, in the form of `meta.lastModified`."""
@@ -94,9 +95,9 @@ class Tenant:
 
         return list(await asyncio.gather(*(one(key) for key in wanted)))
 
-    async def commit(self, changes: Sequence[RowChange]) -> list[str]:
+    async def commit(self, changes: Sequence[RowChange], mark: str = "") -> list[str]:
         """Apply all changes or none; see `Rows.commit`."""
-        return await self.rows.commit(self.name, changes)
+        return await self.rows.commit(self.name, changes, mark)
 
     def change_row(self, **said: object) -> Insert:
         """Return the row that says of a change what it was, for the change's own transaction; empty items are left out.

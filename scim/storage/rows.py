@@ -7,6 +7,9 @@ Rules that every store keeps (tests/storage/rows_contract.py holds them as tests
   at most MAX_COMMIT_BYTES in all, each body at most MAX_BODY_BYTES.
 - A read or a range that begins after a commit was acknowledged sees it.
 - Each put or touch gives the row a new version; a version never comes back for other content.
+- Each commit has a mark, which each row that it writes or touches bears until the next commit does. So the mark is
+  known before the commit, which a version is not.
+- Rows sort by their `order` as their commits followed each other, wherever the later one saw what the earlier one did.
 - A commit that was applied is never reported as a Conflict, even when the answer to a first try was lost.
 
 The limits are those of an entity group transaction of Azure Table Storage, so that a service that runs on the
@@ -15,6 +18,7 @@ embedded store meets the same ones.
 
 import json
 import re
+import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple, Protocol
@@ -34,12 +38,17 @@ _KEY = re.compile(rf"[^\x00-\x20\x7f-\U0010ffff/\\#?%]{{1,{MAX_KEY}}}")
 
 
 class Row(NamedTuple):
-    """One stored row. `modified` is a time in the form of `meta.lastModified`, or empty."""
+    """One stored row. `modified` is a time in the form of `meta.lastModified`, or empty.
+
+    `mark` is that of the commit which wrote or touched the row last, `order` a text that sorts by when that was.
+    """
 
     key: str
     body: str
     version: str
     modified: str = ""
+    mark: str = ""
+    order: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,9 +113,10 @@ class Rows(Protocol):
         """
         ...
 
-    async def commit(self, partition: str, changes: Sequence[RowChange]) -> list[str]:
+    async def commit(self, partition: str, changes: Sequence[RowChange], mark: str = "") -> list[str]:
         """Apply all changes or none; return the new version of each changed row, "" for deleted ones.
 
+        `mark` is what no other commit has; without one the store makes it (`new_mark`).
         Raises RowConflict when nothing was applied; ValueError, PayloadTooLarge or InvalidValue when a change
         breaks a rule of `check_limits`. After Unavailable it is open whether the commit was applied.
         """
@@ -119,6 +129,11 @@ class Rows(Protocol):
     async def close(self) -> None:
         """Release connections."""
         ...
+
+
+def new_mark() -> str:
+    """Return a mark that no other commit has: 64 random bits in hexadecimal digits."""
+    return secrets.token_hex(8)
 
 
 def is_key(text: str) -> bool:

@@ -8,7 +8,18 @@ from collections.abc import Callable, Sequence
 from typing import TypeVar
 
 from scim.protocol.errors import Unavailable
-from scim.storage.rows import Delete, Insert, Replace, Row, RowChange, RowConflict, Touch, check_key, check_limits
+from scim.storage.rows import (
+    Delete,
+    Insert,
+    Replace,
+    Row,
+    RowChange,
+    RowConflict,
+    Touch,
+    check_key,
+    check_limits,
+    new_mark,
+)
 
 BUSY_SECONDS = 5.0
 """How long a call waits for other processes to let go of the file before it is `Unavailable`."""
@@ -83,18 +94,18 @@ class SqliteRows:
 
     async def read(self, partition: str, key: str) -> Row | None:
         found = await self._run(lambda: self._db.execute(_READ, (partition, key)).fetchone())
-        return None if found is None else Row(*found)
+        return None if found is None else _row(found)
 
     async def range(self, partition: str, after: str, before: str, limit: int, keys_only: bool = False) -> list[Row]:
         statement = _RANGE_OF_KEYS if keys_only else _RANGE
         # A negative LIMIT would mean no limit.
         values = (partition, after, before, max(limit, 0))
-        return [Row(*found) for found in await self._run(lambda: self._db.execute(statement, values).fetchall())]
+        return [_row(found) for found in await self._run(lambda: self._db.execute(statement, values).fetchall())]
 
-    async def commit(self, partition: str, changes: Sequence[RowChange]) -> list[str]:
+    async def commit(self, partition: str, changes: Sequence[RowChange], mark: str = "") -> list[str]:
         check_key(partition)
         check_limits(changes)
-        return await self._run(lambda: self._apply(partition, changes))
+        return await self._run(lambda: self._apply(partition, changes, mark or new_mark()))
 
     async def check(self) -> None:
         await self._run(lambda: self._db.execute("SELECT last FROM counter").fetchone())
@@ -102,10 +113,10 @@ class SqliteRows:
     async def close(self) -> None:
         self._db.close()
 
-    def _apply(self, partition: str, changes: Sequence[RowChange]) -> list[str]:
+    def _apply(self, partition: str, changes: Sequence[RowChange], mark: str) -> list[str]:
         with self._db:  # commits, or rolls back when anything is raised
             self._db.execute("BEGIN IMMEDIATE")
-            version = str(self._db.execute(_NEXT_VERSION).fetchone()[0])
+            version = f"{self._db.execute(_NEXT_VERSION).fetchone()[0]:016x}.{mark}"
             for change in changes:
                 if not self._changed(partition, change, version):
                     raise RowConflict(f"{type(change).__name__} of {change.key}")
@@ -142,6 +153,12 @@ class SqliteRows:
                 if not _is_busy(error) or loop.time() > deadline:
                     raise Unavailable(f"The SQLite file does not answer: {error}.") from error
             await asyncio.sleep(random.uniform(0.001, 0.02))  # noqa: S311 - spreads processes, no secret
+
+
+def _row(found: tuple[str, str, str, str]) -> Row:
+    """Return a row as it was selected; its version is the number of its commit and the mark of it."""
+    order, _, mark = found[2].partition(".")
+    return Row(*found, mark, order)
 
 
 def _opened(path: str) -> sqlite3.Connection:

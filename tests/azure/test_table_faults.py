@@ -8,7 +8,7 @@ from azure.core.exceptions import HttpResponseError
 
 from scim.azure.tables import TableRows
 from scim.protocol.errors import PayloadTooLarge, Unavailable
-from scim.storage.rows import Delete, Insert, Replace, Row, RowChange, RowConflict, Rows, Touch
+from scim.storage.rows import Delete, Insert, Replace, RowChange, RowConflict, Rows, Touch
 from tests.azure.conftest import SHORT, Clock
 from tests.azure.faults import (
     Deliver,
@@ -87,7 +87,7 @@ class TestLostAnswers:
         """The last try of the budget still finds out."""
         service.writes = [after(reset), reset, status(503, "ServerBusy")]
         [version] = await rows.commit("t", [Insert("a", "1")])
-        assert await others.read("t", "a") == Row("a", "1", version)
+        assert (await the_row(others, "a"))[:4] == ("a", "1", version, "")
 
     async def test_the_reading_back_survives_faults_too(
         self, rows: TableRows, others: TableRows, service: Service
@@ -95,7 +95,7 @@ class TestLostAnswers:
         """Reads that find out what happened are tried again like others."""
         service.writes, service.reads = [after(reset)], [reset, status(500)]
         [version] = await rows.commit("t", [Insert("a", "1")])
-        assert await others.read("t", "a") == Row("a", "1", version)
+        assert (await the_row(others, "a"))[:4] == ("a", "1", version, "")
 
     async def test_a_true_conflict_after_a_lost_request_is_one(
         self, rows: TableRows, others: TableRows, service: Service
@@ -167,7 +167,7 @@ class TestLostAnswers:
         await others.commit("t", [Insert("a", ""), Insert("parent", "")])
         service.writes = [after(reset)]
         _, version = await rows.commit("t", [Delete("a"), Touch("parent")])
-        assert await everything(others) == [Row("parent", "", version)]
+        assert [row[:4] for row in await everything(others)] == [("parent", "", version, "")]
 
     async def test_what_nobody_can_tell_is_not_called_a_conflict(
         self, rows: TableRows, others: TableRows, service: Service

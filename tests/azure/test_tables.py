@@ -20,7 +20,7 @@ from azure.core.pipeline.transport import AioHttpTransport
 from scim.azure.identity import identity
 from scim.azure.tables import TableRows
 from scim.protocol.errors import Unavailable
-from scim.storage.rows import MAX_BODY_BYTES, Insert, Row
+from scim.storage.rows import MAX_BODY_BYTES, Insert
 from tests.azure.conftest import Clock
 from tests.azure.faults import (
     Deliver,
@@ -65,7 +65,7 @@ class TestRanges:
             answer([{"odata.etag": "v", "RowKey": "a", "b0": "x"}], NextPartitionKey="p", NextRowKey="r"),
             answer([{"odata.etag": "w", "RowKey": "b", "b0": "y"}]),
         ]
-        assert await rows.range("t", "", "~", 10) == [Row("a", "x", "v"), Row("b", "y", "w")]
+        assert [row[:3] for row in await rows.range("t", "", "~", 10)] == [("a", "x", "v"), ("b", "y", "w")]
         assert len(service.asked) == 4
         assert "NextPartitionKey=1!4!dA--&NextRowKey=1!4!YQ--" in service.asked[1]
 

@@ -146,13 +146,13 @@ class Failing:
     def __getattr__(self, name: str) -> Any:
         return getattr(self._rows, name)
 
-    async def commit(self, partition: str, changes: Any) -> list[str]:
+    async def commit(self, partition: str, changes: Any, mark: str = "") -> list[str]:
         self._left -= 1
         if self._left == 0:
             if self._applied:
-                await self._rows.commit(partition, changes)
+                await self._rows.commit(partition, changes, mark)
             raise ConnectionAbortedError
-        return await self._rows.commit(partition, changes)
+        return await self._rows.commit(partition, changes, mark)
 
 
 @pytest.mark.parametrize("applied", [False, True])

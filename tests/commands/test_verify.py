@@ -347,11 +347,11 @@ class Meddling(SqliteRows):
         super().__init__(":memory:")
         self.meddle: Callable[[], Awaitable[None]] | None = None
 
-    async def commit(self, partition: str, changes: Sequence[RowChange]) -> list[str]:
+    async def commit(self, partition: str, changes: Sequence[RowChange], mark: str = "") -> list[str]:
         meddle, self.meddle = self.meddle, None
         if meddle:
             await meddle()
-        return await super().commit(partition, changes)
+        return await super().commit(partition, changes, mark)
 
 
 @pytest.mark.parametrize("spoil", [_look_up_missing, _name_missing, _member_side_missing, _wrong_count])

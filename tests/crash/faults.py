@@ -40,9 +40,9 @@ class FaultyRows:
         self._enter("read")
         return await self._rows.range(partition, after, before, limit, keys_only)
 
-    async def commit(self, partition: str, changes: Sequence[RowChange]) -> list[str]:
+    async def commit(self, partition: str, changes: Sequence[RowChange], mark: str = "") -> list[str]:
         fails = self._enter("commit")
-        versions = await self._rows.commit(partition, changes)
+        versions = await self._rows.commit(partition, changes, mark)
         check_applied(changes)
         if fails and self._fault is Fault.CRASH_AFTER:
             self._dead = True

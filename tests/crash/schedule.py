@@ -78,9 +78,9 @@ class ScheduledRows:
         await self._enter()
         return await self._rows.range(partition, after, before, limit, keys_only)
 
-    async def commit(self, partition: str, changes: Sequence[RowChange]) -> list[str]:
+    async def commit(self, partition: str, changes: Sequence[RowChange], mark: str = "") -> list[str]:
         await self._enter()
-        versions = await self._rows.commit(partition, changes)
+        versions = await self._rows.commit(partition, changes, mark)
         check_applied(changes)
         if self._unlucky():
             self._dead = True

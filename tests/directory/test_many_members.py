@@ -206,12 +206,12 @@ async def test_a_group_whose_making_was_cut_short_is_removed_after_an_hour(
     ids = await users(http, 100)
     right, calls = RecordingRows.commit, 0
 
-    async def dies(self: RecordingRows, partition: str, changes: Any) -> list[str]:
+    async def dies(self: RecordingRows, partition: str, changes: Any, mark: str) -> list[str]:
         nonlocal calls
         calls += 1
         if calls == 4:
             raise ConnectionError
-        return await right(self, partition, changes)
+        return await right(self, partition, changes, mark)
 
     with monkeypatch.context() as patched:
         patched.setattr(RecordingRows, "commit", dies)

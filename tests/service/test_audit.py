@@ -105,9 +105,9 @@ async def test_the_record_is_part_of_the_change(http: Http, rows: Rows, monkeypa
     commits = []
     commit = rows.commit
 
-    async def seen(partition: str, written: Any) -> list[str]:
+    async def seen(partition: str, written: Any, mark: str) -> list[str]:
         commits.append([change.key[0] for change in written])
-        return await commit(partition, written)
+        return await commit(partition, written, mark)
 
     monkeypatch.setattr(rows, "commit", seen)
     user = await http.user("mira")
