@@ -57,7 +57,7 @@ async def _health(req: func.HttpRequest, context: func.Context) -> func.HttpResp
 for each in routes.ROUTES:
     _register(each.name, each.methods, f"{routes.PREFIX}/{each.path}".rstrip("/"), _function(each))
 _register("Health", ("GET", "HEAD"), "health", _health)
-_register("Anywhere", routes.METHODS, routes.CATCH_ALL, _anywhere)
+_register(routes.ANYWHERE, routes.METHODS, routes.CATCH_ALL, _anywhere)
 
 
 @app.timer_trigger(schedule="0 */5 * * * *", arg_name="timer", run_on_startup=False)

@@ -32,7 +32,8 @@ from bench.page.sections import write_section
 from scim.azure import tables
 from scim.storage.rows import Insert, Replace, Row, RowChange, Rows, Touch
 from tests import azurite
-from tests.worker import HttpRequest, Worker
+from tests.functions_host import FunctionsHost
+from tests.worker import HttpRequest
 
 TOKEN = "a-token-made-up-for-measuring"  # noqa: S105
 BASE = "http://127.0.0.1/scim/v2"
@@ -129,10 +130,9 @@ async def repeat(client: TableClient, calls: Sequence[Call], number: int) -> Non
 
 @dataclass
 class Operation:
-    """One row: its name, its function, and how its n-th request looks; then calls, and operations a second."""
+    """One row: its name, and how its n-th request looks; then calls, and operations a second."""
 
     name: str
-    function: str
     request: Callable[[int], HttpRequest]
     noted: list[list[Call]] = field(default_factory=list)
     ours: list[float] = field(default_factory=list)
@@ -152,23 +152,23 @@ class Operation:
 class Session:
     """The worker with the function app over the emulator, and a client of the bare SDK."""
 
-    def __init__(self, worker: Worker, client: TableClient) -> None:
-        self._worker, self._client = worker, client
+    def __init__(self, functions: FunctionsHost, client: TableClient) -> None:
+        self._functions, self._client = functions, client
         self._numbers = itertools.count(1)
         self.failed = ""
 
-    async def ask(self, function: str, request: HttpRequest) -> Any:
-        """Invoke a function and return the body; any failure ends the measurement."""
-        answer = await self._worker.invoke(function, request)
+    async def ask(self, request: HttpRequest) -> Any:
+        """Send a request and return the answer's body; any failure ends the measurement."""
+        answer = await self._functions.send(request)
         if answer.status >= 300:
-            raise SystemExit(f"{function} answered {answer.status}: {answer.body[:300]!r}")
+            raise SystemExit(f"{request.method} {request.url} is {answer.status}: {answer.body[:300]!r}")
         return json.loads(answer.body) if answer.body else None
 
     async def note(self, operation: Operation, number: int) -> None:
         """Run an operation once and note its calls."""
         calls: list[Call] = []
         token = _noted.set(calls)
-        await self.ask(operation.function, operation.request(number))
+        await self.ask(operation.request(number))
         _noted.reset(token)
         operation.noted.append(calls)
 
@@ -176,7 +176,7 @@ class Session:
         """Run operations under the worker, then the same number of calls by the bare SDK."""
 
         async def ours(number: int) -> None:
-            await self.ask(operation.function, operation.request(number))
+            await self.ask(operation.request(number))
 
         async def bare(number: int) -> None:
             calls = operation.noted[number % len(operation.noted)]
@@ -201,13 +201,11 @@ async def _rate(work: Callable[[int], Awaitable[None]], numbers: range) -> float
 
 def request(method: str, path: str, body: Any = None) -> HttpRequest:
     """Return a request as the host hands it to the worker."""
-    resource_id = path.partition("?")[0].split("/")[2:3]
     return HttpRequest(
         method,
         BASE + path,
         {"Authorization": f"Bearer {TOKEN}", "Content-Type": "application/scim+json", "Host": "127.0.0.1"},
         b"" if body is None else json.dumps(body).encode(),
-        {"id": resource_id[0]} if resource_id else {},
     )
 
 
@@ -225,11 +223,11 @@ def operations(users: list[str], group: str) -> list[Operation]:
         return request("PATCH", f"/Groups/{group}", samples.added_member(users[number % size]))
 
     return [
-        Operation("GET a user", "GetUser", lambda n: request("GET", f"/Users/{users[n % size]}")),
-        Operation("filter userName eq, hit", "ListUsers", filtered),
-        Operation("create a user", "CreateUser", lambda n: request("POST", "/Users", samples.user(n, "new"))),
-        Operation("PATCH a user", "PatchUser", patched),
-        Operation("add a member", "PatchGroup", added),
+        Operation("GET a user", lambda n: request("GET", f"/Users/{users[n % size]}")),
+        Operation("filter userName eq, hit", filtered),
+        Operation("create a user", lambda n: request("POST", "/Users", samples.user(n, "new"))),
+        Operation("PATCH a user", patched),
+        Operation("add a member", added),
     ]
 
 
@@ -240,16 +238,15 @@ def _title(number: int) -> samples.Body:
 async def measured(storage: str, count: int, rounds: int) -> list[Operation]:
     """Return the rows with the figures of so many rounds, of so many operations each."""
     os.environ |= {"SCIM_STORAGE": storage, "SCIM_TOKEN": TOKEN}
-    worker = Worker()
-    for name in await worker.index(ROOT):
-        await worker.load(name)
+    functions = FunctionsHost()
+    await functions.start(ROOT)
     service = sys.modules["function_app"].service
     rows: Rows = service.tenant.rows
     transport = tables._transport()
     async with TableClient.from_connection_string(storage, "scim", transport=transport, **tables._PIPELINE) as client:
-        session = Session(worker, client)
+        session = Session(functions, client)
         made = [await _created(session, each) for each in range(count * (rounds + 1))]
-        group = (await session.ask("CreateGroup", request("POST", "/Groups", samples.group("Measured", []))))["id"]
+        group = (await session.ask(request("POST", "/Groups", samples.group("Measured", []))))["id"]
         found = operations(made, group)
         object.__setattr__(service.tenant, "rows", NotingRows(rows))  # frozen for everybody else
         for operation in found:
@@ -264,7 +261,7 @@ async def measured(storage: str, count: int, rounds: int) -> list[Operation]:
 
 
 async def _created(session: Session, number: int) -> str:
-    body = await session.ask("CreateUser", request("POST", "/Users", samples.user(number)))
+    body = await session.ask(request("POST", "/Users", samples.user(number)))
     user_id: str = body["id"]
     return user_id
 

@@ -5,23 +5,21 @@ import importlib
 import json
 import logging
 import os
-import re
 import secrets
 import signal
 import sys
 import uuid
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
-from functools import cache
 from http import HTTPStatus
 from pathlib import Path
-from urllib.parse import unquote
 
 import azure.functions as func
 from aiohttp import web
 
 from scim.app import App
 from scim.commands.command import DONE, Failure, Parser, WrongUsage
+from scim.host import HttpTrigger, find, in_order
 from scim.service import routes
 
 FOLDER = Path(".local")
@@ -34,49 +32,17 @@ _HOST_LIMIT = 100 * 1024 * 1024
 
 
 @dataclass(frozen=True, slots=True)
-class HttpFunction:
+class HttpFunction(HttpTrigger):
     """A function with an HTTP trigger, as the function app declares it."""
 
-    name: str
-    methods: frozenset[str]
-    route: str
     call: Callable[..., Awaitable[func.HttpResponse]]
-
-    @property
-    def rank(self) -> list[int]:
-        """For sorting: segment by segment, a literal goes before a parameter and that before a catch-all."""
-        return [_rank(segment) for segment in self.route.split("/")]
-
-    def match(self, path: str) -> dict[str, str] | None:
-        """Return the route's parameters if the path is the route's; letter case is ignored, %2F stays encoded."""
-        found = _pattern(self.route).fullmatch(path.strip("/"))
-        if found is None:
-            return None
-        return {name: _decoded(value) for name, value in found.groupdict().items() if value is not None}
-
-
-def _rank(segment: str) -> int:
-    return 2 if segment.startswith("{*") else 1 if segment.startswith("{") else 0
-
-
-@cache
-def _pattern(route: str) -> re.Pattern[str]:
-    parts = []
-    for segment in route.split("/"):
-        name = segment.strip("{*}")
-        parts.append([re.escape(segment), f"(?P<{name}>[^/]+)", f"(?P<{name}>.*)"][_rank(segment)])
-    return re.compile("/".join(parts), re.IGNORECASE)
-
-
-def _decoded(value: str) -> str:
-    return unquote(value.replace("%2F", "%252F").replace("%2f", "%252f"))
 
 
 Timer = Callable[..., Awaitable[None]]
 
 
 def functions(app: func.FunctionApp) -> tuple[list[HttpFunction], list[Timer]]:
-    """Return the HTTP functions of an app, the most specific routes first, and what its timers call.
+    """Return the HTTP functions of an app, in the order in which the host tries them, and what its timers call.
 
     To be called once for an app: asking it twice counts each function double.
     """
@@ -89,7 +55,7 @@ def functions(app: func.FunctionApp) -> tuple[list[HttpFunction], list[Timer]]:
                 http.append(HttpFunction(str(function.get_function_name()), methods, binding["route"], call))
             elif binding["type"] == "timerTrigger":
                 timers.append(call)
-    return sorted(http, key=lambda each: each.rank), timers
+    return in_order(http), timers
 
 
 class _Context:
@@ -103,18 +69,15 @@ def host(http: Sequence[HttpFunction]) -> web.Application:
     """Return a web application that passes requests to functions as the Functions host does."""
 
     async def serve(request: web.Request) -> web.Response:
-        path = request.raw_path.partition("?")[0]
-        for function in http:
-            if request.method in function.methods and (parameters := function.match(path)) is not None:
-                return await _invoke(function, request, parameters)
-        return web.Response(status=404)
+        found = find(http, request.method, request.raw_path.partition("?")[0])
+        return await _invoke(*found, request) if found else web.Response(status=404)
 
     application = web.Application(client_max_size=_HOST_LIMIT)
     application.router.add_route("*", "/{path:.*}", serve)
     return application
 
 
-async def _invoke(function: HttpFunction, request: web.Request, parameters: dict[str, str]) -> web.Response:
+async def _invoke(function: HttpFunction, parameters: dict[str, str], request: web.Request) -> web.Response:
     answer = await function.call(
         func.HttpRequest(
             method=request.method,

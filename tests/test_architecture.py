@@ -20,7 +20,7 @@ FLOORS = (
     ("azure",),
     ("service",),
     ("app",),
-    ("commands",),
+    ("commands", "host"),
     ("local", "__main__"),
 )
 """Folders of `scim`, and the files beside them, from the ground up. One imports only from the floors below its own."""

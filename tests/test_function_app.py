@@ -4,6 +4,7 @@ import importlib
 import json
 import sys
 from collections.abc import Iterator
+from itertools import combinations
 from pathlib import Path
 from types import ModuleType, SimpleNamespace
 from typing import Any, NamedTuple
@@ -11,10 +12,11 @@ from typing import Any, NamedTuple
 import azure.functions as func
 import pytest
 
+from scim.host import HttpTrigger, in_order
 from scim.local import HttpFunction, functions
 from scim.protocol.errors import ERROR_SCHEMA
 from scim.protocol.query import LIST_RESPONSE
-from scim.service.routes import PREFIX, ROUTES
+from scim.service.routes import ANYWHERE, PREFIX, ROUTES
 from scim.settings import SettingsError
 
 ROOT = Path(__file__).parent.parent
@@ -87,7 +89,7 @@ def test_each_route_is_a_function_of_its_name(loaded: Loaded) -> None:
     registered = {name: (each.route, set(each.methods)) for name, each in loaded.http.items()}
     expected = {each.name: (f"{PREFIX}/{each.path}".rstrip("/"), set(each.methods)) for each in ROUTES}
     expected["Health"] = ("health", {"GET", "HEAD"})
-    expected["Anywhere"] = ("{*path}", {"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
+    expected[ANYWHERE] = ("{*path}", {"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
     assert registered == expected
 
 
@@ -102,9 +104,61 @@ def test_users_and_groups_have_seven_functions_each(loaded: Loaded, one: str, ma
 
 
 def test_no_two_functions_answer_the_same_request(loaded: Loaded) -> None:
-    """The host refuses to start two functions with one route and method."""
+    """Of two functions with one template and method the host leaves one out, as in error."""
     pairs = [(each.route.lower(), method) for each in loaded.http.values() for method in each.methods]
     assert len(set(pairs)) == len(pairs)
+
+
+def test_the_more_specific_function_comes_first(loaded: Loaded) -> None:
+    """The host asks functions by their names, so the order of names has to be that of what they match."""
+    functions = in_order(loaded.http.values())
+    for first, second in combinations(functions, 2):
+        if first.methods & second.methods and overlap(segments(first), segments(second)):
+            assert rank(first) < rank(second), f"{first.name} answers what is meant for {second.name}"
+
+
+def test_no_template_begins_with_what_is_the_host_s_own(loaded: Loaded) -> None:
+    """It refuses such a function, `administrator` as well; the others run on, so nothing else tells."""
+    reserved = ("admin", "runtime")
+    assert [name for name, each in loaded.http.items() if each.route.strip("/").lower().startswith(reserved)] == []
+
+
+def segments(function: HttpTrigger) -> list[str]:
+    return function.route.lower().split("/")
+
+
+def overlap(one: list[str], other: list[str]) -> bool:
+    """Return whether one path can match both templates."""
+    for mine, theirs in zip(one, other, strict=False):
+        if mine.startswith("{*") or theirs.startswith("{*"):
+            return True
+        if mine != theirs and not mine.startswith("{") and not theirs.startswith("{"):
+            return False
+    longer = max(one, other, key=len)[min(len(one), len(other)) :]
+    return longer in ([], ["{*path}"])
+
+
+def rank(function: HttpTrigger) -> list[int]:
+    """Segment by segment, a literal is more specific than a parameter, and that than a catch-all."""
+    return [2 if each.startswith("{*") else 1 if each.startswith("{") else 0 for each in segments(function)]
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "expected"),
+    [
+        ("health", "{*path}", True),
+        ("{tenant}/v2/users", "console/{*path}", True),
+        ("console", "console/{*path}", True),
+        ("{a}/v2", "b/{c}", True),
+        ("{tenant}/v2/users", "manage/v1/{key}", False),
+        ("users/{id}", "users", False),
+        ("users", "groups", False),
+    ],
+)
+def test_it_is_known_which_templates_can_match_one_path(one: str, other: str, expected: bool) -> None:
+    """Else the order of their names would not be looked at."""
+    for first, second in ((one, other), (other, one)):
+        assert overlap(first.split("/"), second.split("/")) is expected
 
 
 @pytest.mark.parametrize("name", ["GetUser", "ReplaceUser", "PatchUser", "DeleteGroup"])
@@ -216,7 +270,7 @@ async def test_the_catch_all_answers_the_rest(
     loaded: Loaded, method: str, path: str, status: int, allow: str | None
 ) -> None:
     """Unknown routes, wrong methods and doubled slashes, as SCIM errors with Allow."""
-    answer = await call(loaded, "Anywhere", path, method)
+    answer = await call(loaded, ANYWHERE, path, method)
     assert answer.status == status, answer.body
     assert answer.headers.get("Allow") == allow
     if status >= 400:

@@ -2,9 +2,10 @@
 
 `azure_functions_runtime` is the code that runs a function app in Azure; it exists for Python 3.13 only. The host speaks
 to it in protobuf messages, whose classes it takes from whoever starts it: the plain classes below have what it reads.
-What the host itself does, such as routes and the function key, is not here.
+What the host itself does, such as finding the function for a path, is in tests/functions_host.py.
 """
 
+import json
 import sys
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -136,9 +137,10 @@ class Worker:
         """Call a timer function, as the host does when its time has come."""
         await self._call(name, "timerTrigger", Message(json='{"IsPastDue": false}'))
 
-    def trigger(self, name: str) -> str:
-        """Return the type of a function's trigger: httpTrigger, timerTrigger, warmupTrigger."""
-        return next(str(each.type) for each in self._functions[name].bindings.values() if "Trigger" in each.type)
+    def trigger(self, name: str) -> dict[str, Any]:
+        """Return a function's trigger as it tells the host: its `type`, such as httpTrigger, and what belongs to it."""
+        bindings = [json.loads(each) for each in self._functions[name].raw_bindings]
+        return next(each for each in bindings if "Trigger" in each["type"])
 
     async def _call(self, name: str, trigger: str, data: Message) -> Any:
         function = self._functions[name]

@@ -85,7 +85,7 @@ class Endpoints:
                 " below it are /Users, /Groups, /Schemas, /ResourceTypes and /ServiceProviderConfig."
             )
 
-        name, parameters = (found[0].name, found[1]) if found else ("Anywhere", {})
+        name, parameters = (found[0].name, found[1]) if found else (routes.ANYWHERE, {})
         return await self._answer(request, name, parameters, operation)
 
     async def health(self) -> Response:

@@ -9,6 +9,8 @@ from urllib.parse import unquote
 PREFIX = "scim/v2"
 """What all SCIM routes begin with: the Tenant URL is the host with this path."""
 CATCH_ALL = "{*path}"
+ANYWHERE = "ZAnywhere"
+"""The function behind CATCH_ALL. The host tries functions in the order of their names, so this one must sort last."""
 METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
 SEARCH = ".search"
 """What a path ends with to search by POST; it is no id, although a host may take it for one."""
