@@ -238,25 +238,26 @@ def _title(number: int) -> samples.Body:
 async def measured(storage: str, count: int, rounds: int) -> list[Operation]:
     """Return the rows with the figures of so many rounds, of so many operations each."""
     os.environ |= {"SCIM_STORAGE": storage, "SCIM_TOKEN": TOKEN}
-    functions = FunctionsHost()
-    await functions.start(ROOT)
-    service = sys.modules["function_app"].service
-    rows: Rows = service.tenant.rows
-    transport = tables._transport()
-    async with TableClient.from_connection_string(storage, "scim", transport=transport, **tables._PIPELINE) as client:
-        session = Session(functions, client)
-        made = [await _created(session, each) for each in range(count * (rounds + 1))]
-        group = (await session.ask(request("POST", "/Groups", samples.group("Measured", []))))["id"]
-        found = operations(made, group)
-        object.__setattr__(service.tenant, "rows", NotingRows(rows))  # frozen for everybody else
-        for operation in found:
-            for number in range(count):
-                await session.note(operation, number)
-        object.__setattr__(service.tenant, "rows", rows)
-        for each in range(1, rounds + 1):
+    async with FunctionsHost.running(ROOT) as functions:
+        service = sys.modules["function_app"].service
+        rows: Rows = service.tenant.rows
+        transport = tables._transport()
+        async with TableClient.from_connection_string(
+            storage, "scim", transport=transport, **tables._PIPELINE
+        ) as client:
+            session = Session(functions, client)
+            made = [await _created(session, each) for each in range(count * (rounds + 1))]
+            group = (await session.ask(request("POST", "/Groups", samples.group("Measured", []))))["id"]
+            found = operations(made, group)
+            object.__setattr__(service.tenant, "rows", NotingRows(rows))  # frozen for everybody else
             for operation in found:
-                await session.measure(operation, range(each * count, (each + 1) * count))
-    await service.close()
+                for number in range(count):
+                    await session.note(operation, number)
+            object.__setattr__(service.tenant, "rows", rows)
+            for each in range(1, rounds + 1):
+                for operation in found:
+                    await session.measure(operation, range(each * count, (each + 1) * count))
+        await service.close()
     return found
 
 

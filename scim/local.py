@@ -20,6 +20,7 @@ from aiohttp import web
 from scim.app import App
 from scim.commands.command import DONE, Failure, Parser, WrongUsage
 from scim.host import HttpTrigger, find, in_order
+from scim.invocation import LateRecord
 from scim.service import routes
 
 FOLDER = Path(".local")
@@ -202,6 +203,8 @@ def main(arguments: list[str]) -> int:
     named = parser.parse_args(arguments).port
     port = _port(os.environ.get("PORT") or "7071" if named is None else named)
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    for handler in logging.getLogger().handlers:
+        handler.addFilter(lambda record: not isinstance(record, LateRecord))  # it was printed at its time
     logging.getLogger("azure").setLevel(logging.WARNING)
     # The format names none of these, and finding them out for each line takes time.
     logging.logThreads = logging.logProcesses = logging.logMultiprocessing = False

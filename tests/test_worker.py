@@ -142,10 +142,9 @@ async def service(worker: "Worker", monkeypatch: pytest.MonkeyPatch) -> AsyncIte
         monkeypatch.delenv(name)
     monkeypatch.setenv("SCIM_STORAGE", "sqlite::memory:")
     monkeypatch.setenv("SCIM_TOKEN", TOKEN)
-    host = FunctionsHost()
-    await host.start(ROOT)
-    yield host
-    await sys.modules["function_app"].service.close()
+    async with FunctionsHost.running(ROOT) as host:
+        yield host
+        await sys.modules["function_app"].service.close()
 
 
 async def call(
@@ -200,6 +199,6 @@ async def test_a_request_without_token_is_refused_in_scim(service: "FunctionsHos
 
 async def test_maintenance_and_health_run(service: "FunctionsHost") -> None:
     """The timer ends without an error; health says to anybody that storage and tokens answer."""
-    await service.worker.tick("Maintenance")
+    await service.tick("Maintenance")
 
     assert (await call(service, "GET", "/health", token=""))[0] == 200

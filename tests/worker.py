@@ -127,26 +127,26 @@ class Worker:
         asked = Message(function_id=self._functions[name].function_id)
         _raise_failure(await runtime.function_load_request(_request(function_load_request=asked)))
 
-    async def invoke(self, name: str, request: HttpRequest) -> HttpResponse:
+    async def invoke(self, name: str, request: HttpRequest, invocation_id: str = "") -> HttpResponse:
         """Call an HTTP function."""
-        answer = (await self._call(name, "httpTrigger", request.message())).return_value.http
+        answer = (await self._call(name, "httpTrigger", request.message(), invocation_id)).return_value.http
         headers = {key.lower(): value for key, value in answer.headers.items()}
         return HttpResponse(int(answer.status_code), headers, answer.body.bytes)
 
-    async def tick(self, name: str) -> None:
+    async def tick(self, name: str, invocation_id: str = "") -> None:
         """Call a timer function, as the host does when its time has come."""
-        await self._call(name, "timerTrigger", Message(json='{"IsPastDue": false}'))
+        await self._call(name, "timerTrigger", Message(json='{"IsPastDue": false}'), invocation_id)
 
     def trigger(self, name: str) -> dict[str, Any]:
         """Return a function's trigger as it tells the host: its `type`, such as httpTrigger, and what belongs to it."""
         bindings = [json.loads(each) for each in self._functions[name].raw_bindings]
         return next(each for each in bindings if "Trigger" in each["type"])
 
-    async def _call(self, name: str, trigger: str, data: Message) -> Any:
+    async def _call(self, name: str, trigger: str, data: Message, invocation_id: str) -> Any:
         function = self._functions[name]
         argument = next(key for key, binding in function.bindings.items() if binding.type == trigger)
         call = Message(
-            invocation_id=str(uuid4()),
+            invocation_id=invocation_id or str(uuid4()),
             function_id=function.function_id,
             input_data=[ParameterBinding(name=argument, data=data)],
             trigger_metadata={},

@@ -22,20 +22,19 @@ ROOT = Path(__file__).resolve().parent.parent.parent
 
 async def main() -> None:
     """Serve on a free port of 127.0.0.1 until interrupted."""
-    functions = FunctionsHost()
-    await functions.start(ROOT)
-    application = web.Application(client_max_size=8 * 1024 * 1024)
-    application.router.add_route("*", "/{path:.*}", _handler(functions))
-    runner = web.AppRunner(application, access_log=None)
-    await runner.setup()
-    await web.TCPSite(runner, "127.0.0.1", 0).start()
-    sys.stdout.write(f"http://127.0.0.1:{runner.addresses[0][1]}/scim/v2\n")
-    sys.stdout.flush()
-    stopped = asyncio.Event()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        asyncio.get_running_loop().add_signal_handler(number, stopped.set)
-    await stopped.wait()
-    await runner.cleanup()
+    async with FunctionsHost.running(ROOT) as functions:
+        application = web.Application(client_max_size=8 * 1024 * 1024)
+        application.router.add_route("*", "/{path:.*}", _handler(functions))
+        runner = web.AppRunner(application, access_log=None)
+        await runner.setup()
+        await web.TCPSite(runner, "127.0.0.1", 0).start()
+        sys.stdout.write(f"http://127.0.0.1:{runner.addresses[0][1]}/scim/v2\n")
+        sys.stdout.flush()
+        stopped = asyncio.Event()
+        for number in (signal.SIGINT, signal.SIGTERM):
+            asyncio.get_running_loop().add_signal_handler(number, stopped.set)
+        await stopped.wait()
+        await runner.cleanup()
 
 
 def _handler(functions: FunctionsHost) -> Callable[[web.Request], Awaitable[web.Response]]:

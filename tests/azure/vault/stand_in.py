@@ -58,7 +58,7 @@ class Vault:
         app = web.Application()
         app.router.add_get("/secrets/{name}/versions", self._list)
         app.router.add_get("/secrets/{name}/{version}", self._get)
-        self._runner = web.AppRunner(app, shutdown_timeout=0.1)
+        self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.1)
         await self._runner.setup()
         site = web.TCPSite(self._runner, "127.0.0.1", 0, ssl_context=self.certificate)
         await site.start()
