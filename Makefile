@@ -1,5 +1,5 @@
 # Set-up happens by itself, once, when a target needs it; `make` alone lists the targets.
-.PHONY: help setup run demo test lint types check azurite bench bench-storage soak conformance package clean
+.PHONY: help setup run demo test lint types check azurite bench bench-storage soak conformance template package clean
 .DEFAULT_GOAL := help
 
 VENV ?= .venv
@@ -59,6 +59,9 @@ soak: setup ## Play Entra for ten minutes at 25 requests a second, then with a f
 
 conformance: setup ## Judge the endpoint by the RFCs' examples, clients' exchanges and checkers, and write docs/conformance.md
 	@$(PY) -m bench.conformance --write
+
+template: ## Compile the Bicep anew: infra/azuredeploy.json and infra/snapshots
+	@python3 -m tools.template
 
 package: $(READY) ## Build dist/released-package.zip, which Azure runs
 	@$(PY) tools/package.py

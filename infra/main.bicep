@@ -3,6 +3,8 @@
 
 targetScope = 'resourceGroup'
 
+import { accessRule, settingsByName, tagsByName } from 'types.bicep'
+
 // ---- Basics
 
 @description('Azure region of everything. Flex Consumption is not offered in every region.')
@@ -13,14 +15,10 @@ param location string = resourceGroup().location
 @maxLength(11)
 param namePrefix string = 'scim'
 
-@description('Name of the azd environment; becomes the tag azd-env-name. Empty without azd.')
-@maxLength(64)
-param environmentName string = ''
-
 @description('Tags for every resource.')
-param tags object = {}
+param tags tagsByName = {}
 
-@description('Name of the table that holds the directory, and of the partition in it: letters and digits, a letter first.')
+@description('Name of the table that holds the directory, and of the partition in it: letters and digits, a letter first')
 @minLength(3)
 @maxLength(63)
 param scimTenant string = 'scim'
@@ -30,8 +28,8 @@ param scimTenant string = 'scim'
 @maxValue(3650)
 param changeRetentionDays int = 90
 
-@description('App settings beyond those of this template, each with name and value, such as SCIM_FILTERABLE. Settings made by hand in the portal are gone after the next deployment.')
-param additionalAppSettings array = []
+@description('App settings beyond those of this template, by name, such as SCIM_FILTERABLE. Settings made by hand in the portal are gone after the next deployment.')
+param additionalAppSettings settingsByName = {}
 
 // ---- Hosting
 
@@ -47,12 +45,12 @@ param pythonVersion string = '3.13'
 @allowed([512, 2048, 4096])
 param instanceMemoryMB int = 2048
 
-@description('Upper limit of instances, on FC1.')
-@minValue(40)
+@description('Upper limit of instances, on FC1, for each group of functions: those for HTTP are one, each other function is its own.')
+@minValue(1)
 @maxValue(1000)
 param maximumInstanceCount int = 100
 
-@description('Instances kept warm, on FC1; 0 lets the app sleep. With zone redundancy Azure keeps at least 2, and bills them.')
+@description('Instances kept warm, on FC1; 0 lets the app sleep. With zone redundancy Azure keeps at least 2 for each group of functions, and bills them.')
 @minValue(0)
 @maxValue(100)
 param httpAlwaysReady int = 0
@@ -61,6 +59,10 @@ param httpAlwaysReady int = 0
 @minValue(1)
 @maxValue(1000)
 param httpPerInstanceConcurrency int = 16
+
+@description('How running instances take a new package or setting, on FC1. Recreate ends running requests. RollingUpdate lets them finish; it is a preview, and a region may refuse it.')
+@allowed(['Recreate', 'RollingUpdate'])
+param updateStrategy string = 'Recreate'
 
 @description('Survive the loss of one availability zone: instances and storage are spread over zones. Decide at the first deployment: the replication of storage does not change with a later one.')
 param zoneRedundant bool = false
@@ -71,14 +73,14 @@ param storageSku string = 'Standard_LRS'
 
 // ---- Code
 
-@description('GitHub repository, as owner/name, whose release holds the package. This default is the only place to set it.')
-param repository string = 'OWNER/entra-scim-functions'
+@description('GitHub repository, as owner/name, whose release holds the package. Empty: the one from which Azure loaded this template.')
+param repository string = ''
 
 @description('Release to install.')
 param releaseTag string = 'v0.1.0'
 
-@description('URL of the package. Azure must be able to read it without a login.')
-param packageUri string = 'https://github.com/${repository}/releases/download/${releaseTag}/released-package.zip'
+@description('URL of the package, in place of repository and releaseTag. Azure must be able to read it without a login.')
+param packageUri string = ''
 
 @description('Install the package in this deployment, on FC1. False when azd or the Functions tools bring the code.')
 param deployPackage bool = true
@@ -97,11 +99,20 @@ param networkIsolation bool = false
 @description('IPv4 range of the virtual network that networkIsolation makes, /24 or larger.')
 param virtualNetworkPrefix string = '10.71.0.0/24'
 
+@description('Give the app an address of its own for calls to the internet under networkIsolation, through a NAT gateway, which is billed around the clock.')
+param natGateway bool = false
+
 @description('Public addresses from which an administrator reaches vault and directory under networkIsolation, such as 203.0.113.7.')
 param adminIpCidrs string[] = []
 
 @description('Object id of the user, group or service principal that may read and rotate the token. Empty: whoever deploys.')
 param adminPrincipalId string = ''
+
+@description('Object ids of users, groups or service principals that may read the directory itself, to verify and to export it from a desk.')
+param dataReaderPrincipalIds string[] = []
+
+@description('Object id of a user, group or service principal that may also write the directory itself, to import and to repair it from a desk.')
+param dataAdminPrincipalId string = ''
 
 @description('First half of the token. Leave the default: a new random value, used only where there is no token yet.')
 @secure()
@@ -126,6 +137,7 @@ param logRetentionDays int = 30
 
 @description('Upper limit of ingested logs in GB a day; -1 sets none. Past it, logs and alerts stop until the next day.')
 @minValue(-1)
+@maxValue(10000)
 param dailyQuotaGb int = -1
 
 @description('Mail addresses that get alerts. Empty: no alerts.')
@@ -140,30 +152,68 @@ param logTableWrites bool = false
 @description('Forbid the deletion of the storage account that holds the directory. Only an Owner or a User Access Administrator may deploy this.')
 param enableResourceLock bool = false
 
+// ---- Answers that Azure would refuse later, with less to say, or take for something else
+
+var letters = 'abcdefghijklmnopqrstuvwxyz'
+var prefixCharacters = map(range(0, length(namePrefix)), i => substring(namePrefix, i, 1))
+var strangeCharacters = filter(prefixCharacters, character => !contains('${letters}0123456789', character))
+var prefix = empty(strangeCharacters) && contains(letters, prefixCharacters[0])
+  ? namePrefix
+  : fail('namePrefix is "${namePrefix}": give lower-case letters and digits only, a letter first')
+
+// Storage and Key Vault take a single address without a prefix length, and Storage no range of two.
+var adminAddresses = map(
+  adminIpCidrs,
+  cidr =>
+    endsWith(cidr, '/31')
+      ? fail('adminIpCidrs has ${cidr}: Storage takes no range of two addresses. Give both of them, without a prefix length')
+      : endsWith(cidr, '/32') ? replace(cidr, '/32', '') : cidr
+)
+
+// The button and `az deployment --template-uri` say where the template was loaded from; a local file says nothing.
+var templateAddress = split(deployment().properties.?templateLink.?uri ?? '', '/')
+var isOnGitHub = length(templateAddress) > 4 && templateAddress[2] == 'raw.githubusercontent.com'
+var origin = empty(repository) && isOnGitHub ? '${templateAddress[3]}/${templateAddress[4]}' : repository
+var released = 'https://github.com/${origin}/releases/download/${releaseTag}/released-package.zip'
+var needsPackage = !isFlex || deployPackage
+var package = needsPackage && empty(packageUri) && empty(origin)
+  ? fail('Nothing says where the package is: give repository=OWNER/NAME, whose release ${releaseTag} holds it, or packageUri, or, on FC1, deployPackage=false to bring the code afterwards')
+  : !needsPackage ? '' : empty(packageUri) ? released : packageUri
+
 // ---- Names
 
-var suffix = take(uniqueString(resourceGroup().id, environmentName), 9)
-var stem = '${namePrefix}-${suffix}'
+// Made of the resource group alone, with the prefix beside it: whatever way a deployment comes, it finds what is there.
+var suffix = take(uniqueString(resourceGroup().id), 9)
+var stem = '${prefix}-${suffix}'
 var identityName = 'id-${stem}'
 var workspaceName = 'log-${stem}'
 var componentName = 'appi-${stem}'
-var hostAccountName = '${namePrefix}host${suffix}'
-var dataAccountName = '${namePrefix}data${suffix}'
+var hostAccountName = '${prefix}host${suffix}'
+var dataAccountName = '${prefix}data${suffix}'
 var vaultName = 'kv-${stem}'
 var planName = 'plan-${stem}'
 var functionAppName = 'func-${stem}'
+var networkName = 'vnet-${stem}'
 var packageContainerName = 'app-package'
+var tokenSecretName = 'scim-token'
+
+var identityId = resourceId('Microsoft.ManagedIdentity/userAssignedIdentities', identityName)
+var workspaceId = resourceId('Microsoft.OperationalInsights/workspaces', workspaceName)
+var networkId = resourceId('Microsoft.Network/virtualNetworks', networkName)
+var hostBlobs = 'https://${hostAccountName}.blob.${environment().suffixes.storage}'
+var dataTables = 'https://${dataAccountName}.table.${environment().suffixes.storage}'
+var vaultAddress = 'https://${vaultName}${environment().suffixes.keyvaultDns}'
 
 // ---- Choices
 
 var isFlex = hostingPlan == 'FC1'
 var hasAlerts = !empty(alertEmails)
-var allTags = union(tags, empty(environmentName) ? {} : { 'azd-env-name': environmentName })
-// azd finds the app by this tag.
-var siteTags = union(allTags, { 'azd-service-name': 'api' })
+// azd finds the app by this tag, which nothing else may have.
+var siteTags = union(tags, { 'azd-service-name': 'api' })
 var accountSku = zoneRedundant ? 'Standard_ZRS' : storageSku
+var appSubnetId = networkIsolation ? '${networkId}/subnets/app' : ''
 
-var entraRules = [
+var entraRules accessRule[] = [
   {
     name: 'entra'
     description: 'Entra provisioning service'
@@ -173,7 +223,7 @@ var entraRules = [
     priority: 100
   }
 ]
-var probeRules = [
+var probeRules accessRule[] = [
   {
     name: 'availability-test'
     description: 'Probes of Application Insights'
@@ -183,14 +233,16 @@ var probeRules = [
     priority: 110
   }
 ]
-var cidrRules = [for (cidr, i) in allowedIpCidrs: {
-  name: 'own-${i}'
-  description: 'allowedIpCidrs'
-  tag: 'Default'
-  ipAddress: cidr
-  action: 'Allow'
-  priority: 200 + i
-}]
+var cidrRules accessRule[] = [
+  for (cidr, i) in allowedIpCidrs: {
+    name: 'own-${i}'
+    description: 'allowedIpCidrs'
+    tag: 'Default'
+    ipAddress: cidr
+    action: 'Allow'
+    priority: 200 + i
+  }
+]
 var isRestricted = restrictToEntra || !empty(allowedIpCidrs)
 var ipRules = concat(
   restrictToEntra ? entraRules : [],
@@ -199,48 +251,27 @@ var ipRules = concat(
 )
 
 // Never add AzureWebJobsStorage itself: it wins over the identity form.
-var appSettings = [
-  {
-    name: 'AzureWebJobsStorage__accountName'
-    value: hostAccountName
-  }
-  {
-    name: 'AzureWebJobsStorage__credential'
-    value: 'managedidentity'
-  }
-  {
-    name: 'AzureWebJobsStorage__clientId'
-    value: identity.outputs.clientId
-  }
-  {
-    name: 'APPLICATIONINSIGHTS_CONNECTION_STRING'
-    value: monitoring.outputs.connectionString
-  }
-  {
-    name: 'APPLICATIONINSIGHTS_AUTHENTICATION_STRING'
-    value: 'ClientId=${identity.outputs.clientId};Authorization=AAD'
-  }
-  {
-    name: 'AZURE_CLIENT_ID'
-    value: identity.outputs.clientId
-  }
-  {
-    name: 'SCIM_STORAGE'
-    value: storage.outputs.tableEndpoint
-  }
-  {
-    name: 'SCIM_KEY_VAULT'
-    value: keyVault.outputs.uri
-  }
-  {
-    name: 'SCIM_TENANT'
-    value: scimTenant
-  }
-  {
-    name: 'SCIM_CHANGE_RETENTION_DAYS'
-    value: string(changeRetentionDays)
-  }
-]
+var templateSettings = {
+  AzureWebJobsStorage__accountName: hostAccountName
+  AzureWebJobsStorage__credential: 'managedidentity'
+  AzureWebJobsStorage__clientId: identity.outputs.clientId
+  // No page of the host's own at /.
+  AzureWebJobsDisableHomepage: 'true'
+  APPLICATIONINSIGHTS_CONNECTION_STRING: monitoring.outputs.connectionString
+  APPLICATIONINSIGHTS_AUTHENTICATION_STRING: 'ClientId=${identity.outputs.clientId};Authorization=AAD'
+  AZURE_CLIENT_ID: identity.outputs.clientId
+  SCIM_STORAGE: dataTables
+  SCIM_KEY_VAULT: vaultAddress
+  SCIM_TENANT: scimTenant
+  SCIM_CHANGE_RETENTION_DAYS: string(changeRetentionDays)
+}
+var takenSettings = filter(
+  objectKeys(additionalAppSettings),
+  name => contains(map(objectKeys(templateSettings), own => toLower(own)), toLower(name))
+)
+var appSettings = empty(takenSettings)
+  ? union(templateSettings, additionalAppSettings)
+  : fail('additionalAppSettings has ${join(takenSettings, ', ')}: the template sets that itself. Leave it out, or use the parameter for it')
 
 // ---- Resources
 
@@ -248,7 +279,7 @@ module identity 'modules/identity.bicep' = {
   params: {
     name: identityName
     location: location
-    tags: allTags
+    tags: tags
   }
 }
 
@@ -257,7 +288,7 @@ module monitoring 'modules/monitoring.bicep' = {
     workspaceName: workspaceName
     componentName: componentName
     location: location
-    tags: allTags
+    tags: tags
     logRetentionDays: logRetentionDays
     dailyQuotaGb: dailyQuotaGb
   }
@@ -268,30 +299,33 @@ module storage 'modules/storage.bicep' = {
     hostAccountName: hostAccountName
     dataAccountName: dataAccountName
     location: location
-    tags: allTags
+    tags: tags
     sku: accountSku
     packageContainerName: packageContainerName
     tableName: scimTenant
     isolated: networkIsolation
-    adminIpCidrs: adminIpCidrs
+    adminIpCidrs: adminAddresses
     enableResourceLock: enableResourceLock
     logTableWrites: logTableWrites
-    workspaceId: monitoring.outputs.workspaceId
+    workspaceId: workspaceId
   }
+  dependsOn: [monitoring]
 }
 
 module keyVault 'modules/key-vault.bicep' = {
   params: {
     name: vaultName
     location: location
-    tags: allTags
+    tags: tags
+    tokenName: tokenSecretName
     token: '${replace(tokenSeedA, '-', '')}${replace(tokenSeedB, '-', '')}'
     enablePurgeProtection: enablePurgeProtection
     recover: recoverKeyVault
     isolated: networkIsolation
-    adminIpCidrs: adminIpCidrs
-    workspaceId: monitoring.outputs.workspaceId
+    adminIpCidrs: adminAddresses
+    workspaceId: workspaceId
   }
+  dependsOn: [monitoring]
 }
 
 module roles 'modules/roles.bicep' = {
@@ -302,16 +336,19 @@ module roles 'modules/roles.bicep' = {
     vaultName: vaultName
     componentName: componentName
     adminPrincipalId: empty(adminPrincipalId) ? deployer().objectId : adminPrincipalId
+    dataReaderPrincipalIds: dataReaderPrincipalIds
+    dataAdminPrincipalId: dataAdminPrincipalId
   }
   dependsOn: [identity, monitoring, storage, keyVault]
 }
 
 module network 'modules/network.bicep' = if (networkIsolation) {
   params: {
-    name: 'vnet-${stem}'
+    name: networkName
     location: location
-    tags: allTags
+    tags: tags
     addressPrefix: virtualNetworkPrefix
+    natGateway: natGateway
     appDelegation: isFlex ? 'Microsoft.App/environments' : 'Microsoft.Web/serverFarms'
   }
 }
@@ -319,15 +356,14 @@ module network 'modules/network.bicep' = if (networkIsolation) {
 module privateEndpoints 'modules/private-endpoints.bicep' = if (networkIsolation) {
   params: {
     location: location
-    tags: allTags
-    // The condition again: Azure may evaluate the parameters of a module that it then does not deploy.
-    networkId: networkIsolation ? network!.outputs.id : ''
-    subnetId: networkIsolation ? network!.outputs.endpointSubnetId : ''
+    tags: tags
+    networkId: networkId
+    subnetId: '${networkId}/subnets/endpoints'
     hostAccountName: hostAccountName
     dataAccountName: dataAccountName
     vaultName: vaultName
   }
-  dependsOn: [storage, keyVault]
+  dependsOn: [network, storage, keyVault]
 }
 
 module flexApp 'modules/function-app.bicep' = if (isFlex) {
@@ -335,17 +371,19 @@ module flexApp 'modules/function-app.bicep' = if (isFlex) {
     planName: planName
     name: functionAppName
     location: location
-    tags: siteTags
-    identityId: identity.outputs.id
-    packageContainerUrl: storage.outputs.packageContainerUrl
+    tags: tags
+    siteTags: siteTags
+    identityId: identityId
+    packageContainerUrl: '${hostBlobs}/${packageContainerName}'
     pythonVersion: pythonVersion
     instanceMemoryMB: instanceMemoryMB
     maximumInstanceCount: maximumInstanceCount
     httpAlwaysReady: httpAlwaysReady
     httpPerInstanceConcurrency: httpPerInstanceConcurrency
     zoneRedundant: zoneRedundant
-    subnetId: networkIsolation ? network!.outputs.appSubnetId : ''
-    appSettings: concat(appSettings, additionalAppSettings)
+    updateStrategy: updateStrategy
+    subnetId: appSubnetId
+    appSettings: appSettings
     ipRules: ipRules
   }
   dependsOn: [roles, privateEndpoints]
@@ -356,22 +394,23 @@ module premiumApp 'modules/function-app-premium.bicep' = if (!isFlex) {
     planName: planName
     name: functionAppName
     location: location
-    tags: siteTags
-    identityId: identity.outputs.id
-    packageUri: packageUri
+    tags: tags
+    siteTags: siteTags
+    identityId: identityId
+    packageUri: package
     pythonVersion: pythonVersion
     zoneRedundant: zoneRedundant
-    subnetId: networkIsolation ? network!.outputs.appSubnetId : ''
-    appSettings: concat(appSettings, additionalAppSettings)
+    subnetId: appSubnetId
+    appSettings: appSettings
     ipRules: ipRules
   }
   dependsOn: [roles, privateEndpoints]
 }
 
-module package 'modules/package.bicep' = if (isFlex && deployPackage) {
+module code 'modules/package.bicep' = if (isFlex && deployPackage) {
   params: {
     functionAppName: functionAppName
-    packageUri: packageUri
+    packageUri: package
   }
   dependsOn: [storage, keyVault, roles, privateEndpoints, flexApp]
 }
@@ -383,13 +422,12 @@ module alerts 'modules/alerts.bicep' = if (hasAlerts) {
   params: {
     name: stem
     location: location
-    tags: allTags
+    tags: tags
     componentName: componentName
     alertEmails: alertEmails
     enableAvailabilityTest: enableAvailabilityTest
     healthUrl: healthUrl
   }
-  dependsOn: [monitoring]
 }
 
 // ---- What the administrator needs next
@@ -398,7 +436,18 @@ module alerts 'modules/alerts.bicep' = if (hasAlerts) {
 output TENANT_URL string = 'https://${hostName}/scim/v2'
 
 @description('Run this to see the Secret Token for Entra.')
-output GET_TOKEN_COMMAND string = 'az keyvault secret show --vault-name ${vaultName} --name ${keyVault.outputs.secretName} --query value --output tsv'
+output GET_TOKEN_COMMAND string = 'az keyvault secret show --vault-name ${vaultName} --name ${tokenSecretName} --query value --output tsv'
+
+@description('The page of the secret in the portal: current version, Show Secret Value.')
+output TOKEN_PAGE string = '${environment().portal}/#@${tenant().tenantId}/asset/Microsoft_Azure_KeyVault/Secret/${vaultAddress}/secrets/${tokenSecretName}'
+
+@description('Enterprise applications in the Entra admin center: Tenant URL and token are pasted under Provisioning.')
+output ENTRA_PAGE string = 'https://entra.microsoft.com/#view/Microsoft_AAD_IAM/StartboardApplicationsMenuBlade/~/AppAppsPreview'
+
+@description('How to connect Entra, step by step, for this release.')
+output DOCUMENTATION string = empty(repository) && !isOnGitHub
+  ? ''
+  : 'https://github.com/${origin}/blob/${releaseTag}/docs/entra.md'
 
 @description('Answers 200 while storage and token are reachable; needs no token.')
 output HEALTH_URL string = healthUrl
@@ -407,7 +456,7 @@ output HEALTH_URL string = healthUrl
 output KEY_VAULT_NAME string = vaultName
 
 @description('Name of the secret in that vault.')
-output TOKEN_SECRET_NAME string = keyVault.outputs.secretName
+output TOKEN_SECRET_NAME string = tokenSecretName
 
 @description('Function app.')
 output FUNCTION_APP_NAME string = functionAppName

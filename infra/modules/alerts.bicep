@@ -1,6 +1,8 @@
 // What should wake somebody. Each query returns a row exactly when something is wrong, so one threshold serves all.
 // The figures are a start for one Entra tenant; whoever changes one here changes it in docs/deploy.md.
 
+import { tagsByName } from '../types.bicep'
+
 @description('Stem of the names, and what the administrator reads in the mail.')
 param name string
 
@@ -8,7 +10,7 @@ param name string
 param location string
 
 @description('Tags.')
-param tags object
+param tags tagsByName
 
 @description('Application Insights component that the queries read.')
 param componentName string
@@ -40,7 +42,7 @@ var rules = [
     severity: 2
     window: 'PT5M'
     frequency: 'PT5M'
-    query: 'requests | where toint(resultCode) == 401 | summarize answers = sum(itemCount) | where answers >= 20'
+    query: 'requests | where url has "/scim/" and toint(resultCode) == 401 | summarize answers = sum(itemCount) | where answers >= 20'
   }
   {
     name: 'slow-answers'
@@ -82,49 +84,53 @@ resource receivers 'Microsoft.Insights/actionGroups@2023-01-01' = {
   properties: {
     enabled: true
     groupShortName: 'scim'
-    emailReceivers: [for (address, i) in alertEmails: {
-      name: 'mail-${i}'
-      emailAddress: address
-      useCommonAlertSchema: true
-    }]
+    emailReceivers: [
+      for (address, i) in alertEmails: {
+        name: 'mail-${i}'
+        emailAddress: address
+        useCommonAlertSchema: true
+      }
+    ]
   }
 }
 
-resource queryRules 'Microsoft.Insights/scheduledQueryRules@2023-12-01' = [for rule in rules: {
-  name: '${name}-${rule.name}'
-  location: location
-  tags: tags
-  kind: 'LogAlert'
-  properties: {
-    displayName: rule.title
-    description: rule.description
-    severity: rule.severity
-    enabled: true
-    scopes: [component.id]
-    windowSize: rule.window
-    evaluationFrequency: rule.frequency
-    autoMitigate: true
-    // On a new workspace the table does not exist before the first request.
-    skipQueryValidation: true
-    criteria: {
-      allOf: [
-        {
-          query: rule.query
-          timeAggregation: 'Count'
-          operator: 'GreaterThan'
-          threshold: 0
-          failingPeriods: {
-            numberOfEvaluationPeriods: 1
-            minFailingPeriodsToAlert: 1
+resource queryRules 'Microsoft.Insights/scheduledQueryRules@2023-12-01' = [
+  for rule in rules: {
+    name: '${name}-${rule.name}'
+    location: location
+    tags: tags
+    kind: 'LogAlert'
+    properties: {
+      displayName: rule.title
+      description: rule.description
+      severity: rule.severity
+      enabled: true
+      scopes: [component.id]
+      windowSize: rule.window
+      evaluationFrequency: rule.frequency
+      autoMitigate: true
+      // On a new workspace the table does not exist before the first request.
+      skipQueryValidation: true
+      criteria: {
+        allOf: [
+          {
+            query: rule.query
+            timeAggregation: 'Count'
+            operator: 'GreaterThan'
+            threshold: 0
+            failingPeriods: {
+              numberOfEvaluationPeriods: 1
+              minFailingPeriodsToAlert: 1
+            }
           }
-        }
-      ]
-    }
-    actions: {
-      actionGroups: [receivers.id]
+        ]
+      }
+      actions: {
+        actionGroups: [receivers.id]
+      }
     }
   }
-}]
+]
 
 // One place and 15 minutes: each probe is billed as an execution and wakes a sleeping app.
 resource availabilityTest 'Microsoft.Insights/webtests@2022-06-15' = if (enableAvailabilityTest) {

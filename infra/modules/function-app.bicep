@@ -1,6 +1,8 @@
 // The app on Flex Consumption. The runtime, its version and the scale are properties of functionAppConfig: this plan
 // refuses the settings that other plans use for them.
 
+import { accessRule, settingsByName, tagsByName } from '../types.bicep'
+
 @description('Name of the plan.')
 param planName string
 
@@ -12,8 +14,11 @@ param name string
 @description('Azure region.')
 param location string
 
-@description('Tags.')
-param tags object
+@description('Tags of the plan.')
+param tags tagsByName
+
+@description('Tags of the app.')
+param siteTags tagsByName
 
 @description('Resource id of the identity of the app.')
 param identityId string
@@ -30,7 +35,7 @@ param pythonVersion string
 param instanceMemoryMB int
 
 @description('Upper limit of instances.')
-@minValue(40)
+@minValue(1)
 @maxValue(1000)
 param maximumInstanceCount int
 
@@ -47,18 +52,52 @@ param httpPerInstanceConcurrency int
 @description('Spread the instances over availability zones.')
 param zoneRedundant bool
 
+@description('How running instances take a new package or setting.')
+@allowed(['Recreate', 'RollingUpdate'])
+param updateStrategy string
+
 @description('Resource id of the subnet for outgoing calls; empty for none.')
 param subnetId string
 
-@description('App settings, as name and value.')
-param appSettings array
+@description('App settings.')
+param appSettings settingsByName
 
 @description('Access rules for incoming calls; empty serves everybody.')
-param ipRules array
+param ipRules accessRule[]
 
 // With zone redundancy a single warm instance is refused.
 var alwaysReadyInstances = zoneRedundant ? max(httpAlwaysReady, 2) : httpAlwaysReady
 var alwaysReady = [{ name: 'http', instanceCount: alwaysReadyInstances }]
+
+var config = {
+  deployment: {
+    storage: {
+      type: 'blobContainer'
+      value: packageContainerUrl
+      authentication: {
+        type: 'UserAssignedIdentity'
+        userAssignedIdentityResourceId: identityId
+      }
+    }
+  }
+  runtime: {
+    name: 'python'
+    version: pythonVersion
+  }
+  scaleAndConcurrency: {
+    instanceMemoryMB: instanceMemoryMB
+    maximumInstanceCount: maximumInstanceCount
+    alwaysReady: httpAlwaysReady == 0 ? [] : alwaysReady
+    triggers: {
+      http: {
+        perInstanceConcurrency: httpPerInstanceConcurrency
+      }
+    }
+  }
+}
+
+// Absent unless asked for: a preview, which not every region has, and which the published types do not list.
+var rollingUpdate = { siteUpdateStrategy: { type: 'RollingUpdate' } }
 
 resource plan 'Microsoft.Web/serverfarms@2024-11-01' = {
   name: planName
@@ -75,54 +114,10 @@ resource plan 'Microsoft.Web/serverfarms@2024-11-01' = {
   }
 }
 
-var siteProperties = {
-  serverFarmId: plan.id
-  httpsOnly: true
-  clientAffinityEnabled: false
-  publicNetworkAccess: 'Enabled'
-  functionAppConfig: {
-    deployment: {
-      storage: {
-        type: 'blobContainer'
-        value: packageContainerUrl
-        authentication: {
-          type: 'UserAssignedIdentity'
-          userAssignedIdentityResourceId: identityId
-        }
-      }
-    }
-    runtime: {
-      name: 'python'
-      version: pythonVersion
-    }
-    scaleAndConcurrency: {
-      instanceMemoryMB: instanceMemoryMB
-      maximumInstanceCount: maximumInstanceCount
-      alwaysReady: httpAlwaysReady == 0 ? [] : alwaysReady
-      triggers: {
-        http: {
-          perInstanceConcurrency: httpPerInstanceConcurrency
-        }
-      }
-    }
-  }
-  siteConfig: {
-    appSettings: appSettings
-    minTlsVersion: '1.2'
-    scmMinTlsVersion: '1.2'
-    http20Enabled: true
-    ipSecurityRestrictions: ipRules
-    ipSecurityRestrictionsDefaultAction: empty(ipRules) ? 'Allow' : 'Deny'
-  }
-}
-
-// Absent rather than empty: Azure checks the right to join whatever subnet is named, and '' names none.
-var network = empty(subnetId) ? {} : { virtualNetworkSubnetId: subnetId }
-
 resource site 'Microsoft.Web/sites@2024-11-01' = {
   name: name
   location: location
-  tags: tags
+  tags: siteTags
   kind: 'functionapp,linux'
   identity: {
     type: 'UserAssigned'
@@ -130,7 +125,27 @@ resource site 'Microsoft.Web/sites@2024-11-01' = {
       '${identityId}': {}
     }
   }
-  properties: union(siteProperties, network)
+  properties: {
+    serverFarmId: plan.id
+    httpsOnly: true
+    clientAffinityEnabled: false
+    publicNetworkAccess: 'Enabled'
+    // The host's /admin answers to Azure alone, not to the master key. The service takes it, the published type does
+    // not list it; as an app setting it is refused (Azure/Azure-Functions#2573, Azure/azure-functions-host#11369).
+    #disable-next-line BCP037
+    functionsRuntimeAdminIsolationEnabled: true
+    // Null rather than empty: Azure checks the right to join whatever subnet is named, and '' names none.
+    virtualNetworkSubnetId: empty(subnetId) ? null : subnetId
+    functionAppConfig: union(config, updateStrategy == 'Recreate' ? {} : rollingUpdate)
+    siteConfig: {
+      appSettings: map(items(appSettings), setting => { name: setting.key, value: setting.value })
+      minTlsVersion: '1.2'
+      scmMinTlsVersion: '1.2'
+      http20Enabled: true
+      ipSecurityRestrictions: ipRules
+      ipSecurityRestrictionsDefaultAction: empty(ipRules) ? 'Allow' : 'Deny'
+    }
+  }
 }
 
 // Deployment needs an Entra token: no password opens the deployment endpoint, and FTP is off.

@@ -1,5 +1,7 @@
 // The vault of the token that Entra sends. The token is made once and never leaves the vault through an output.
 
+import { tagsByName } from '../types.bicep'
+
 @description('Name of the vault.')
 @minLength(3)
 @maxLength(24)
@@ -9,9 +11,12 @@ param name string
 param location string
 
 @description('Tags.')
-param tags object
+param tags tagsByName
 
-@description('Value of the first version of scim-token. Ignored when the secret exists: a later deployment must not lock Entra out.')
+@description('Name of the secret that holds the token.')
+param tokenName string
+
+@description('Value of its first version. Ignored when the secret exists: a later deployment must not lock Entra out.')
 @secure()
 param token string
 
@@ -60,7 +65,7 @@ resource vault 'Microsoft.KeyVault/vaults@2025-05-01' = {
 @onlyIfNotExists()
 resource tokenSecret 'Microsoft.KeyVault/vaults/secrets@2025-05-01' = {
   parent: vault
-  name: 'scim-token'
+  name: tokenName
   properties: {
     value: token
     contentType: 'Bearer token for Microsoft Entra provisioning'
@@ -80,9 +85,3 @@ resource audit 'Microsoft.Insights/diagnosticSettings@2021-05-01-preview' = {
     ]
   }
 }
-
-@description('URL of the vault.')
-output uri string = vault.properties.vaultUri
-
-@description('Name of the secret, never its value.')
-output secretName string = tokenSecret.name

@@ -1,5 +1,7 @@
 // Logs and traces: a workspace, and Application Insights that takes only telemetry signed with an Entra token.
 
+import { tagsByName } from '../types.bicep'
+
 @description('Name of the Log Analytics workspace.')
 @minLength(4)
 @maxLength(63)
@@ -12,7 +14,7 @@ param componentName string
 param location string
 
 @description('Tags.')
-param tags object
+param tags tagsByName
 
 @description('Days that logs are kept.')
 @minValue(30)
@@ -21,6 +23,7 @@ param logRetentionDays int
 
 @description('Upper limit of ingested logs, in GB a day; -1 sets none. Past it, logs and alerts stop until the next day.')
 @minValue(-1)
+@maxValue(10000)
 param dailyQuotaGb int
 
 resource workspace 'Microsoft.OperationalInsights/workspaces@2025-07-01' = {
@@ -49,9 +52,6 @@ resource component 'Microsoft.Insights/components@2020-02-02' = {
     DisableLocalAuth: true
   }
 }
-
-@description('Resource id of the workspace.')
-output workspaceId string = workspace.id
 
 @description('Where telemetry goes. Not a secret here: without an Entra token nothing is accepted.')
 output connectionString string = component.properties.ConnectionString

@@ -1,10 +1,12 @@
 // Private endpoints for the services the app calls, and the names by which it finds them.
 
+import { tagsByName } from '../types.bicep'
+
 @description('Azure region.')
 param location string
 
 @description('Tags.')
-param tags object
+param tags tagsByName
 
 @description('Resource id of the network.')
 param networkId string
@@ -52,60 +54,68 @@ resource vault 'Microsoft.KeyVault/vaults@2025-05-01' existing = {
   name: vaultName
 }
 
-resource zones 'Microsoft.Network/privateDnsZones@2024-06-01' = [for zoneName in zoneNames: {
-  name: zoneName
-  location: 'global'
-  tags: tags
-  properties: {}
-}]
+resource zones 'Microsoft.Network/privateDnsZones@2024-06-01' = [
+  for zoneName in zoneNames: {
+    name: zoneName
+    location: 'global'
+    tags: tags
+    properties: {}
+  }
+]
 
-resource zoneLinks 'Microsoft.Network/privateDnsZones/virtualNetworkLinks@2024-06-01' = [for (zoneName, i) in zoneNames: {
-  parent: zones[i]
-  // Two endpoints in one resource group share the zones, and each links its own network.
-  name: 'link-${vaultName}'
-  location: 'global'
-  tags: tags
-  properties: {
-    registrationEnabled: false
-    virtualNetwork: {
-      id: networkId
+resource zoneLinks 'Microsoft.Network/privateDnsZones/virtualNetworkLinks@2024-06-01' = [
+  for (zoneName, i) in zoneNames: {
+    parent: zones[i]
+    // Two endpoints in one resource group share the zones, and each links its own network.
+    name: 'link-${vaultName}'
+    location: 'global'
+    tags: tags
+    properties: {
+      registrationEnabled: false
+      virtualNetwork: {
+        id: networkId
+      }
     }
   }
-}]
+]
 
 // One after the other: a storage account refuses a second endpoint while it takes the first.
 @batchSize(1)
-resource privateEndpoints 'Microsoft.Network/privateEndpoints@2025-05-01' = [for endpoint in endpoints: {
-  name: 'pe-${vaultName}-${endpoint.name}'
-  location: location
-  tags: tags
-  properties: {
-    subnet: {
-      id: subnetId
+resource privateEndpoints 'Microsoft.Network/privateEndpoints@2025-05-01' = [
+  for endpoint in endpoints: {
+    name: 'pe-${vaultName}-${endpoint.name}'
+    location: location
+    tags: tags
+    properties: {
+      subnet: {
+        id: subnetId
+      }
+      privateLinkServiceConnections: [
+        {
+          name: endpoint.name
+          properties: {
+            privateLinkServiceId: endpoint.service
+            groupIds: [endpoint.group]
+          }
+        }
+      ]
     }
-    privateLinkServiceConnections: [
-      {
-        name: endpoint.name
-        properties: {
-          privateLinkServiceId: endpoint.service
-          groupIds: [endpoint.group]
-        }
-      }
-    ]
   }
-}]
+]
 
-resource zoneGroups 'Microsoft.Network/privateEndpoints/privateDnsZoneGroups@2025-05-01' = [for (endpoint, i) in endpoints: {
-  parent: privateEndpoints[i]
-  name: 'default'
-  properties: {
-    privateDnsZoneConfigs: [
-      {
-        name: endpoint.group
-        properties: {
-          privateDnsZoneId: zones[endpoint.zone].id
+resource zoneGroups 'Microsoft.Network/privateEndpoints/privateDnsZoneGroups@2025-05-01' = [
+  for (endpoint, i) in endpoints: {
+    parent: privateEndpoints[i]
+    name: 'default'
+    properties: {
+      privateDnsZoneConfigs: [
+        {
+          name: endpoint.group
+          properties: {
+            privateDnsZoneId: zones[endpoint.zone].id
+          }
         }
-      }
-    ]
+      ]
+    }
   }
-}]
+]

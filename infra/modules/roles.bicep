@@ -27,8 +27,15 @@ param componentName string
 @description('Object id of the administrator who reads and rotates the token.')
 param adminPrincipalId string
 
+@description('Object ids of those who read the directory from a desk, to verify and to export it.')
+param dataReaderPrincipalIds string[]
+
+@description('Object id of who also writes it from a desk, to import and to repair it; empty for nobody.')
+param dataAdminPrincipalId string
+
 var roleIds = {
   storageBlobDataOwner: 'b7e6dc6d-f1e8-4753-8033-0f276bb0955b'
+  storageTableDataReader: '76199698-9eea-4c19-bc75-cec21354c6b6'
   storageTableDataContributor: '0a9a7e1f-b9d0-4cc4-a60d-0319b160aaa3'
   keyVaultSecretsUser: '4633458b-17de-408a-b874-0445c86b69e6'
   keyVaultSecretsOfficer: 'b86a8fe4-44ce-4948-aee5-eccb2c155cd7'
@@ -127,5 +134,33 @@ resource adminRotatesToken 'Microsoft.Authorization/roleAssignments@2022-04-01' 
     // Without its kind, which Azure then looks up: nothing tells a guest from a pipeline, and a wrong kind is refused.
     principalId: adminPrincipalId
     description: 'Reads the token for Entra and rotates it.'
+  }
+}
+
+resource readersReadDirectory 'Microsoft.Authorization/roleAssignments@2022-04-01' = [
+  for principalId in dataReaderPrincipalIds: {
+    scope: dataAccount
+    name: guid(dataAccount.id, principalId, roleIds.storageTableDataReader)
+    properties: {
+      roleDefinitionId: subscriptionResourceId(
+        'Microsoft.Authorization/roleDefinitions',
+        roleIds.storageTableDataReader
+      )
+      principalId: principalId
+      description: 'Verifies and exports the directory from a desk.'
+    }
+  }
+]
+
+resource adminWritesDirectory 'Microsoft.Authorization/roleAssignments@2022-04-01' = if (!empty(dataAdminPrincipalId)) {
+  scope: dataAccount
+  name: guid(dataAccount.id, dataAdminPrincipalId, roleIds.storageTableDataContributor)
+  properties: {
+    roleDefinitionId: subscriptionResourceId(
+      'Microsoft.Authorization/roleDefinitions',
+      roleIds.storageTableDataContributor
+    )
+    principalId: dataAdminPrincipalId
+    description: 'Imports and repairs the directory from a desk.'
   }
 }

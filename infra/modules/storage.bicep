@@ -1,6 +1,8 @@
 // Two accounts without shared keys: the host account holds the package and the host's leases, the data account
 // holds the directory. Apart, each has its own throughput, firewall and lock.
 
+import { tagsByName } from '../types.bicep'
+
 @description('Account of the Functions host.')
 @minLength(3)
 @maxLength(24)
@@ -15,7 +17,7 @@ param dataAccountName string
 param location string
 
 @description('Tags.')
-param tags object
+param tags tagsByName
 
 @description('Replication of both accounts.')
 @allowed(['Standard_LRS', 'Standard_ZRS'])
@@ -46,8 +48,7 @@ param logTableWrites bool
 @description('Workspace that takes those logs.')
 param workspaceId string
 
-// Storage takes a single address only without a prefix length.
-var adminRules = [for cidr in adminIpCidrs: { value: replace(cidr, '/32', ''), action: 'Allow' }]
+var adminRules = [for cidr in adminIpCidrs: { value: cidr, action: 'Allow' }]
 
 resource hostAccount 'Microsoft.Storage/storageAccounts@2025-06-01' = {
   name: hostAccountName
@@ -151,9 +152,3 @@ resource tableLogs 'Microsoft.Insights/diagnosticSettings@2021-05-01-preview' = 
     ]
   }
 }
-
-@description('URL of the package container.')
-output packageContainerUrl string = '${hostAccount.properties.primaryEndpoints.blob}${packageContainerName}'
-
-@description('URL of the table service of the data account, without a slash at its end.')
-output tableEndpoint string = 'https://${dataAccount.name}.table.${environment().suffixes.storage}'

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import yaml
 
-from tests.infra.bicep import ROOT, source, variables
+from tests.infra.template import ROOT, source, the
 
 FOLDER = ROOT / ".github" / "workflows"
 WORKFLOWS = sorted(path.name for path in FOLDER.glob("*.yml"))
@@ -203,7 +203,6 @@ def test_the_deployment_uses_the_parameter_file() -> None:
 def test_azd_finds_the_app() -> None:
     """The service in azure.yaml carries the name that the function app has as a tag."""
     document = yaml.safe_load((ROOT / "azure.yaml").read_text(encoding="utf-8"))
-    assert document["infra"] == {"provider": "bicep", "path": "infra", "module": "main"}
-    tags = variables("main.bicep")["siteTags"]["function"]["parameters"]["arg_2"]
-    assert list(document["services"]) == [tags["'azd-service-name'"]]
-    assert document["services"]["api"] == {"project": ".", "language": "python", "host": "function"}
+    assert document["infra"] == {"provider": "bicep", "path": "infra/azd", "module": "main"}
+    assert list(document["services"]) == [the("azd", "Microsoft.Web/sites").body["tags"]["azd-service-name"]]
+    assert document["services"]["api"]["host"] == "function"

@@ -1,0 +1,8 @@
+using '../main.bicep'
+
+// Elastic Premium with alerts and the probe from outside, and the longest names.
+param repository = 'contoso/entra-scim-functions'
+param namePrefix = 'abcdefghijk'
+param hostingPlan = 'EP1'
+param alertEmails = ['idm@contoso.example', 'oncall@contoso.example']
+param enableAvailabilityTest = true

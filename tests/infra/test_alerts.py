@@ -1,0 +1,77 @@
+"""What wakes somebody: one rule for each thing that goes wrong, and queries that can be read."""
+
+import re
+from typing import Any
+
+import pytest
+
+from tests.infra.template import ROOT, of_kind, the
+
+RULE = "Microsoft.Insights/scheduledQueryRules"
+PAGE = (ROOT / "docs" / "deploy.md").read_text(encoding="utf-8")
+# Tables of Application Insights, and the operators that the queries use (https://learn.microsoft.com/kusto/query/).
+TABLES = {"requests", "traces", "exceptions", "dependencies"}
+OPERATORS = {"where", "extend", "summarize", "project", "distinct", "join", "count", "parse", "union"}
+
+
+def rules() -> dict[str, dict[str, Any]]:
+    """The alert rules by the end of their names."""
+    stem = the("premium", "Microsoft.Web/sites").name.removeprefix("func-")
+    return {each.name.removeprefix(f"{stem}-"): each.properties for each in of_kind("premium", RULE)}
+
+
+def query(name: str) -> str:
+    """The query of a rule."""
+    (condition,) = rules()[name]["criteria"]["allOf"]
+    return str(condition["query"])
+
+
+def test_no_mail_address_no_alert() -> None:
+    """Each rule is billed, so there is none that nobody reads."""
+    assert of_kind("defaults", RULE) == of_kind("defaults", "Microsoft.Insights/actionGroups") == []
+
+
+def test_the_rules() -> None:
+    """Errors, refused tokens, slowness, throttling and silence."""
+    assert {name: (rule["severity"], rule["windowSize"]) for name, rule in rules().items()} == {
+        "server-errors": (1, "PT5M"),
+        "refused-tokens": (2, "PT5M"),
+        "slow-answers": (3, "PT15M"),
+        "throttled": (3, "PT15M"),
+        "silence": (2, "P1D"),
+    }
+
+
+@pytest.mark.parametrize("name", rules())
+def test_a_rule_fires_when_its_query_finds_anything(name: str) -> None:
+    """Whoever writes a query writes its threshold into it."""
+    (condition,) = rules()[name]["criteria"]["allOf"]
+    assert (condition["timeAggregation"], condition["operator"], condition["threshold"]) == ("Count", "GreaterThan", 0)
+
+
+@pytest.mark.parametrize("name", rules())
+def test_a_query_can_be_read(name: str) -> None:
+    """As far as can be told without Azure: a table, known operators, and every bracket and quotation mark closed."""
+    table, *steps = re.sub(r'"[^"]*"', '""', query(name)).split("|")
+    assert table.strip() in TABLES
+    assert {step.split()[0] for step in steps} <= OPERATORS
+    assert query(name).count('"') % 2 == 0
+    assert query(name).count("(") == query(name).count(")")
+
+
+@pytest.mark.parametrize("name", rules())
+def test_each_alert_is_explained(name: str) -> None:
+    """Whoever gets the mail finds the rule and its figures."""
+    assert f"`{name}`" in PAGE
+
+
+def test_only_scim_paths_count_as_refused_tokens() -> None:
+    """A scanner that asks for `/.env` is no client with a wrong token."""
+    assert 'url has "/scim/"' in query("refused-tokens")
+
+
+def test_the_probe_is_made_when_asked_for() -> None:
+    """It asks the health URL, which needs no token."""
+    (test,) = of_kind("premium", "Microsoft.Insights/webtests")
+    assert "/health" in test.properties["Request"]["RequestUrl"]
+    assert of_kind("premium", "Microsoft.Insights/metricAlerts")
