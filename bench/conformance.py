@@ -192,6 +192,10 @@ there was nothing to remark.
 
 What no suite here can tell is how the real services behave on the day you connect them: nothing of this was run
 against Entra itself.
+
+One thing is otherwise than in RFC 7643 on purpose: `/Schemas` says `required: true` of `active`. The RFC leaves it
+optional, and a client that may remove it leaves open who may come in. Nobody has to send it: a user who is created
+without it is active.
 """
 
 

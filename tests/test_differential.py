@@ -399,6 +399,10 @@ DIFFERENT_PATCHES = [
         {"userName": "a", ENTERPRISE: {"manager": {"value": "26"}}}, REFUSED,
     ),
     PatchDifference(
+        "whether a user is active, taken away", "who reads its absence as true would let somebody in",
+        {**NAMED, "active": False}, [{"op": "remove", "path": "active"}], REFUSED, NAMED,
+    ),
+    PatchDifference(
         "a required attribute that comes back", "the resource is judged when all operations are done",
         NAMED, [{"op": "remove", "path": "userName"}, write("userName", "b")], {**NAMED, "userName": "b"}, REFUSED,
     ),
@@ -466,7 +470,7 @@ selected = st.one_of(
     st.tuples(mail_filters.map(lambda text: f"emails[{text}].primary"), st.booleans()),
     st.tuples(mail_filters.map(lambda text: f"emails[{text}]"), whole_mail),
 )
-removable = plain.filter(lambda target: target[0] != "USERNAME")
+removable = plain.filter(lambda target: target[0] not in ("USERNAME", "active"))
 writes = st.sampled_from(["add", "replace", "Add"])
 operations = st.one_of(
     st.builds(lambda op, target: write(target[0], target[1], op), writes, st.one_of(plain, selected)),

@@ -79,6 +79,7 @@ REQUESTS: dict[str, Provoke] = {
     "Uniqueness": a_name_twice,
     "InvalidFilter": asking("GET", "/Users?filter=userNme+eq+%22mira%22"),
     "Mutability": patching({"op": "replace", "path": "id", "value": "1"}),
+    "Mutability of active": patching({"op": "remove", "path": "active"}),
     "InvalidSyntax": asking("PATCH", f"/Users/{NOBODY}", {"members": []}),
     "InvalidPath": patching({"op": "add", "path": "emails[type eq", "value": "x"}),
     "NoTarget": patching({"op": "replace", "path": 'emails[value co "nobody"].type', "value": "home"}),

@@ -19,6 +19,7 @@ from typing import Any, BinaryIO
 from scim.commands.inspection import problem
 from scim.directory import keys
 from scim.directory.stored import Kind
+from scim.protocol.active import stated
 from scim.protocol.errors import ScimError
 from scim.protocol.resource import Resource, parse_date_time, to_json
 from scim.storage.rows import Insert, Row, check_limits
@@ -130,7 +131,7 @@ class Reader:
         if set(read) != {name, "lastModified", "document"} or not isinstance(read["document"], dict):
             raise self._broken("neither a user, a group, a membership nor the end")
         kind = self._kinds["User" if name == "user" else "Group"]
-        resource_id, modified, document = read[name], read["lastModified"], read["document"]
+        resource_id, modified, document = read[name], read["lastModified"], stated(kind.type, read["document"])
         self._check_order(name + "s", resource_id)
         if not isinstance(modified, str) or parse_date_time(modified) is None:
             raise self._broken("lastModified is no time")

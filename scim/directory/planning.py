@@ -8,6 +8,7 @@ from scim.directory.cursor import Position
 from scim.directory.indexes import Indexes
 from scim.directory.stored import Kind, Stored
 from scim.directory.tenant import Tenant
+from scim.protocol.active import ACTIVE
 from scim.protocol.entra import rewrite_single
 from scim.protocol.errors import InvalidFilter, InvalidPath, InvalidValue, TooMany
 from scim.protocol.filter import (
@@ -154,6 +155,8 @@ class Planner:
             return [row.body] if row else []
         if name not in kind.filterable or f"{kind.letter}.{name}" not in await self._indexes.complete():
             return None
+        if name == ACTIVE and comparison.text.lower() == "true":
+            return None  # early rows do not say it and have no look-up; and nearly everybody is, which narrows nothing
         prefix = keys.look_ups(kind.letter, name, value)
         rows = await self._tenant.under(prefix, self._most + 1, keys_only=True)
         return [keys.last_part(row.key) for row in rows] if len(rows) <= self._most else None

@@ -12,6 +12,7 @@ from scim.directory.memberships import Memberships, Plan
 from scim.directory.stored import MAX_DERIVED, Edge, Kind, Stored
 from scim.directory.tenant import Tenant
 from scim.directory.tombstones import BATCHES_AT_ONCE, Tombstones, merged
+from scim.protocol.active import stated
 from scim.protocol.errors import NotFound, Uniqueness
 from scim.protocol.patch import Change, MemberChange, MembersNeeded, Operation, apply, member_ids
 from scim.protocol.resource import Projection, Resource, to_json
@@ -76,7 +77,7 @@ class Directory:
         document, members = _read_body(kind, body)
         await self._indexes.complete()  # an empty tenant starts with complete look-ups: said before it has a resource
         now = self.tenant.time()
-        new = Stored(kind, self.tenant.new_id(), {**document, "meta": {"created": now}}, "", now)
+        new = Stored(kind, self.tenant.new_id(), {**stated(kind.type, document), "meta": {"created": now}}, "", now)
         plan = await self.memberships.plan(new.id, members)
         if many := bool(plan) and len(plan.added) > _room(new):
             await self._prepare(_Writing("create", origin), new, plan)
@@ -105,6 +106,7 @@ class Directory:
         """Return the resource after a PUT. RFC 7644 §3.5.1.
 
         A group whose body has no `members` keeps its members: clients that hide them from themselves leave them out.
+        A user whose body does not say whether it is active stays what it was.
         """
         document, members = _read_body(kind, body)
 
@@ -112,6 +114,7 @@ class Directory:
             replacement = dict(document)
             keep_unwritable(kind.type, current.document, replacement)
             check_required(kind.type, replacement)  # what was kept may belong to an extension with required attributes
+            replacement = stated(kind.type, replacement, current.document)
             return Change({**replacement, "meta": current.document["meta"]}, members)
 
         return await self._changed(kind, resource_id, if_match, change, _Writing("replace", origin))

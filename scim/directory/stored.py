@@ -6,6 +6,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from scim.directory import keys
+from scim.protocol.active import stated
 from scim.protocol.errors import InvalidValue, PreconditionFailed
 from scim.protocol.filter import parse_attribute
 from scim.protocol.query import normal
@@ -46,7 +47,8 @@ class Stored:
     @classmethod
     def from_row(cls, kind: "Kind", row: Row) -> "Stored":
         """Return the resource that a row holds."""
-        return cls(kind, keys.last_part(row.key), json.loads(row.body), row.version, row.modified, mark=row.mark)
+        document = stated(kind.type, json.loads(row.body))
+        return cls(kind, keys.last_part(row.key), document, row.version, row.modified, mark=row.mark)
 
     @property
     def etag(self) -> str:

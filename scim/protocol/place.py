@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from scim.protocol.active import ACTIVE, removed
 from scim.protocol.errors import InvalidFilter, InvalidPath, Mutability, NoTarget
 from scim.protocol.filter import And, Comparison, Filter
 from scim.protocol.query import Matcher, normal, value_matcher
@@ -43,6 +44,10 @@ class Place:
         container = self._container()
         before = container.get(self._attribute.name)
         after = self._applied(op, before, value)
+        if after is None and self._where == ACTIVE:
+            if op == "remove":
+                raise removed()
+            return  # null and "" say nothing, and silence changes nothing
         if self._attribute.mutability == "immutable" and before is not None and after != before:
             raise Mutability(f"{self._where} is immutable: it has a value, which cannot be changed.")
         if after is None or after in ([], {}):

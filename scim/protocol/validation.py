@@ -9,6 +9,7 @@ from dataclasses import replace
 from typing import Any
 
 from scim.protocol import entra
+from scim.protocol.active import ACTIVE
 from scim.protocol.errors import InvalidPath, InvalidSyntax, InvalidValue, Mutability, PayloadTooLarge
 from scim.protocol.filter import AttributePath, parse_attribute
 from scim.protocol.resource import Resource, parse_date_time, values
@@ -204,6 +205,8 @@ def check_required(resource_type: ResourceType, resource: Resource) -> None:
 def missing(resource_type: ResourceType, resource: Resource) -> Target | None:
     """Return the first required attribute or sub-attribute that has no value; an unused extension requires none."""
     for target in resource_type.demanding:
+        if str(target) == ACTIVE:
+            continue  # known where nobody says it
         attribute, found = target.attribute, values(resource, target)
         assert attribute is not None  # noqa: S101 - no whole extension is among them
         used = not target.extension or bool(resource.get(target.extension))

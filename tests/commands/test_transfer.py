@@ -84,9 +84,9 @@ def small(*extra: str, users: int = 2) -> list[str]:
     """Return the lines of a file with two users and a group of one of them."""
     document: dict[str, Any] = {"meta": {"created": "2026-01-31T12:00:00.000Z"}}
     head = json.dumps({"format": "scim-tenant", "version": 1, "tenant": "scim", "time": "2026-01-31T12:00:00.000Z"})
-    about = [
-        ("user", USER, {"userName": "ann"}),
-        ("user", OTHER, {"userName": "bob"}),
+    about: list[tuple[str, str, dict[str, Any]]] = [
+        ("user", USER, {"userName": "ann", "active": True}),
+        ("user", OTHER, {"userName": "bob", "active": False}),
         ("group", GROUP, {"displayName": "g"}),
     ]
     made = [

@@ -126,6 +126,14 @@ def test_a_client_sees_the_document_with_what_is_known_beside_it(user: Kind, gro
 
 def test_a_row_is_read_as_a_resource(user: Kind) -> None:
     """Its id is the last part of the key."""
-    read = Stored.from_row(user, Row(f"u.{ID}", '{"userName":"mira"}', "7", "t", "mark"))
-    assert (read.id, read.document, read.version, read.modified) == (ID, {"userName": "mira"}, "7", "t")
+    read = Stored.from_row(user, Row(f"u.{ID}", '{"userName":"mira","active":false}', "7", "t", "mark"))
+    mira = {"userName": "mira", "active": False}
+    assert (read.id, read.document, read.version, read.modified) == (ID, mira, "7", "t")
     assert read.etag == 'W/"mark"'
+
+
+def test_a_row_that_does_not_say_whether_its_user_is_active_is_that_of_an_active_one(user: Kind, group: Kind) -> None:
+    """Rows of early versions may lack it, and who is in must not depend on who reads; groups have no such thing."""
+    assert Stored.from_row(user, Row(f"u.{ID}", '{"userName":"mira"}', "7", "t")).document["active"] is True
+    crew = Stored.from_row(group, Row(f"g.{ID}", '{"displayName":"Crew"}', "7", "t"))
+    assert crew.document == {"displayName": "Crew"}

@@ -33,7 +33,7 @@ async def test_each_kind_of_change_is_recorded_once(http: Http, rows: Rows, cloc
     common = {"resourceType": "User", "id": user["id"], "requestId": "request-1"}
     enterprise = [f"{ENTERPRISE}:department", f"{ENTERPRISE}:manager"]
     assert await changes(rows) == [
-        common | {"operation": "create", "attributes": ["userName", "title"], "client": "tests"},
+        common | {"operation": "create", "attributes": ["userName", "title", "active"], "client": "tests"},
         common | {"operation": "replace", "attributes": ["userName", "title", *enterprise], "client": "client-PUT"},
         common | {"operation": "patch", "attributes": [*enterprise, "title"], "client": "client-PATCH"},
         common | {"operation": "delete", "client": "client-DELETE"},

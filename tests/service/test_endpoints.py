@@ -271,8 +271,8 @@ async def test_an_inactive_user_stays_and_is_reactivated_not_created_anew(http: 
         ("attributes=USERNAME,name.givenName,nobody", {"schemas", "id", "userName", "name"}),
         (f"attributes={ENTERPRISE}:department", {"schemas", "id", ENTERPRISE}),
         ("attributes=id", {"schemas", "id"}),
-        ("excludedAttributes=name,meta,id", {"schemas", "id", "userName", ENTERPRISE}),
-        ("attributes=", {"schemas", "id", "userName", "name", "meta", ENTERPRISE}),
+        ("excludedAttributes=name,meta,id", {"schemas", "id", "userName", "active", ENTERPRISE}),
+        ("attributes=", {"schemas", "id", "userName", "active", "name", "meta", ENTERPRISE}),
     ],
 )
 @pytest.mark.parametrize("method", ["POST", "GET", "PUT", "PATCH", "LIST"])
