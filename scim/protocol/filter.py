@@ -16,7 +16,12 @@ MAX_TERMS = 200
 """Most comparisons in one filter."""
 OPERATORS = frozenset({"eq", "ne", "co", "sw", "ew", "gt", "ge", "lt", "le", "pr"})
 
-_TOKEN = re.compile(r'\s*(?:(?P<string>"(?:[^"\\]|\\.)*")|(?P<mark>[()\[\]])|(?P<word>[^\s()\[\]"]+))', re.DOTALL)
+STRING = r'"(?:[^"\\]|\\.)*"' + r"|'(?:[^'\\]|\\.)*'"
+"""A string as a pattern: in the quotes of JSON, or in single quotes, which several servers and clients use."""
+_TOKEN = re.compile(rf'\s*(?:(?P<string>{STRING})|(?P<mark>[()\[\]])|(?P<word>[^\s()\[\]"]+))', re.DOTALL)
+_FOREIGN = re.compile("['`&%\u00b4\u2018-\u201f\u2032\u2033\u00ab\u00bb\u2039\u203a\uff02\uff07]")
+"""What no value without quotes may hold: quotes of other kinds, and what an address encoded twice leaves behind."""
+_ESCAPED = re.compile(r'\\.|"', re.DOTALL)
 _NUMBER = re.compile(r"-?(?:0|[1-9][0-9]{0,39})(?:\.[0-9]{1,40})?(?:[eE][+-]?[0-9]{1,3})?")
 """A number of JSON, of a length that Python is sure to read; a longer one counts as text."""
 _ATTRIBUTE = re.compile(
@@ -100,8 +105,9 @@ class Path:
 def parse_filter(text: str) -> Filter:
     """Return the tree of a filter; `and` binds tighter than `or`, both are left-associative.
 
-    Operators and keywords match whatever their case. Beyond the RFC, as Entra sends them: a value without quotes is
-    taken as a string, and `emails[type eq "work"].value eq "x"` compares within the selected value.
+    Operators and keywords match whatever their case. Beyond the RFC, as clients send them: a value in single quotes or
+    without any is taken as a string, and `emails[type eq "work"].value eq "x"` compares within the selected value, as
+    does the same without `.value`.
 
     Raises InvalidFilter when the text is no filter or is over a limit of length, depth or number of terms.
     """
@@ -241,6 +247,10 @@ class _Parser:
         if self.peek().startswith("."):
             compared = self.comparison(AttributePath("", self.sub_attribute()))
             inner = And((inner, compared))
+        elif self.take("pr"):
+            pass  # there is such a value, which is what brackets say
+        elif self.peek().lower() in OPERATORS:  # emails[type eq "work"] eq "x", as an old page of Microsoft's has it
+            inner = And((inner, self.comparison(AttributePath("", "value"))))
         return ValuePath(attribute, inner)
 
     def comparison(self, attribute: AttributePath) -> Comparison:
@@ -256,19 +266,26 @@ class _Parser:
 
     def literal(self) -> tuple[Value, str]:
         token = self.next()
-        if token.startswith('"'):
-            try:
-                text = _STRING.decode(token)
-            except ValueError:
-                raise self._error(f"The string {token[:30]} has an escape that JSON does not know.") from None
+        if token[0] == '"' or (token[0] == "'" == token[-1] and len(token) > 1):
+            text = self.string(token)
             return text, text
         if token in {"(", ")", "[", "]"}:
             raise self._error(f"Expected a value but found '{token}'.")
+        if _FOREIGN.search(token):
+            raise self._error(f'The value {token[:30]} must be in double quotes, as in "x", and encoded once.')
         if token.lower() in _KEYWORDS:
             return _KEYWORDS[token.lower()], token
         if _NUMBER.fullmatch(token):
             return json.loads(token), token
         return token, token  # Microsoft's page on SCIM shows filters whose value has no quotes
+
+    def string(self, token: str) -> str:
+        """Return what a string says; in single quotes the single one is escaped in place of the double one."""
+        try:
+            text: str = _STRING.decode(token if token[0] == '"' else f'"{_ESCAPED.sub(_requoted, token[1:-1])}"')
+        except ValueError:
+            raise self._error(f"The string {token[:30]} has an escape that JSON does not know.") from None
+        return text
 
     def attribute(self) -> AttributePath:
         token = self.next()
@@ -283,3 +300,8 @@ class _Parser:
         if not re.fullmatch(r"\.[A-Za-z$][\w$-]*", token):
             raise self._error(f"Expected '.' and a sub-attribute behind ']' but found '{token[:60]}'.")
         return token[1:]
+
+
+def _requoted(found: re.Match[str]) -> str:
+    """Return a character of a string in single quotes as JSON writes it."""
+    return {"\\'": "'", '"': '\\"'}.get(found[0], found[0])

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from scim.protocol.errors import Conflict, InvalidPath, InvalidSyntax, PayloadTooLarge, ScimError
-from scim.protocol.filter import parse_path
+from scim.protocol.filter import STRING, parse_path
 from scim.protocol.resource import to_json
 from scim.protocol.schema import Attribute, ResourceType, Schemas
 from scim.service.messages import Response, error_response
@@ -20,9 +20,8 @@ _REFERENCE = "bulkId:"
 _IDENTIFYING = {"value", "$ref", "members"}
 """Names in a reference that say to whom. Salesforce puts the list of members to remove below `members` once more."""
 
-_STRING = r'"(?:[^"\\]|\\.)*"'
 _COMPARED = re.compile(
-    rf'(?<![\w.])(?:value|\$ref)\s+\w\w\s*(?P<text>{_STRING}|[^\s()\[\]"]+)|{_STRING}', re.IGNORECASE | re.DOTALL
+    rf'(?<![\w.])(?:value|\$ref)\s+\w\w\s*(?P<text>{STRING}|[^\s()\[\]"]+)|{STRING}', re.IGNORECASE | re.DOTALL
 )
 """A comparison in the filter of a path that says whom it selects; or another string, which is stepped over."""
 
@@ -318,7 +317,7 @@ class _References:
         return _COMPARED.sub(self._in_comparison, name), self._in_reference(value) if named else value
 
     def _in_comparison(self, found: re.Match[str]) -> str:
-        text = (found["text"] or "").strip('"')
+        text = (found["text"] or "").strip("\"'")
         return found[0].replace(text, self._in_text(text)) if text else found[0]
 
     def _in_reference(self, value: Any) -> Any:

@@ -113,6 +113,7 @@ async def test_a_manager_may_be_referred_to_in_every_form_that_names_one(http: H
         'members[value eq "bulkId:mira"]',
         'MEMBERS[Value EQ"bulkId:mira"]',
         "members[value eq bulkId:mira]",
+        "members[value eq 'bulkId:mira']",
         f'{GROUP}:members[value eq "bulkId:mira"]',
         'members[value eq "bulkId:mira" or value eq "bulkId:ida"]',
         'members[type eq "User" and value eq "bulkId:mira"]',
