@@ -9,6 +9,7 @@ tombstone away last.
 """
 
 import asyncio
+import logging
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
@@ -16,8 +17,10 @@ from scim.directory import keys
 from scim.directory.stored import Edge, Stored
 from scim.directory.tenant import PAGE, Tenant
 from scim.protocol.errors import InvalidValue
-from scim.protocol.patch import MemberChange
+from scim.protocol.members import MemberChange
 from scim.storage.rows import MAX_CHANGES, Delete, Insert, Row, RowChange, Touch
+
+logger = logging.getLogger(__name__)
 
 FEW = 64
 """Up to so many members are looked at one by one; more may be cheaper to find in a scan."""
@@ -129,6 +132,7 @@ class Memberships:
             present, exists = await asyncio.gather(self._present(group_id, named), self.exist(change.added))
             removed = [each for each in change.removed if each in present]
             missing = [each for each in change.added if each not in exists]
+            _tell_of_no_ids(group_id, change.removed)
         if must_exist and missing:
             raise InvalidValue(_missing(missing))
         added = [Edge(each, exists[each]) for each in change.added if each in exists and each not in present]
@@ -219,6 +223,15 @@ def _members(rows: Iterable[Row]) -> list[Edge]:
 
 def _shown(gone: set[str], owner: str, edges: list[Edge]) -> list[Edge]:
     return [] if owner in gone else [edge for edge in edges if edge.id not in gone]
+
+
+def _tell_of_no_ids(group_id: str, ids: Iterable[str]) -> None:
+    """A removal of nobody succeeds, since it may be a retry; a client that names what is no id is told of nothing."""
+    if number := sum(not keys.is_id(each) for each in ids):
+        logger.warning(
+            "group %s: %d members to remove are named by no id, which has 32 hexadecimal digits; nobody is removed",
+            *(group_id, number),
+        )
 
 
 def _missing(ids: Sequence[str]) -> str:

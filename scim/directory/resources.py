@@ -14,7 +14,8 @@ from scim.directory.tenant import Tenant
 from scim.directory.tombstones import BATCHES_AT_ONCE, Tombstones, merged
 from scim.protocol.active import stated
 from scim.protocol.errors import NotFound, Uniqueness
-from scim.protocol.patch import Change, MemberChange, MembersNeeded, Operation, apply, member_ids
+from scim.protocol.members import MemberChange, member_ids
+from scim.protocol.patch import Change, MembersNeeded, Operation, apply
 from scim.protocol.resource import Projection, Resource, to_json
 from scim.protocol.validation import check_required, keep_unwritable, read_resource
 from scim.storage.rows import Delete, Insert, Replace, RowChange, Touch

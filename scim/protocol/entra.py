@@ -36,14 +36,33 @@ def rewrite_single(attribute: Attribute, value: Any) -> Any:
     return value
 
 
+def unpacked(value: Any) -> Any:
+    """Return the object, or the list of objects or texts, that a text holds as JSON; anything else as it is.
+
+    Entra's AppRoleAssignments functions make such a text where the target attribute is not marked as multi-valued.
+    """
+    if not isinstance(value, str) or not value.lstrip().startswith(("[", "{")):
+        return value
+    try:
+        found = json.loads(value)
+    except (ValueError, RecursionError):  # the latter: JSON nested a thousand levels deep
+        return value
+    readable = isinstance(found, dict) or all(isinstance(each, (dict, str)) for each in found)
+    return found if readable else value
+
+
 def _as_list(value: Any) -> Any:
     """OneLogin sends `emails` as one object; a client that adds one value may leave the list away."""
     if value == "":
         return None
+    if isinstance(listed := unpacked(value), list):
+        return listed
     return [value] if isinstance(value, (dict, str)) else value
 
 
 def _as_object(attribute: Attribute, value: Any) -> Any:
+    if isinstance(value, str):
+        value = _object_in(attribute, value)
     if isinstance(value, list) and len(value) == 1 and not attribute.multi_valued:
         value = value[0]  # Microsoft's page shows `manager` as a list of one object
     if isinstance(value, str) and attribute.sub("value"):
@@ -53,6 +72,15 @@ def _as_object(attribute: Attribute, value: Any) -> Any:
     if isinstance(value, dict) and not attribute.multi_valued and attribute.sub("value"):
         return _unless_cleared(value)
     return value
+
+
+def _object_in(attribute: Attribute, text: str) -> Any:
+    """Return the object that a text holds, perhaps in a list of one; the text where it has no name that we know."""
+    found = unpacked(text)
+    if isinstance(found, list) and len(found) == 1 and not attribute.multi_valued:
+        found = found[0]
+    readable = any(map(attribute.sub, found)) if isinstance(found, dict) else isinstance(found, str)
+    return found if readable else text
 
 
 def _unless_cleared(value: dict[str, Any]) -> dict[str, Any] | None:
@@ -65,17 +93,12 @@ def _unpack_role(value: dict[str, Any]) -> dict[str, Any]:
 
     https://learn.microsoft.com/entra/identity/app-provisioning/customize-application-attributes
     """
-    text = value.get("value")
-    if isinstance(text, str) and text.startswith("{"):
-        try:
-            role = json.loads(text)
-        except (ValueError, RecursionError):  # the latter: JSON nested a thousand levels deep
-            return value
-        if isinstance(role, dict) and isinstance(role.get("value"), str):
-            unpacked = {**value, "value": role["value"]}
-            if isinstance(role.get("displayName"), str):
-                unpacked.setdefault("display", role["displayName"])
-            return unpacked
+    role = unpacked(value.get("value"))
+    if isinstance(role, dict) and isinstance(role.get("value"), str):
+        named = {**value, "value": role["value"]}
+        if isinstance(role.get("displayName"), str):
+            named.setdefault("display", role["displayName"])
+        return named
     if "displayName" in value and "display" not in value:  # AppRoleAssignmentsComplex on POST
         return {**value, "display": value["displayName"]}
     return value

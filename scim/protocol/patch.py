@@ -5,6 +5,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+from scim.protocol.entra import unpacked
 from scim.protocol.errors import (
     InvalidPath,
     InvalidSyntax,
@@ -14,7 +15,8 @@ from scim.protocol.errors import (
     PayloadTooLarge,
     ScimError,
 )
-from scim.protocol.filter import AttributePath, Comparison, Filter, Or, Path, comparisons, parse_path
+from scim.protocol.filter import Filter, Path, comparisons, leading_attribute, parse_path
+from scim.protocol.members import MemberChange, by_id, ids_in, member_ids
 from scim.protocol.place import Place, path_matcher
 from scim.protocol.resource import Resource, values
 from scim.protocol.schema import ResourceType, Schema, Target
@@ -38,43 +40,6 @@ class Operation:
     op: Literal["add", "remove", "replace"]
     path: str | None = None
     value: Any = ABSENT
-
-
-@dataclass
-class MemberChange:
-    """What operations do to the members of a group, without knowing the members.
-
-    `cleared` says that who was a member before is none now; `wanted` then says, id by id, who is to be a member
-    and who is not. Later operations override earlier ones.
-    """
-
-    cleared: bool = False
-    wanted: dict[str, bool] = field(default_factory=dict)
-
-    def __bool__(self) -> bool:
-        return self.cleared or bool(self.wanted)
-
-    @property
-    def added(self) -> list[str]:
-        """Ids that are members afterwards, in the order in which they were named."""
-        return [each for each, member in self.wanted.items() if member]
-
-    @property
-    def removed(self) -> list[str]:
-        """Ids that are no members afterwards."""
-        return [each for each, member in self.wanted.items() if not member]
-
-    def add(self, ids: Iterable[str]) -> None:
-        """Make the ids members."""
-        self.wanted.update(dict.fromkeys(ids, True))
-
-    def remove(self, ids: Iterable[str]) -> None:
-        """Make the ids no members."""
-        self.wanted.update(dict.fromkeys(ids, False))
-
-    def clear(self) -> None:
-        """Make everybody no member."""
-        self.cleared, self.wanted = True, {}
 
 
 @dataclass
@@ -111,7 +76,8 @@ def apply(
 
     Beyond the RFC, as Entra needs it: a value filter that selects nothing makes the value it describes; `remove` with
     a list of values removes those only; keys of a value without path may be dotted, bracketed or URN-qualified; a
-    path that no schema knows is left out with a log line, since Entra's one unmapped attribute must not fail the user.
+    path that no schema knows, or whose attribute is none, is left out with a log line, since Entra's one unmapped
+    attribute must not fail the user.
 
     Raises a ScimError, naming the operation, when one of them cannot be applied.
     """
@@ -157,7 +123,8 @@ class _Patch:
                 raise InvalidSyntax("The operation needs a 'value'; send null where it shall take the value away.")
             value = None
         if operation.path:
-            self._apply_at(operation.op, parse_path(operation.path), value, explicit=True)
+            if path := self._path(operation.path):
+                self._apply_at(operation.op, path, value, explicit=True)
         elif operation.op == "remove":
             raise NoTarget("A remove operation needs a path that says what to remove.")
         else:
@@ -183,10 +150,12 @@ class _Patch:
     def _apply_object(self, op: str, value: Any, urn: str = "") -> None:
         """Apply each key of a value without path, or with the URN of a schema as its path, as an operation."""
         if not isinstance(value, dict):
-            raise InvalidValue(f"An {op} operation on {urn or 'no path'} needs an object of attributes as its value.")
+            raise InvalidValue("The value must be an object of attributes.")
         named: dict[tuple[str, Filter | None], Any] = {}
         for name, item in value.items():
-            path = parse_path(f"{urn}:{name}" if urn else name)
+            path = self._path(f"{urn}:{name}" if urn else name)
+            if path is None:
+                continue
             target = self._type.resolve(path.attribute)
             if target and named.setdefault((str(target), path.filter), item) != item:
                 raise contradiction(name)
@@ -194,6 +163,24 @@ class _Patch:
                 self._check_id(item)
             else:
                 self._apply_at(op, path, item, explicit=False)
+
+    def _path(self, text: str) -> Path | None:
+        """Return the path that the text is; None, with a log line in the end, when it cannot be that of an attribute.
+
+        Raises InvalidPath where it is blank, or where only what stands in the brackets of an attribute cannot be read.
+        """
+        try:
+            return parse_path(text)
+        except InvalidPath:
+            named = leading_attribute(text)
+            if not text.strip() or (named and self._type.resolve(named)):
+                raise
+        self._leave_out(text)
+        return None
+
+    def _leave_out(self, path: str) -> None:
+        self._unknown.append(path[:100])
+        check_unknown(self._unknown)
 
     def _check_id(self, value: Any) -> None:
         """Okta repeats the id of the group in its renames."""
@@ -207,8 +194,7 @@ class _Patch:
             self._compare([], path.filter)
         target = self._type.resolve(path.attribute)
         if target is None:
-            self._unknown.append(str(path.attribute)[:100])
-            return check_unknown(self._unknown)
+            return self._leave_out(str(path.attribute))
         if target.attribute is None:
             return self._apply_schema(op, self._type.extension(target.extension), value)
         if "readOnly" in (target.attribute.mutability, target.sub and target.sub.mutability):
@@ -219,6 +205,8 @@ class _Patch:
 
     def _apply_to_place(self, op: str, target: Target, selection: Filter | None, value: Any) -> None:
         whole = Target(target.extension, target.attribute)
+        if target.sub is None and isinstance(listed := unpacked(value), list):
+            value = listed
         named = len(value) if isinstance(value, list) else 0
         self._compared += named
         self._compare(values(self._resource, whole), selection, named if op == "remove" else 0)
@@ -274,6 +262,7 @@ class _Patch:
         if value is None:
             self._change.clear()
             return
+        value = unpacked(value)
         if isinstance(value, dict) and set(value) == {"members"}:
             value = value["members"]  # Salesforce's documentation nests the list once more
         self._change.remove(member_ids(value))
@@ -281,9 +270,9 @@ class _Patch:
     def _apply_selected_members(self, op: str, selection: Filter) -> None:
         if op != "remove":
             raise InvalidPath("Members are added with path 'members' and removed with 'members[value eq \"id\"]'.")
-        ids = _ids_in(selection)
+        selection = by_id(selection)
+        ids = ids_in(selection)
         if ids is None:
-            _check_addresses(selection)
             ids = self._matching_members(selection)
         self._change.remove(ids)
 
@@ -297,48 +286,3 @@ class _Patch:
         known = {member["value"]: member for member in before}
         known |= {each: self._added.get(each, {"value": each}) for each in added}
         return [each for each, member in known.items() if self._change.wanted.get(each, True) and matches(member)]
-
-
-def member_ids(value: Any) -> list[str]:
-    """Return the ids that a value of `members` names, each once; `display`, `$ref` and other keys are ignored.
-
-    Raises InvalidValue when the value is no list of members.
-    """
-    if value is None:
-        return []
-    listed = value if isinstance(value, list) else [value]
-    return list(dict.fromkeys(_member_id(each) for each in listed))
-
-
-def _member_id(member: Any) -> str:
-    if isinstance(member, dict) and any(name.lower() == "operation" for name in member):
-        raise InvalidSyntax("members[].operation is SCIM 1.1; send a PatchOp with Operations instead.")
-    if isinstance(member, dict):
-        ids = [item for name, item in member.items() if name.lower() == "value"]
-        if len(ids) > 1:
-            raise InvalidValue("members.value is given more than once; names match whatever their case.")
-        member = ids[0] if ids else None
-    if not isinstance(member, str) or not member:
-        raise InvalidValue("Each of members must be an object whose value is the id of a user or group.")
-    return member
-
-
-def _check_addresses(selection: Filter) -> None:
-    """Raise InvalidPath where an address is compared, which would select nobody without a word."""
-    for _, comparison in comparisons(selection):
-        if comparison.path.name.lower() == "$ref" and comparison.value is not None:
-            raise InvalidPath(
-                "members.$ref is made for each answer and cannot be selected by."
-                " Select by the id at its end, as in 'members[value eq \"id\"]'."
-            )
-
-
-def _ids_in(selection: Filter) -> list[str] | None:
-    """Return the ids of a filter that is nothing but `value eq "id"`, joined by `or`; None for any other filter."""
-    match selection:
-        case Comparison(path=AttributePath(urn="", sub=""), operator="eq") if selection.path.name.lower() == "value":
-            return [selection.text]
-        case Or(terms):
-            parts = [_ids_in(term) for term in terms]
-            return [each for part in parts if part is not None for each in part] if None not in parts else None
-    return None

@@ -9,7 +9,7 @@ from scim.directory import keys, memberships
 from scim.directory.memberships import FEW, Memberships, Plan, capacity
 from scim.directory.stored import Edge
 from scim.protocol.errors import InvalidValue
-from scim.protocol.patch import MemberChange
+from scim.protocol.members import MemberChange
 from scim.storage.rows import MAX_CHANGES, Delete, Insert, RowConflict, Touch
 from tests.conftest import Http
 from tests.recording import RecordingRows

@@ -11,7 +11,8 @@ from scim.protocol.errors import NoTarget, ScimError
 from scim.protocol.filter import (
     parse_filter,
 )
-from scim.protocol.patch import MembersNeeded, Operation, apply, member_ids
+from scim.protocol.members import member_ids
+from scim.protocol.patch import MembersNeeded, Operation, apply
 from scim.protocol.query import matcher
 from scim.protocol.resource import Resource
 from scim.protocol.validation import read_resource

@@ -11,7 +11,8 @@ from scim.protocol.errors import (
     Mutability,
     ScimError,
 )
-from scim.protocol.patch import MemberChange, MembersNeeded, apply, member_ids
+from scim.protocol.members import MemberChange, member_ids
+from scim.protocol.patch import MembersNeeded, apply
 from scim.service.bodies import patch_operations
 from tests.samples import GROUP, op, patched_group
 
@@ -49,6 +50,48 @@ def test_members_change_by_id_without_knowing_the_others(
     assert change.members == MemberChange(cleared, wanted)
     assert bool(change.members) is (cleared or bool(wanted))
     assert change.resource == {"id": "fedcba9876543210fedcba9876543210", "displayName": "Crew"}
+
+
+@pytest.mark.parametrize(
+    "named",
+    [
+        "https://x.example/scim/v2/Users/u1",
+        "/Users/u1",
+        "Groups/u1/",
+        "../users/u1",
+        {"value": "/Users/u1"},
+        {"$ref": "https://x.example/scim/v2/Groups/u1", "display": "U"},
+        {"$REF": "/Users/u1"},
+        {"value": "u1", "$ref": "/Users/u2"},
+    ],
+)
+@pytest.mark.parametrize("operator", ["add", "remove", "replace"])
+def test_the_address_of_a_member_is_read_as_its_id(operator: str, named: Any) -> None:
+    """Who removes `/Users/u1` would be told of a success, and u1 stay inside."""
+    for value in (named, [named]):
+        assert patched_group(op(operator, "members", value)).members.wanted == {"u1": operator != "remove"}
+
+
+@pytest.mark.parametrize(
+    "selection",
+    [
+        'value eq "/Users/u1"',
+        '$ref eq "https://x.example/scim/v2/Users/u1"',
+        '$REF eq "/Users/u1" or value eq "u1"',
+        'type eq "User" and value eq "/Users/u1"',
+        'not (value ne "/Users/u1" or $ref ne "/Users/u1")',
+    ],
+)
+def test_members_are_selected_by_their_addresses_as_by_their_ids(selection: str) -> None:
+    """In every filter that compares all of the address."""
+    members = [{"value": "u1", "type": "User"}, {"value": "u2", "type": "User"}]
+    assert patched_group(op("remove", f"members[{selection}]"), members=members).members.removed == ["u1"]
+
+
+@pytest.mark.parametrize("text", ["u1 ", "/Users/u1?x=1", "/Users/u1/photo", "people/u1", "/Users/"])
+def test_what_is_no_address_stays_as_it_is(text: str) -> None:
+    """It is no id either: as a member it is refused, as one to remove it is nobody."""
+    assert member_ids([text]) == [text]
 
 
 def test_later_operations_on_members_override_earlier_ones() -> None:
@@ -91,7 +134,11 @@ def test_a_rename_does_not_touch_members() -> None:
         (op("remove", 'members[value eq "u1"].type'), InvalidPath),
         (op("add", 'members[value eq "u1"]', {"type": "User"}), InvalidPath),
         (op("replace", 'members[value eq "u1"].type', "User"), InvalidPath),
-        (op("remove", 'members[$ref eq "https://x.example/scim/v2/Users/u1"]'), InvalidPath),
+        (op("remove", 'members[$ref eq "https://x.example/scim/v2/Users/"]'), InvalidPath),
+        (op("remove", 'members[$ref co "/Users/u1"]'), InvalidPath),
+        (op("add", "members", [{"$ref": "https://x.example/photos/u1"}]), InvalidValue),
+        (op("add", "members", [{"$ref": "/Users/u1", "$REF": "/Users/u2"}]), InvalidValue),
+        (op("add", "members", [{"$ref": "/Users/u1", "value": ""}]), InvalidValue),
         (op("remove", 'members[value eq "u1" or $REF ew "u2"]'), InvalidPath),
         (op("replace", None, {"id": "other", "displayName": "Crew B"}), Mutability),
         (op("remove", "displayName"), Mutability),
