@@ -9,6 +9,7 @@ import math
 import re
 from typing import Any
 
+from scim.protocol.resource import proper_date_time
 from scim.protocol.schema import Attribute
 
 _INTEGER = re.compile(r"[+-]?[0-9]{1,19}")
@@ -112,6 +113,8 @@ def _as_scalar(kind: str, value: str) -> Any:
         return int(value)  # a decimal too: beyond 2**53 a float is another number
     if kind == "decimal" and _DECIMAL.fullmatch(value):
         return _as_float(value)
+    if kind == "dateTime":
+        return proper_date_time(value)  # Java's formats write +0000, SQL's a blank for the T
     return value
 
 

@@ -172,11 +172,44 @@ class Place:
         return {name: normal(sub, value[name]) for name, sub in subs.items() if sub}  # a mark is no part of the value
 
     def _applied_to_each(self, op: str, present: list[Any], value: Any) -> list[Any]:
-        """A sub-attribute without a value filter is that of every value."""
-        item = None if op == "remove" else value
-        if not present and item not in (None, ""):
-            present = [{}]
-        return [self._with_sub(each, item) for each in present]
+        """A sub-attribute without a value filter: `remove` takes it from every value, the others mean one value.
+
+        RFC 7644 §3.5.2 leaves open which. To change every one would lose all addresses of a user but the new one.
+        """
+        assert self._sub is not None  # noqa: S101
+        if op == "remove":
+            return [self._with_sub(each, None) for each in present]
+        adds = op == "add" and self._sub.name == "value"
+        if read_value(self._sub, value, self._where) is None and (adds or not present):
+            return present
+        if adds:
+            return self._with_one_more(present, self._sub, value)
+        if not present:
+            return [self._with_sub({}, value)]
+        return self._with_sub_at(self._meant(present, self._sub), present, value)
+
+    def _with_one_more(self, present: list[Any], sub: Attribute, value: Any) -> list[Any]:
+        """Append a value, or fill the only one of which nothing but labels is known, unless the value is there."""
+        made = self._with_sub({}, value)
+        if any(normal(sub, each.get(sub.name)) == normal(sub, made[sub.name]) for each in present):
+            return present
+        unfilled = [at for at, each in enumerate(present) if sub.name not in each]
+        return self._with_sub_at(unfilled[0], present, value) if len(unfilled) == 1 else [*present, made]
+
+    def _meant(self, present: list[Any], sub: Attribute) -> int:
+        """Return the place of the only value, or else of the only one that is primary."""
+        places = [at for at, each in enumerate(present) if len(present) == 1 or _is_primary(each)]
+        if len(places) == 1:
+            return places[0]
+        whole = Target(self._target.extension, self._attribute)
+        label = "type" if self._attribute.sub("type") else "value"
+        raise NoTarget(
+            f"{whole} has {len(present):,} values, none of which is primary."
+            f' Say which one is meant, as in {whole}[{label} eq "work"].{sub.name}.'
+        )
+
+    def _with_sub_at(self, at: int, present: list[Any], value: Any) -> list[Any]:
+        return [*present[:at], self._with_sub(present[at], value), *present[at + 1 :]]
 
     def _applied_to_selected(self, op: str, present: list[Any], value: Any) -> list[Any]:
         assert self._selection is not None  # noqa: S101

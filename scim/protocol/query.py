@@ -9,7 +9,7 @@ from typing import Any, Protocol
 from scim.protocol.entra import rewrite_single
 from scim.protocol.errors import InvalidCount, InvalidFilter, InvalidSyntax, InvalidValue
 from scim.protocol.filter import Among, And, AttributePath, Comparison, Filter, Not, Or, ValuePath
-from scim.protocol.resource import Resource, fold, parse_date_time, values
+from scim.protocol.resource import DATE_TIME, Resource, fold, parse_date_time, values
 from scim.protocol.schema import Attribute, Target
 
 LIST_RESPONSE = "urn:ietf:params:scim:api:messages:2.0:ListResponse"
@@ -284,6 +284,9 @@ def _literal(node: Comparison, leaf: Attribute, target: Target) -> Any:
         case "dateTime":
             if instant := parse_date_time(node.text):
                 return instant
+            raise InvalidFilter(
+                f"{target} is compared with {DATE_TIME}, not with '{node.text[:60]}'. In an address + is written %2B."
+            )
         case _:
             return normal(leaf, node.text)
     raise InvalidFilter(f"{target} is of type {leaf.type} and cannot be compared with '{node.text[:60]}'.")

@@ -16,9 +16,11 @@ Resource = dict[str, Any]
 """Attributes by canonical name; those of an extension in an object under its URN."""
 
 _DATE_TIME = re.compile(
-    r"(\d{4}-\d\d-\d\dT\d\d:\d\d(?::\d\d)?)(?:(?<=:\d\d:\d\d)\.(\d{1,6})\d{0,14})?(Z|[+-]\d\d:\d\d)?",
+    r"(\d{4}-\d\d-\d\d)[T ](\d\d:\d\d(?::\d\d)?)(?:(?<=:\d\d:\d\d)\.(\d{1,6})\d{0,14})?(Z|[+-]\d\d(?::?\d\d)?)?",
     re.ASCII | re.IGNORECASE,
 )
+DATE_TIME = "a date and time such as 2026-01-31T12:00:00Z or 2026-01-31T13:00:00+01:00"
+"""How errors show the form of a dateTime."""
 
 _ENCODER = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), check_circular=False)
 
@@ -59,19 +61,29 @@ def fold(text: str) -> str:
 def parse_date_time(text: str) -> datetime | None:
     """Return the instant in UTC that an xsd:dateTime names, or None when it is none; no time zone means UTC.
 
-    Fractions beyond microseconds are cut off: pollers of the .NET world send seven digits.
+    Fractions beyond microseconds are cut off: pollers of the .NET world send seven digits. A blank for the T, and an
+    offset without colon, are understood: Java and SQL write them so.
     """
     written = _DATE_TIME.fullmatch(text)
     return _instant(*written.groups()) if written else None
 
 
 @lru_cache(maxsize=4096)
-def _instant(date_and_time: str, fraction: str | None, zone: str | None) -> datetime | None:
-    exact = f"{date_and_time}.{fraction.ljust(6, '0')}" if fraction else date_and_time
+def _instant(date: str, time: str, fraction: str | None, zone: str | None) -> datetime | None:
+    exact = f"{date}T{time}.{fraction.ljust(6, '0')}" if fraction else f"{date}T{time}"
     try:
-        return datetime.fromisoformat((exact + (zone or "Z")).upper()).astimezone(UTC)
+        return datetime.fromisoformat(exact + (zone or "Z").upper()).astimezone(UTC)
     except (ValueError, OverflowError):  # the latter: before the year 1 in UTC
         return None
+
+
+def proper_date_time(text: str) -> str:
+    """Return a date and time as xsd:dateTime writes it, with T and colon; as it is where it is proper, or is none."""
+    written = _DATE_TIME.fullmatch(text)
+    zone = (written[4] or "") if written else ""
+    if 1 < len(zone) < 6:
+        text = f"{text.removesuffix(zone)}{zone[:3]}:{zone[3:] or '00'}"
+    return text.replace(" ", "T") if written else text
 
 
 def format_date_time(instant: datetime) -> str:

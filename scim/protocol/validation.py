@@ -12,7 +12,7 @@ from scim.protocol import entra
 from scim.protocol.active import ACTIVE
 from scim.protocol.errors import InvalidPath, InvalidSyntax, InvalidValue, Mutability, PayloadTooLarge
 from scim.protocol.filter import AttributePath, parse_attribute
-from scim.protocol.resource import Resource, parse_date_time, values
+from scim.protocol.resource import DATE_TIME, Resource, parse_date_time, values
 from scim.protocol.schema import Attribute, ResourceType, Target
 
 logger = logging.getLogger(__name__)
@@ -46,9 +46,11 @@ def read_resource(resource_type: ResourceType, body: Any) -> Resource:
 
 
 def _check_schemas(resource_type: ResourceType, body: dict[str, Any]) -> None:
-    """The list is advice, since Entra leaves extensions out and misspells one; but it must be a list of strings."""
+    """The list is advice, since Entra leaves extensions out and misspells one; but it must be of strings, or one."""
     schemas = next((value for name, value in body.items() if name.lower() == "schemas"), None)
-    if schemas is not None and not (isinstance(schemas, list) and all(isinstance(each, str) for each in schemas)):
+    if schemas is None or isinstance(schemas, str):
+        return
+    if not (isinstance(schemas, list) and all(isinstance(each, str) for each in schemas)):
         raise InvalidValue(f"schemas must be a list of URNs such as '{resource_type.schema.id}'.")
 
 
@@ -301,6 +303,6 @@ _CHECKS: dict[str, tuple[Callable[[Any], bool], str]] = {
     "boolean": (_is_boolean, "true or false"),
     "integer": (_is_integer, "an integer of at most 64 bits"),
     "decimal": (_is_decimal, "a number that 64 bits can hold"),
-    "dateTime": (_is_date_time, "a date and time such as 2026-01-31T12:00:00Z"),
+    "dateTime": (_is_date_time, DATE_TIME),
     "binary": (_is_binary, "a Base64 text"),
 }

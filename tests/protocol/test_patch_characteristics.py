@@ -61,7 +61,7 @@ def test_the_primary_value_stays_primary_when_it_changes() -> None:
     [
         op("add", "emails", [{"value": "a", "primary": True}, {"value": "b", "primary": True}]),
         op("replace", "emails", [{"value": "a", "primary": True}, {"value": "b", "primary": "True"}]),
-        op("replace", "phoneNumbers.primary", True),
+        op("replace", "phoneNumbers[value pr].primary", True),
     ],
 )
 def test_two_primary_values_are_refused(operation: dict[str, Any]) -> None:

@@ -144,7 +144,7 @@ def test_a_body_that_is_no_object_is_invalid_syntax(body: Any) -> None:
         {"userName": ""},
         {"displayName": "x"},
         {"userName": "a", "username": "b"},
-        {"userName": "a", "schemas": "urn"},
+        {"userName": "a", "schemas": {"urn": 1}},
         {"userName": "a", "Schemas": [5]},
         {"userName": 5},
         {"userName": ["a", "b"]},
