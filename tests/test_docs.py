@@ -10,7 +10,7 @@ import pytest
 
 from scim.__main__ import COMMANDS
 from scim.directory import planning, search, stored
-from scim.protocol import errors, patch, query, validation
+from scim.protocol import errors, patch, projection, query, validation
 from scim.protocol import filter as grammar
 from scim.protocol.errors import MethodNotAllowed, ScimError
 from scim.service import messages
@@ -77,6 +77,7 @@ def test_each_limit_that_is_told_is_in_force() -> None:
             f"{grammar.MAX_LENGTH:,} characters, {grammar.MAX_DEPTH} levels, {grammar.MAX_TERMS} comparisons"
         ),
         "names in `attributes`, and in `excludedAttributes`": f"{query.MAX_NAMES}",
+        'comparisons in the filters of these names, as in `emails[type eq "work"]`': f"{projection.MAX_COMPARISONS}",
         "page of a list": f"{query.DEFAULT_COUNT} if nothing is asked, {query.MAX_COUNT:,} at most",
         "resources of one page, as stored": f"{search.MAX_PAGE_BYTES // 2**20} MiB",
         "memberships on one page": f"{search.MAX_EDGES:,}",

@@ -75,14 +75,22 @@ async def a_reference_to_nothing(http: Http) -> Any:
     return (await http.request("POST", "/Bulk", {"Operations": [operation]})).body["Operations"][0]["response"]
 
 
+async def several_telephones(http: Http) -> Any:
+    user = await http.user("mira", phoneNumbers=["1", "2"])
+    replace = {"op": "replace", "path": "phoneNumbers.value", "value": "3"}
+    return (await http.request("PATCH", f"/Users/{user['id']}", {"Operations": [replace]})).body
+
+
 REQUESTS: dict[str, Provoke] = {
     "Uniqueness": a_name_twice,
+    "InvalidFilter of quotes": asking("GET", "/Users?filter=userName+eq+%E2%80%9Cmira%E2%80%9D"),
     "InvalidFilter": asking("GET", "/Users?filter=userNme+eq+%22mira%22"),
     "Mutability": patching({"op": "replace", "path": "id", "value": "1"}),
     "Mutability of active": patching({"op": "remove", "path": "active"}),
     "InvalidSyntax": asking("PATCH", f"/Users/{NOBODY}", {"members": []}),
     "InvalidPath": patching({"op": "add", "path": "emails[type eq", "value": "x"}),
     "NoTarget": patching({"op": "replace", "path": 'emails[value co "nobody"].type', "value": "home"}),
+    "NoTarget among several": several_telephones,
     "InvalidValue of something required": asking("POST", "/Users", {"active": True}),
     "InvalidValue of a type": patching({"op": "replace", "path": "active", "value": "perhaps"}),
     "InvalidValue of a member": a_member_who_is_not_there,
@@ -95,6 +103,7 @@ REQUESTS: dict[str, Provoke] = {
     "MethodNotAllowed": asking("DELETE", "/Users"),
     "Conflict": a_reference_to_nothing,
     "PreconditionFailed": patching({"op": "replace", "path": "title", "value": "x"}, if_match='W/"1"'),
+    "UnsupportedMediaType": asking("POST", "/Users", {}, content_encoding="gzip"),
     "NotImplementedHere": asking("GET", "/Me"),
 }
 

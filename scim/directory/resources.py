@@ -16,7 +16,8 @@ from scim.protocol.active import stated
 from scim.protocol.errors import NotFound, Uniqueness
 from scim.protocol.members import MemberChange, member_ids
 from scim.protocol.patch import Change, MembersNeeded, Operation, apply
-from scim.protocol.resource import Projection, Resource, to_json
+from scim.protocol.projection import Projection
+from scim.protocol.resource import Resource, to_json
 from scim.protocol.validation import check_required, keep_unwritable, read_resource
 from scim.storage.rows import Delete, Insert, Replace, RowChange, Touch
 

@@ -16,8 +16,8 @@ from scim.directory.planning import Plan, Planner, ordering
 from scim.directory.stored import Edge, Kind, Stored
 from scim.directory.tenant import PAGE, Tenant
 from scim.protocol.errors import TooMany
+from scim.protocol.projection import Projection
 from scim.protocol.query import DEFAULT_COUNT, DESCENDING, SearchRequest
-from scim.protocol.resource import Projection
 from scim.storage.rows import Row
 
 MAX_EDGES = 200_000

@@ -148,6 +148,16 @@ class PayloadTooLarge(ScimError):
     status = 413
 
 
+class UnsupportedMediaType(ScimError):
+    """The body is compressed: how large it is could be known only after the work. RFC 9110 §15.5.16, §12.5.3."""
+
+    status = 415
+
+    @property
+    def headers(self) -> dict[str, str]:
+        return {"Accept-Encoding": "identity"}
+
+
 class NotImplementedHere(ScimError):
     """The operation is not offered. RFC 7644 §3.11 for /Me."""
 

@@ -1,14 +1,15 @@
 """Searching: what a client asks for, whether a resource matches, in which order, and the list that answers."""
 
 import operator
-from collections.abc import Callable, Mapping, Sequence
+import re
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Protocol
 
 from scim.protocol.entra import rewrite_single
 from scim.protocol.errors import InvalidCount, InvalidFilter, InvalidSyntax, InvalidValue
-from scim.protocol.filter import Among, And, AttributePath, Comparison, Filter, Not, Or, ValuePath
+from scim.protocol.filter import STRING, Among, And, AttributePath, Comparison, Filter, Not, Or, ValuePath
 from scim.protocol.resource import DATE_TIME, Resource, fold, parse_date_time, values
 from scim.protocol.schema import Attribute, Target
 
@@ -17,6 +18,7 @@ DEFAULT_COUNT = 100
 MAX_COUNT = 1000
 MAX_NAMES = 300
 """Most names in `attributes` or `excludedAttributes`: looking up each takes time in which nobody else is answered."""
+_BETWEEN_COMMAS = re.compile(rf"(?:{STRING}|[^,])+", re.DOTALL)
 ASCENDING, DESCENDING = ORDERS = ("ascending", "descending")
 
 Matcher = Callable[[Mapping[str, Any]], bool]
@@ -53,12 +55,32 @@ class SearchRequest:
     cursor: str | None = None
 
 
+def query_search(parameters: Iterable[tuple[str, str]]) -> SearchRequest:
+    """Return the search that the parameters of a query describe, each of which may be repeated; see `search_request`.
+
+    Repeated lists of names are joined, also where their name is `attributes[]`, as axios repeats them. What is
+    repeated with the same value counts once. Raises InvalidValue, or InvalidCount, where the values differ.
+    """
+    given: dict[str, list[str]] = {}
+    for name, value in parameters:
+        parameter = name.lower()
+        if parameter.endswith("]") and (listed := parameter.rpartition("[")[0]) in _LISTS:
+            parameter = listed
+        if parameter in _PARAMETERS and not _says_nothing(parameter, value):
+            given.setdefault(parameter, []).append(value)
+    for parameter, sent in given.items():
+        if parameter not in _LISTS and len(set(sent)) > 1:
+            failure = InvalidCount if parameter == "count" else InvalidValue
+            raise failure(f"{_PARAMETERS[parameter][0]} is given more than once, with different values.")
+    return search_request({name: ",".join(sent) if name in _LISTS else sent[0] for name, sent in given.items()})
+
+
 def search_request(values: Any) -> SearchRequest:
     """Return the search that query parameters or a body describe; names match whatever their case.
 
     As the RFC says, `startIndex` below 1 means 1 and `count` below 0 means 0; a `count` above MAX_COUNT is served as
-    MAX_COUNT. What a search does not know is ignored. So are an empty `sortBy` and `sortOrder`, as addresses made from
-    templates have them; an empty `filter` is not.
+    MAX_COUNT. What a search does not know is ignored, and so is what is empty, as addresses made from templates have
+    it; but an empty `cursor` begins a walk. RFC 9865 §2.
 
     Raises InvalidSyntax when a body is no object or names something twice, InvalidCount when the count is no number,
     InvalidValue naming another parameter that is not as it should be.
@@ -68,7 +90,7 @@ def search_request(values: Any) -> SearchRequest:
     fields: dict[str, Any] = {}
     for name, value in values.items():
         parameter = _PARAMETERS.get(name.lower())
-        if parameter is None or value is None:
+        if parameter is None or value is None or _says_nothing(name.lower(), value):
             continue
         proper, field, read = parameter
         if field in fields:
@@ -90,24 +112,18 @@ def _text(value: Any) -> str:
     return value
 
 
-def _filter(value: Any) -> str:
-    """An empty one stays, and is refused where filters are read, unlike an empty sortBy.
-
-    Whoever sends it meant somebody, and would take everybody for that one; without an order nobody is mistaken.
-    """
-    return _text(value)
-
-
-def _sort_order(value: Any) -> str | None:
+def _sort_order(value: Any) -> str:
     order = _text(value).lower()
-    if order and order not in ORDERS:
+    if order not in ORDERS:
         raise ValueError(f"must be {ASCENDING} or {DESCENDING}")
-    return order or None
+    return order
 
 
 def _names(value: Any) -> tuple[str, ...]:
-    """In a query the names are separated by commas; in a body they are a list."""
-    names = [stripped for name in value.split(",") if (stripped := name.strip())] if isinstance(value, str) else value
+    """In a query the names are separated by commas, outside of filters; in a body they are a list."""
+    names = value
+    if isinstance(value, str):
+        names = [stripped for name in _BETWEEN_COMMAS.findall(value) if (stripped := name.strip())]
     if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
         raise ValueError("must be names of attributes")
     if len(names) > MAX_NAMES:
@@ -140,7 +156,7 @@ _PARAMETERS: dict[str, tuple[str, str, Callable[[Any], Any]]] = {
     for proper, field, read in (
         ("attributes", "attributes", _names),
         ("excludedAttributes", "excluded_attributes", _names),
-        ("filter", "filter", _filter),
+        ("filter", "filter", _text),
         ("sortBy", "sort_by", _text),
         ("sortOrder", "sort_order", _sort_order),
         ("startIndex", "start_index", _start_index),
@@ -149,6 +165,11 @@ _PARAMETERS: dict[str, tuple[str, str, Callable[[Any], Any]]] = {
     )
 }
 """By lower-case name: the name, the field of a SearchRequest, and what reads its value or raises ValueError."""
+_LISTS = frozenset({"attributes", "excludedattributes"})
+
+
+def _says_nothing(parameter: str, value: Any) -> bool:
+    return isinstance(value, str) and not value.strip() and parameter != "cursor"
 
 
 def list_response(resources: Sequence[Resource], **page: int | str | None) -> Resource:

@@ -3,14 +3,12 @@
 import json
 import re
 import unicodedata
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from functools import lru_cache
 from typing import Any
 
-from scim.protocol.errors import InvalidPath, InvalidValue
-from scim.protocol.filter import parse_attribute
-from scim.protocol.schema import Attribute, ResourceType, Target
+from scim.protocol.schema import ResourceType, Target
 
 Resource = dict[str, Any]
 """Attributes by canonical name; those of an extension in an object under its URN."""
@@ -95,100 +93,3 @@ def schemas_of(resource_type: ResourceType, resource: Mapping[str, Any]) -> list
     """Return the URNs for `schemas`: the core one, then each extension that has a value. RFC 7643 §3."""
     used = [schema.id for schema in resource_type.extensions if resource.get(schema.id)]
     return [resource_type.schema.id, *used]
-
-
-Selection = dict[str, Any]
-"""Named attributes as nested objects by lower-case name; an empty object selects all that is below the name."""
-NOTHING: Selection = {"": {}}
-"""Selects no attribute, which an empty object would not: that selects all."""
-
-
-class Projection:
-    """Which attributes of a resource type a response carries. RFC 7644 §3.9, `returned` of RFC 7643 §7.
-
-    `always` is there whatever is asked, `never` is not, `request` only when asked for by name. When both parameters
-    are given, `excludedAttributes` is taken away from what `attributes` names. Names that no schema knows select
-    nothing. Raises InvalidValue on text that is no attribute name.
-    """
-
-    def __init__(
-        self, resource_type: ResourceType, attributes: Iterable[str] = (), excluded: Iterable[str] = ()
-    ) -> None:
-        named = list(attributes)
-        self._attributes = resource_type.attributes
-        self._wanted = _selection(resource_type, named) if named else None
-        self._excluded = _selection(resource_type, excluded)
-        self._everything = not named and not self._excluded and not resource_type.hides_by_default
-
-    def wants(self, name: str) -> bool:
-        """Whether the attribute of that name is returned at all, so that it has to be read."""
-        return _kept(self._attributes[name.lower()], self._wanted, self._excluded)
-
-    def apply(self, resource: Resource) -> Resource:
-        """Return the resource with only the attributes that the client gets."""
-        if self._everything:
-            return resource
-        return _choose(self._attributes, resource, self._wanted, self._excluded)
-
-
-def _kept(attribute: Attribute, wanted: Selection | None, excluded: Selection) -> bool:
-    name = attribute.name.lower()
-    if attribute.returned == "always":
-        return True
-    if attribute.returned == "never" or excluded.get(name) == {}:
-        return False
-    return attribute.returned == "default" if wanted is None else name in wanted
-
-
-def _has_always(attribute: Attribute) -> bool:
-    """Whether something below the attribute is returned even when the attribute itself is not asked for."""
-    return attribute.returned != "never" and any(
-        each.returned == "always" for each in attribute.sub_attributes.values()
-    )
-
-
-def _choose(
-    attributes: Mapping[str, Attribute], value: Resource, wanted: Selection | None, excluded: Selection
-) -> Resource:
-    chosen = {}
-    for name, item in value.items():
-        attribute = attributes.get(name.lower())
-        if attribute is None:
-            continue
-        key = name.lower()
-        below = (wanted or {}).get(key) or None, excluded.get(key) or {}
-        if not _kept(attribute, wanted, excluded):
-            if not _has_always(attribute):
-                continue
-            below = NOTHING, {}
-        if attribute.sub_attributes:
-            if isinstance(item, list):
-                item = [part for each in item if (part := _choose(attribute.sub_attributes, each, *below))]
-            else:
-                item = _choose(attribute.sub_attributes, item, *below)
-            if not item:
-                continue
-        chosen[name] = item
-    return chosen
-
-
-def _selection(resource_type: ResourceType, names: Iterable[str]) -> Selection:
-    selection: Selection = {}
-    for text in names:
-        try:
-            target = resource_type.resolve(parse_attribute(text))
-        except InvalidPath as error:
-            raise InvalidValue(f"'{text[:100]}' is no attribute name: {error.detail}") from error
-        if target is not None:
-            _select(selection, target)
-    return selection
-
-
-def _select(selection: Selection, target: Target) -> None:
-    steps = [target.extension, *(each.name for each in (target.attribute, target.sub) if each)]
-    names = [each.lower() for each in steps if each]
-    for name in names[:-1]:
-        if selection.get(name) == {}:
-            return  # all of it is selected already
-        selection = selection.setdefault(name, {})
-    selection[names[-1]] = {}

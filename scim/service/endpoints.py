@@ -19,8 +19,9 @@ from scim.protocol.errors import (
     PreconditionFailed,
     ScimError,
 )
-from scim.protocol.query import SearchRequest, list_response, search_request
-from scim.protocol.resource import Projection, Resource
+from scim.protocol.projection import Projection
+from scim.protocol.query import SearchRequest, list_response, query_search, search_request
+from scim.protocol.resource import Resource
 from scim.protocol.schema import Schemas
 from scim.service import discovery, routes
 from scim.service.bulk import Bulk
@@ -142,14 +143,14 @@ class Endpoints:
     async def create(self, request: Request, route: Route, _: Parameters) -> Response:
         """POST of a resource. RFC 7644 §3.3."""
         kind = self._kind(route)
-        projection = _projection(kind, search_request(request.query()))
+        projection = _projection(kind, query_search(request.query()))
         stored = await self._directory.create(kind, request.json(), _origin(request))
         return await self._resource(request, 201, stored, projection)
 
     async def get(self, request: Request, route: Route, parameters: Parameters) -> Response:
         """GET of one resource. RFC 7644 §3.4.1."""
         kind = self._kind(route)
-        projection = _projection(kind, search_request(request.query()))
+        projection = _projection(kind, query_search(request.query()))
         stored = await self._directory.get(kind, parameters["id"], projection)
         stored.check_version(request.headers.get("if-match"))  # before If-None-Match: RFC 9110 §13.2.2
         known = request.headers.get("if-none-match")
@@ -160,7 +161,7 @@ class Endpoints:
     async def replace(self, request: Request, route: Route, parameters: Parameters) -> Response:
         """PUT of a resource. RFC 7644 §3.5.1."""
         kind = self._kind(route)
-        projection = _projection(kind, search_request(request.query()))
+        projection = _projection(kind, query_search(request.query()))
         if_match = await self._if_match(request, kind, parameters["id"])
         stored = await self._directory.replace(kind, parameters["id"], request.json(), if_match, _origin(request))
         return await self._resource(request, 200, stored, projection)
@@ -174,7 +175,7 @@ class Endpoints:
         from scim.service.bodies import patch_operations  # here, since its imports are slow
 
         kind = self._kind(route)
-        search = search_request(request.query())
+        search = query_search(request.query())
         projection = _projection(kind, search)
         operations = patch_operations(request.json())
         if_match = await self._if_match(request, kind, parameters["id"])
@@ -206,7 +207,7 @@ class Endpoints:
 
     async def list(self, request: Request, route: Route, _: Parameters) -> Response:
         """GET of many resources, of one type or, at the root, of all. RFC 7644 §3.4.2."""
-        return await self._found(request, route, search_request(request.query()))
+        return await self._found(request, route, query_search(request.query()))
 
     async def search(self, request: Request, route: Route, _: Parameters) -> Response:
         """POST of a SearchRequest. RFC 7644 §3.4.3."""
@@ -334,7 +335,7 @@ def _default_projection(kind: Kind) -> Projection:
 
 def _refuse_filter(request: Request) -> None:
     """RFC 7644 §4."""
-    if "filter" in request.query():
+    if any(name.lower() == "filter" and value.strip() for name, value in request.query()):
         raise Forbidden("Discovery does not take filters; leave the parameter 'filter' out.")
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import parse_qsl
 
-from scim.protocol.errors import InvalidSyntax, InvalidValue, PayloadTooLarge, ScimError
+from scim.protocol.errors import InvalidSyntax, InvalidValue, PayloadTooLarge, ScimError, UnsupportedMediaType
 from scim.protocol.resource import to_json
 from scim.service.routes import PREFIX
 
@@ -45,23 +45,27 @@ class Request:
         """Host and path. Not by urlsplit, which falls over a Host header such as `[`."""
         return self.url.partition("#")[0].partition("?")[0].partition("://")[2]
 
-    def query(self) -> dict[str, str]:
-        """Return the query parameters by lower-case name; of a repeated one, the first.
+    def query(self) -> list[tuple[str, str]]:
+        """Return the names and values of the query parameters in their order, also of those that are empty.
 
         Read from the URL, since the host joins repeated parameters and drops empty ones, and a walk by cursor
         begins with an empty one. Raises InvalidValue when a parameter is not UTF-8.
         """
         query = self.url.partition("?")[2].partition("#")[0]
         if not query:
-            return {}
+            return []
         try:
-            pairs = parse_qsl(query, keep_blank_values=True, errors="strict")
+            return parse_qsl(query, keep_blank_values=True, errors="strict")
         except ValueError:
             raise InvalidValue("A query parameter is not percent-encoded UTF-8.") from None
-        return {name.lower(): value for name, value in reversed(pairs)}
 
     def json(self) -> Any:
-        """Return the body's JSON. Raises InvalidSyntax, or PayloadTooLarge above MAX_BODY."""
+        """Return the body's JSON.
+
+        Raises InvalidSyntax, PayloadTooLarge above MAX_BODY, UnsupportedMediaType where it is compressed.
+        """
+        if (coding := self.headers.get("content-encoding", "").strip().lower()) not in ("", "identity"):
+            raise UnsupportedMediaType(f"The body is sent with Content-Encoding '{coding[:60]}'; send it as it is.")
         if len(self.body) > MAX_BODY:
             raise PayloadTooLarge(f"The body has {len(self.body):,} bytes; the limit is {MAX_BODY:,}.")
         return parse_json(self.body)

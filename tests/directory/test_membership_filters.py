@@ -10,8 +10,8 @@ from scim.app import App
 from scim.directory import keys
 from scim.directory import search as searching
 from scim.directory.memberships import Memberships
+from scim.protocol.projection import Projection
 from scim.protocol.query import MAX_COUNT, SearchRequest
-from scim.protocol.resource import Projection
 from scim.storage.rows import Insert, Rows
 from tests.conftest import Http
 from tests.directory.searches import names, search, walk

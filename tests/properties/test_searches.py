@@ -14,8 +14,9 @@ from scim.protocol.filter import (
     Or,
     parse_attribute,
 )
+from scim.protocol.projection import Projection
 from scim.protocol.query import matcher, sort_key
-from scim.protocol.resource import Projection, Resource
+from scim.protocol.resource import Resource
 from tests.properties.generated import known_trees, trees, users
 from tests.samples import CONTOSO, ENTERPRISE, USER, examples
 

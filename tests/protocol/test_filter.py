@@ -127,6 +127,21 @@ def test_a_sub_attribute_behind_a_value_path_is_compared_within_the_selected_val
     assert parse_filter('emails[type eq "work"].value eq "x"') == expected
 
 
+@pytest.mark.parametrize("operator", ["eq", "NE", "co", "sw", "ge"])
+def test_a_comparison_behind_a_value_path_is_with_the_value(operator: str) -> None:
+    """An old page of Microsoft's prints the matching filter so, and administrators copied it."""
+    compared = Comparison(name("value"), operator.lower(), "x", "x")
+    expected = ValuePath(name("emails"), And((eq("type", "work"), compared)))
+    assert parse_filter(f'emails[type eq "work"] {operator} "x"') == expected
+
+
+def test_a_value_path_that_is_present_is_the_value_path() -> None:
+    """Also of an attribute without `value`, such as addresses."""
+    assert parse_filter('addresses[type eq "work"] pr and a eq 1x') == And(
+        (ValuePath(name("addresses"), eq("type", "work")), A)
+    )
+
+
 @pytest.mark.parametrize(
     ("text", "path"),
     [
@@ -183,6 +198,8 @@ def test_a_path_names_an_attribute_perhaps_filtered(text: str, path: Path) -> No
         'emails[type eq "work"',
         'emails[type eq "work"].',
         'emails[type eq "work"].value',
+        'emails[type eq "work"] eq',
+        'emails[type eq "work"] is "x"',
         'emails[type eq "work"].value.more eq "x"',
         "userName eq (",
         "1name pr",
@@ -208,6 +225,7 @@ def test_what_is_no_filter_is_refused(text: str) -> None:
         "emails[",
         'emails[type eq "work"]value',
         'emails[type eq "work"].value eq "x"',
+        'emails[type eq "work"] eq "x"',
         'emails[type eq "work"].value[x pr]',
         'userName eq "x"',
         "userName name",

@@ -161,3 +161,13 @@ def test_an_error_names_the_operation() -> None:
         patched(MIRA, op("Add", "title", "x"), op("Replace", "active", "maybe"))
     assert refusal.value.detail == "Operation 2, replace active: active must be true or false."
     assert refusal.value.body()["detail"] == refusal.value.detail
+
+
+@pytest.mark.parametrize("operator", ["add", "replace"])
+@pytest.mark.parametrize("path", [None, CORE, ENTERPRISE])
+def test_the_refusal_of_what_is_no_object_names_the_operation_once(operator: str, path: str | None) -> None:
+    """It is read by administrators in Entra's log."""
+    with pytest.raises(InvalidValue) as refusal:
+        patched(BARE, op(operator, path, "x"))
+    where = path or "without path"
+    assert refusal.value.detail == f"Operation 1, {operator} {where}: The value must be an object of attributes."

@@ -330,12 +330,12 @@ def test_an_order_is_ascending_or_descending(text: str) -> None:
     assert search_request({"sortOrder": text}).sort_order == text.lower()
 
 
-def test_an_empty_order_is_none_and_an_empty_filter_is_one() -> None:
-    """Addresses that are made from templates have empty parameters; to drop a filter would find everybody."""
-    search = search_request({"sortBy": "", "sortOrder": "", "filter": ""})
-    assert not search.sort_by
-    assert search.sort_order is None
-    assert search.filter == ""
+def test_what_is_empty_is_not_given() -> None:
+    """Addresses that are made from templates have empty parameters; but an empty cursor begins a walk. RFC 9865 §2."""
+    names = ("filter", "sortBy", "sortOrder", "startIndex", "count", "attributes", "excludedAttributes")
+    for empty in ("", " "):
+        assert search_request(dict.fromkeys(names, empty)) == SearchRequest()
+    assert search_request({"cursor": ""}).cursor == ""
 
 
 @pytest.mark.parametrize("values", [None, [], "filter"])

@@ -1,29 +1,13 @@
-"""Resources as trees: their values, how texts and dates compare, and which attributes a response carries."""
+"""Resources as trees: their values, and how texts and dates compare."""
 
-import copy
 from datetime import UTC, datetime, timedelta, timezone
 from typing import Any
 
 import pytest
 
-from scim.protocol.errors import InvalidValue
 from scim.protocol.filter import parse_attribute
-from scim.protocol.resource import Projection, Resource, fold, format_date_time, parse_date_time, schemas_of, values
-from scim.protocol.schema import load_schemas
+from scim.protocol.resource import fold, format_date_time, parse_date_time, schemas_of, values
 from tests.samples import CONTOSO, CORE, ENTERPRISE, MIRA, USER
-
-FULL: Resource = {
-    **MIRA,
-    "schemas": [CORE, ENTERPRISE, CONTOSO],
-    "meta": {"resourceType": "User", "version": 'W/"1"'},
-    CONTOSO: {
-        "clearance": "office",
-        "doorCode": "0000",
-        "remarks": "ill",
-        "site": "Oslo",
-        "office": {"building": "A", "alarmCode": "1"},
-    },
-}
 
 
 @pytest.mark.parametrize(
@@ -148,103 +132,3 @@ def test_schemas_are_the_core_one_and_those_of_the_extensions_in_use() -> None:
     """RFC 7643 §3: the list says which namespaces the resource has."""
     assert schemas_of(USER, MIRA) == [CORE, ENTERPRISE]
     assert schemas_of(USER, {"userName": "x", CONTOSO: {}}) == [CORE]
-
-
-def shown(attributes: str = "", excluded: str = "") -> Resource:
-    return Projection(USER, attributes.split(), excluded.split()).apply(FULL)
-
-
-ALWAYS = {"schemas": FULL["schemas"], "id": MIRA["id"], CONTOSO: {"site": "Oslo"}}
-
-
-def test_by_default_all_is_returned_but_what_is_for_those_who_ask_and_what_is_never() -> None:
-    """`returned` of RFC 7643 §7, in extensions and sub-attributes as well."""
-    assert shown() == {**FULL, CONTOSO: {"clearance": "office", "site": "Oslo", "office": {"building": "A"}}}
-
-
-@pytest.mark.parametrize(
-    ("attributes", "chosen"),
-    [
-        ("userName", {"userName": MIRA["userName"]}),
-        ("USERNAME displayname", {"userName": MIRA["userName"], "displayName": "Mira Solberg"}),
-        ("name.givenName", {"name": {"givenName": "Mira"}}),
-        ("name.givenName name", {"name": MIRA["name"]}),
-        ("name name.givenName", {"name": MIRA["name"]}),
-        ("emails.type", {"emails": [{"type": "work"}, {"type": "home"}]}),
-        ("emails.primary", {"emails": [{"primary": True}]}),
-        ("meta.version", {"meta": {"version": 'W/"1"'}}),
-        (f"{CORE}:userName", {"userName": MIRA["userName"]}),
-        ("department", {ENTERPRISE: {"department": "Sea"}}),
-        (f"{ENTERPRISE}:manager.value", {ENTERPRISE: {"manager": {"value": "26118915"}}}),
-        (ENTERPRISE, {ENTERPRISE: MIRA[ENTERPRISE]}),
-        (f"{CONTOSO}:remarks", {CONTOSO: {"remarks": "ill", "site": "Oslo"}}),
-        (f"{CONTOSO}:doorCode", {CONTOSO: {"site": "Oslo"}}),
-        ("id", {}),
-        ("unknown", {}),
-        ("unknown title", {}),
-        ("name.unknown", {}),
-    ],
-)
-def test_attributes_choose_what_is_returned_besides_what_always_is(attributes: str, chosen: Resource) -> None:
-    """RFC 7644 §3.9; a name that no schema knows selects nothing, which is not the same as naming none."""
-    assert shown(attributes) == {**ALWAYS, **chosen}
-
-
-@pytest.mark.parametrize(
-    ("excluded", "changed"),
-    [
-        ("emails", {"emails": ...}),
-        ("EMAILS name.givenName", {"emails": ..., "name": {"familyName": "Solberg"}}),
-        ("emails.value", {"emails": [{"type": "work", "primary": True}, {"type": "home"}]}),
-        ("name.givenName name.familyName", {"name": ...}),
-        ("id schemas", {}),
-        ("meta", {"meta": ...}),
-        (ENTERPRISE, {ENTERPRISE: ...}),
-        ("manager", {ENTERPRISE: {"department": "Sea"}}),
-        (f"{CONTOSO}:site {CONTOSO}:clearance", {CONTOSO: {"site": "Oslo", "office": {"building": "A"}}}),
-        ("unknown", {}),
-    ],
-)
-def test_excluded_attributes_are_left_out_unless_always_returned(excluded: str, changed: Resource) -> None:
-    """The key goes, not only its value: Microsoft's validator checks that `members` is not there at all."""
-    assert shown(excluded=excluded) == {name: item for name, item in {**shown(), **changed}.items() if item is not ...}
-
-
-def test_exclusion_is_taken_away_from_what_is_named() -> None:
-    """The RFC leaves open what both parameters mean together."""
-    assert shown("name userName", "name.givenName") == {
-        **ALWAYS,
-        "userName": MIRA["userName"],
-        "name": {"familyName": "Solberg"},
-    }
-    assert shown("name", "name") == ALWAYS
-
-
-def test_a_projection_tells_what_need_not_be_read() -> None:
-    """Members and groups are not read when they are not returned."""
-    assert Projection(USER).wants("groups")
-    assert not Projection(USER, excluded=["Groups"]).wants("groups")
-    assert Projection(USER, excluded=["groups.value"]).wants("groups")
-    assert not Projection(USER, ["userName"]).wants("groups")
-    assert Projection(USER, ["userName", "groups.value"]).wants("groups")
-
-
-@pytest.mark.parametrize("name", ["", "na me", 'emails[type eq "work"]', "1st", "a" * 9000])
-def test_text_that_is_no_attribute_name_is_an_invalid_value(name: str) -> None:
-    """400, with the name in the detail."""
-    with pytest.raises(InvalidValue, match="no attribute name"):
-        Projection(USER, [name])
-    with pytest.raises(InvalidValue):
-        Projection(USER, excluded=[name])
-
-
-def test_a_projection_does_not_change_the_resource() -> None:
-    """What is stored is what was read, whatever was shown of it."""
-    before = copy.deepcopy(FULL)
-    shown("emails.type name", "name.givenName")
-    assert before == FULL
-
-
-def test_without_hidden_attributes_nothing_is_copied() -> None:
-    """Where all is returned, as with the built-in schemas, the resource itself is what is shown."""
-    assert Projection(load_schemas().user).apply(MIRA) is MIRA

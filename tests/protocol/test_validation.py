@@ -84,6 +84,12 @@ def test_an_attribute_of_an_extension_may_come_flat_or_below_the_core_schema(att
     assert read(**attributes) == {**BARE, ENTERPRISE: {"department": "Sea"}}
 
 
+@pytest.mark.parametrize("schemas", [CORE, "", CORE.lower(), [], [CORE, ENTERPRISE], None])
+def test_the_schemas_of_a_body_are_advice(schemas: Any) -> None:
+    """Entra leaves some out, and who writes one URN without a list around it is understood, as in a PATCH."""
+    assert read(schemas=schemas) == BARE
+
+
 def test_core_attributes_may_come_below_their_own_schema() -> None:
     """One level deep only: deeper nesting is no form that anybody sends."""
     assert read_resource(USER, {CORE: {"userName": "a", "title": "b"}}) == {"userName": "a", "title": "b"}

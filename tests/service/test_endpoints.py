@@ -295,7 +295,7 @@ async def test_a_client_chooses_attributes_in_every_method(
 
 
 @pytest.mark.parametrize("method", ["POST", "GET", "PUT", "PATCH"])
-@pytest.mark.parametrize("query", ["attributes=a%20b", "excludedAttributes=emails[type%20eq%20%22x%22]"])
+@pytest.mark.parametrize("query", ["attributes=a%20b", "excludedAttributes=emails[type%20eq"])
 async def test_what_is_no_attribute_name_is_refused_before_anything_is_written(
     http: Http, rows: Rows, method: str, query: str
 ) -> None:

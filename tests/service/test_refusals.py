@@ -56,7 +56,7 @@ async def test_a_body_that_is_not_the_message_is_invalid_syntax(
         ("emails", [{"value": "x", "primary": "perhaps"}]),
         ("emails", [{"value": "x", "primary": True}, {"value": "y", "primary": True}]),
         ("USERNAME", "again"),
-        ("schemas", "urn:x"),
+        ("schemas", {"urn:x": 1}),
         ("schemas", [5]),
         (ENTERPRISE, "x"),
         (ENTERPRISE, {"manager": 5}),
@@ -113,7 +113,7 @@ async def test_an_operation_that_cannot_be_applied_says_why(
 
 
 @pytest.mark.parametrize(
-    "query", ["filter=%FF", "count=many", "startIndex=x", "filter=", "filter=userName", "sortBy=+"]
+    "query", ["filter=%FF", "count=many", "startIndex=x", "filter=%22%22", "filter=userName", "sortBy=%22%22"]
 )
 async def test_a_query_that_cannot_be_read_is_refused(http: Http, query: str) -> None:
     """400 in SCIM's form, never a 500."""

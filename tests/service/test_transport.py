@@ -1,5 +1,7 @@
 """Headers, slashes, methods, unknown paths and the token: what comes before an operation."""
 
+import gzip
+
 import pytest
 
 from tests.conftest import BASE_URL, TOKEN, Http
@@ -23,6 +25,30 @@ async def test_no_header_but_the_token_decides(http: Http, headers: dict[str, st
     """Entra sends no User-Agent, Google application/json, browsers text/html: all are served."""
     answer = await http.request("POST", "/Users", {"userName": "mira"}, headers)
     assert answer.status == 201
+
+
+@pytest.mark.parametrize("coding", ["gzip", "GZIP", "deflate", "br", "zstd", "x-gzip", "identity, gzip", "x" * 500])
+async def test_a_compressed_body_is_refused_with_what_is_taken(http: Http, coding: str) -> None:
+    """415 says that it is the coding, and Accept-Encoding which one is taken. RFC 9110 §12.5.3, §15.5.16."""
+    user = await http.user("mira")
+    for method, path in (("POST", "/Users"), ("PATCH", f"/Users/{user['id']}"), ("PUT", f"/Users/{user['id']}")):
+        headers = {"Content-Encoding": coding}
+        answer = await http.request(method, path, headers=headers, content=gzip.compress(b'{"userName": "nils"}'))
+        assert_error(answer, 415, detail=coding[:60].lower())
+        assert answer.headers == {"Accept-Encoding": "identity"}
+        assert len(answer.body["detail"]) < 200
+    for path in ("/.search", "/Bulk"):
+        assert_error(await http.request("POST", path, {}, {"Content-Encoding": coding}), 415)
+
+
+@pytest.mark.parametrize("coding", ["", " ", "identity", "Identity "])
+async def test_a_body_that_is_said_to_be_plain_is_taken(http: Http, coding: str) -> None:
+    """And where there is no body, its coding does not matter."""
+    user = await http.request("POST", "/Users", {"userName": "mira"}, {"Content-Encoding": coding})
+    assert user.status == 201
+    path = f"/Users/{user.body['id']}"
+    for method, status in (("GET", 200), ("DELETE", 204)):
+        assert (await http.request(method, path, headers={"Content-Encoding": "gzip"})).status == status
 
 
 @pytest.mark.parametrize(
