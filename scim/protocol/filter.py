@@ -138,13 +138,10 @@ def parse_path(text: str) -> Path:
     return Path(attribute, tree)
 
 
-def leading_attribute(text: str) -> AttributePath | None:
-    """Return the attribute before the first bracket of a path, which itself may be none; None where there is none."""
-    name = re.split(r"[\[\]]", text, maxsplit=1)[0].strip()
-    try:
-        return parse_path(name).attribute if len(name) < len(text) else None
-    except InvalidPath:
-        return None
+def has_brackets(text: str) -> bool:
+    """Whether a text is the name of an attribute with brackets behind it, whatever stands in them."""
+    name = re.split(r"[\[\]]", text, maxsplit=1)[0]
+    return len(name) < len(text) and _ATTRIBUTE.fullmatch(name.strip()) is not None
 
 
 def parse_attribute(text: str) -> AttributePath:

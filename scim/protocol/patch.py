@@ -15,7 +15,7 @@ from scim.protocol.errors import (
     PayloadTooLarge,
     ScimError,
 )
-from scim.protocol.filter import Filter, Path, comparisons, leading_attribute, parse_path
+from scim.protocol.filter import Filter, Path, comparisons, has_brackets, parse_path
 from scim.protocol.members import MemberChange, by_id, ids_in, member_ids
 from scim.protocol.place import Place, path_matcher
 from scim.protocol.resource import Resource, values
@@ -172,8 +172,7 @@ class _Patch:
         try:
             return parse_path(text)
         except InvalidPath:
-            named = leading_attribute(text)
-            if not text.strip() or (named and self._type.resolve(named)):
+            if not text.strip() or has_brackets(text):
                 raise
         self._leave_out(text)
         return None
