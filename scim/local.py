@@ -5,6 +5,7 @@ import importlib
 import json
 import logging
 import os
+import re
 import secrets
 import signal
 import sys
@@ -16,6 +17,7 @@ from pathlib import Path
 
 import azure.functions as func
 from aiohttp import web
+from aiohttp.typedefs import Handler
 
 from scim.app import App
 from scim.commands.command import DONE, Failure, Parser, WrongUsage
@@ -30,6 +32,8 @@ STOP_SECONDS = 3.0
 MAX_PORT = 65_535
 _HOST_LIMIT = 100 * 1024 * 1024
 """Bytes in a body that the host itself takes; the service's own limit is lower and answers in SCIM's form."""
+
+_ABSOLUTE = re.compile(r"https?://(?:[^/?#@]*@)?([^/?#]*)(.*)", re.IGNORECASE | re.DOTALL)
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,20 +73,32 @@ class _Context:
 def host(http: Sequence[HttpFunction]) -> web.Application:
     """Return a web application that passes requests to functions as the Functions host does."""
 
-    async def serve(request: web.Request) -> web.Response:
-        found = find(http, request.method, request.raw_path.partition("?")[0])
-        return await _invoke(*found, request) if found else web.Response(status=404)
+    @web.middleware
+    async def serve(request: web.Request, handler: Handler) -> web.StreamResponse:  # noqa: ARG001
+        """Answer before aiohttp's own router, to which `%0d%0a` or `*` is no path."""
+        address, path = _target(request)
+        found = find(http, request.method, path.partition("?")[0])
+        return await _invoke(*found, request, address + path) if found else web.Response(status=404)
 
-    application = web.Application(client_max_size=_HOST_LIMIT)
-    application.router.add_route("*", "/{path:.*}", serve)
-    return application
+    return web.Application(middlewares=[serve], client_max_size=_HOST_LIMIT)
 
 
-async def _invoke(function: HttpFunction, parameters: dict[str, str], request: web.Request) -> web.Response:
+def _target(request: web.Request) -> tuple[str, str]:
+    """Return scheme and host, and the path with its query as sent.
+
+    A target in absolute form names the host itself, and the header Host does not count. RFC 9112 §3.2.2. One that is
+    no path, as in `OPTIONS *`, is the root.
+    """
+    absolute = _ABSOLUTE.fullmatch(request.raw_path)
+    host, target = absolute.groups() if absolute else (request.host, request.raw_path)
+    return f"{request.scheme}://{host}", target if target.startswith("/") else f"/{target.lstrip('*')}"
+
+
+async def _invoke(function: HttpFunction, parameters: dict[str, str], request: web.Request, url: str) -> web.Response:
     answer = await function.call(
         func.HttpRequest(
             method=request.method,
-            url=f"{request.scheme}://{request.host}{request.raw_path}",
+            url=url,
             headers=dict(request.headers),
             route_params=parameters,
             body=await request.read(),

@@ -64,7 +64,7 @@ def test_a_repetition_with_another_value_is_refused(name: str, one: str, other: 
         "attributes[]=userName&attributes[]=title",
         "attributes=userName,title&filter=&count=&startIndex=&sortBy=&sortOrder=",
         "attributes=userName,title&filter=title%20pr&filter=title%20pr",
-        "excludedAttributes=meta&excludedAttributes=emails",
+        "excludedAttributes=meta&excludedAttributes=emails,active",
         "attributes=userName,title&cursor=",
     ],
 )
