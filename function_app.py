@@ -14,7 +14,7 @@ import azure.functions as func  # noqa: E402
 from scim import app as scim_app  # noqa: E402
 from scim.invocation import Invocations  # noqa: E402
 from scim.service import routes  # noqa: E402
-from scim.service.messages import MEDIA_TYPE, Request, Response  # noqa: E402
+from scim.service.messages import Request, Response  # noqa: E402
 from scim.service.routes import Route  # noqa: E402
 
 invocations = Invocations()
@@ -35,18 +35,18 @@ def _parameters(request: func.HttpRequest) -> Parameters:
     return {name: value for name, value in request.route_params.items() if value is not None}
 
 
-def _response(response: Response, media_type: str = MEDIA_TYPE) -> func.HttpResponse:
+def _response(response: Response) -> func.HttpResponse:
     return func.HttpResponse(
-        response.content(), status_code=response.status, headers=dict(response.headers), mimetype=media_type
+        response.content(), status_code=response.status, headers=dict(response.headers), mimetype=response.media_type
     )
 
 
-def _register(name: str, methods: tuple[str, ...], path: str, respond: Respond, media_type: str = MEDIA_TYPE) -> None:
+def _register(name: str, methods: tuple[str, ...], path: str, respond: Respond) -> None:
     """Make an HTTP function of what answers a request and the parameters of its path."""
 
     async def answer(req: func.HttpRequest, context: func.Context) -> func.HttpResponse:
         with invocations.running():
-            return _response(await respond(_request(req, context), _parameters(req)), media_type)
+            return _response(await respond(_request(req, context), _parameters(req)))
 
     answer.__name__ = name
     app.route(route=path, methods=list(methods))(answer)
@@ -57,16 +57,17 @@ def _of_route(route: Route) -> Respond:
 
 
 for each in routes.ROUTES:
-    _register(each.name, each.methods, f"{routes.PREFIX}/{each.path}".rstrip("/"), _of_route(each))
-_register("Health", ("GET", "HEAD"), "health", lambda *_: service.endpoints.health(), "application/json")
+    _register(each.name, each.methods, f"{routes.TEMPLATE}/{each.path}".rstrip("/"), _of_route(each))
+_register("Manage", routes.METHODS, routes.MANAGE, lambda req, _: service.management.respond(req))
+_register("Health", ("GET", "HEAD"), "health", lambda *_: service.endpoints.health())
 _register(routes.ANYWHERE, routes.METHODS, routes.CATCH_ALL, lambda req, _: service.endpoints.respond_anywhere(req))
 
 
 @app.timer_trigger(schedule="0 */5 * * * *", arg_name="timer", run_on_startup=False)
 async def Maintenance(timer: func.TimerRequest) -> None:  # noqa: N802, ARG001 - the name that the portal shows
-    """Finish large deletes and let old change rows go, every five minutes."""
+    """Finish large deletes, let old change rows go, and drop tenants that were deleted, every five minutes."""
     with invocations.running():
-        done = await service.maintenance.run()
+        done = await service.rounds.run()
         if any(done.values()):
             logging.getLogger("scim.directory.maintenance").info("maintenance: %s", done)
 

@@ -25,7 +25,7 @@ from urllib.parse import quote
 from bench.load import fill, samples
 from bench.page.machine import described, load, revision
 from bench.page.sections import write_section
-from scim.app import build, open_rows
+from scim.app import build, open_store
 from scim.directory.tenant import PAGE, Tenant
 from scim.service import routes
 from scim.service.messages import Request, Response
@@ -101,7 +101,7 @@ class Store:
 
     def __init__(self, settings: Settings, size: int) -> None:
         self.size = size
-        self.rows = CountingRows(open_rows(settings))
+        self.rows = CountingRows(open_store(settings).rows(settings.tenant))
         moment = datetime.now(UTC)
         self.app = build(settings, Tenant(self.rows, settings.tenant, now=lambda: moment))
         self.ids: dict[int, str] = {}

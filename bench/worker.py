@@ -241,9 +241,9 @@ async def measured(storage: str, count: int, rounds: int) -> list[Operation]:
     async with FunctionsHost.running(ROOT) as functions:
         service = sys.modules["function_app"].service
         rows: Rows = service.tenant.rows
-        transport = tables._transport()
+        transport = tables.new_transport()
         async with TableClient.from_connection_string(
-            storage, "scim", transport=transport, **tables._PIPELINE
+            storage, "scim", transport=transport, **tables.PIPELINE
         ) as client:
             session = Session(functions, client)
             made = [await _created(session, each) for each in range(count * (rounds + 1))]

@@ -122,6 +122,14 @@ param tokenSeedA string = newGuid()
 @secure()
 param tokenSeedB string = newGuid()
 
+@description('First half of the operator\'s token, which manages tenants. Leave the default, as for tokenSeedA.')
+@secure()
+param adminTokenSeedA string = newGuid()
+
+@description('Second half of the operator\'s token. Leave the default.')
+@secure()
+param adminTokenSeedB string = newGuid()
+
 @description('Keep a deleted vault, and with it the token, for 90 days. Once on, it stays on.')
 param enablePurgeProtection bool = true
 
@@ -319,6 +327,7 @@ module keyVault 'modules/key-vault.bicep' = {
     tags: tags
     tokenName: tokenSecretName
     token: '${replace(tokenSeedA, '-', '')}${replace(tokenSeedB, '-', '')}'
+    adminToken: '${replace(adminTokenSeedA, '-', '')}${replace(adminTokenSeedB, '-', '')}'
     enablePurgeProtection: enablePurgeProtection
     recover: recoverKeyVault
     isolated: networkIsolation

@@ -11,6 +11,8 @@ COMMANDS = {
     "verify": ("scim.commands.verify", "check that the rows of the tenant agree; --repair puts right what can be"),
     "export": ("scim.commands.export", "write the tenant to a file, as a backup"),
     "import": ("scim.commands.restore", "make the tenant of such a file"),
+    "tenant": ("scim.commands.tenant", "operate the tenants of a deployment: create, list, suspend, delete, test"),
+    "credential": ("scim.commands.credential", "operate their credentials: create, list, renew, revoke"),
     "simulate": ("scim.simulate.__main__", "play Entra's provisioning service against an endpoint"),
 }
 """Each command's module has a function `main(arguments) -> exit code`; only the one that is called is imported."""
@@ -18,7 +20,7 @@ COMMANDS = {
 
 def usage() -> str:
     """Return the list of commands."""
-    lines = [f"  {name:<10} {purpose}" for name, (_, purpose) in COMMANDS.items()]
+    lines = [f"  {name:<11} {purpose}" for name, (_, purpose) in COMMANDS.items()]
     return "\n".join(["usage: python -m scim COMMAND [OPTIONS]", "", *lines, "", "COMMAND --help tells its options.\n"])
 
 

@@ -1,24 +1,33 @@
 """The composition root: settings become a service; what a setting does not ask for is not imported."""
 
 import os
+import time
 from dataclasses import dataclass
-from functools import partial
+from functools import cached_property, partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
+from scim.access.admission import Admission
 from scim.access.auth import FixedTokens, TokenSource
+from scim.access.registry import Registry, registry_name
+from scim.access.tenants import DEFAULT_KEY
 from scim.directory.indexes import Indexes
 from scim.directory.maintenance import Maintenance
 from scim.directory.resources import Directory
-from scim.directory.search import ScanLimit, Search
-from scim.directory.stored import Kind, kinds
+from scim.directory.stored import Kind
 from scim.directory.tenant import Tenant
-from scim.protocol.errors import InvalidPath
-from scim.protocol.filter import parse_attribute
 from scim.protocol.schema import SchemaDocumentError, Schemas, load_schemas
+from scim.service.addresses import Addresses
 from scim.service.endpoints import Endpoints
+from scim.service.rounds import Rounds
+from scim.service.tenants import TenantService, TenantServices, kinds_of
 from scim.settings import Settings, SettingsError
-from scim.storage.rows import Rows
 from scim.storage.sqlite import SqliteRows
+from scim.storage.store import Partitions, Store
+
+if TYPE_CHECKING:
+    from scim.service.administration import Administration
+    from scim.service.management import Management
 
 
 @dataclass(frozen=True)
@@ -26,18 +35,62 @@ class App:
     """The parts of a running service that a host or a command uses."""
 
     settings: Settings
-    tenant: Tenant
-    kinds: dict[str, Kind]
-    directory: Directory
-    indexes: Indexes
+    store: Store
+    registry: Registry
+    admission: Admission
+    tenants: TenantServices
+    addresses: Addresses
     endpoints: Endpoints
-    maintenance: Maintenance
+    rounds: Rounds
     tokens: TokenSource
 
     async def close(self) -> None:
         """Release connections; the process may end or build another app afterwards."""
-        await self.tokens.close()
-        await self.tenant.rows.close()
+        await self.admission.close()
+        await self.store.close()
+
+    async def serving(self, key: str = DEFAULT_KEY) -> TenantService:
+        """Return what serves a tenant, for commands. Raises NotFound, Unavailable."""
+        return await self.tenants.of(await self.administration.tenant(key))
+
+    @cached_property
+    def administration(self) -> "Administration":
+        """What an operator does; imported when it is needed, since most processes never do."""
+        from scim.service.administration import Administration
+
+        return Administration(self.store, self.registry, self.tenants.schemas)
+
+    @cached_property
+    def management(self) -> "Management":
+        """The same over HTTP; imported when it is needed."""
+        from scim.service.management import Management
+
+        return Management(self.admission, self.administration, self.addresses)
+
+    @property
+    def tenant(self) -> Tenant:
+        """The default tenant."""
+        return self.tenants.default.tenant
+
+    @property
+    def kinds(self) -> dict[str, Kind]:
+        """The kinds of resources of the default tenant."""
+        return self.tenants.default.kinds
+
+    @property
+    def directory(self) -> Directory:
+        """The directory of the default tenant."""
+        return self.tenants.default.directory
+
+    @property
+    def indexes(self) -> Indexes:
+        """The look-ups of the default tenant."""
+        return self.tenants.default.indexes
+
+    @property
+    def maintenance(self) -> Maintenance:
+        """The maintenance of the default tenant."""
+        return self.tenants.default.maintenance
 
 
 def from_environ(*, serving: bool = True, existing: bool = False) -> App:
@@ -52,28 +105,41 @@ def from_environ(*, serving: bool = True, existing: bool = False) -> App:
     return build(settings)
 
 
-def build(settings: Settings, tenant: Tenant | None = None, tokens: TokenSource | None = None) -> App:
+def build(
+    settings: Settings,
+    tenant: Tenant | None = None,
+    tokens: TokenSource | None = None,
+    operators: TokenSource | None = None,
+) -> App:
     """Return the app that settings describe; tests pass a tenant with a clock of their own.
 
     Raises SettingsError when schema documents or filterable attributes cannot be used.
     """
     schemas = _schemas(settings)
-    known = _kinds(settings, schemas)
-    tenant = tenant or Tenant(open_rows(settings), settings.tenant)
+    known = _kinds(settings, schemas)  # before anything is opened
+    clock = time.monotonic if tenant is None else partial(_seconds, tenant)
+    store: Store = Partitions(tenant.rows) if tenant else open_store(settings)
+    tenant = tenant or Tenant(store.rows(settings.tenant), settings.tenant)
+    registry = Registry(store, registry_name(settings.tenant), tenant.now)
+    tenants = TenantServices(store, registry, settings, schemas, known, tenant)
     tokens = tokens or _tokens(settings)
-    indexes = Indexes(tenant, known)
-    directory = Directory(tenant, known, indexes)
-    search = Search(tenant, directory.memberships, indexes, ScanLimit(settings.scan_rows, settings.scan_seconds))
+    admission = Admission(registry, tokens, operators or _operators(settings), clock)
+    addresses = Addresses(settings.base_url)
     return App(
         settings=settings,
-        tenant=tenant,
-        kinds=known,
-        directory=directory,
-        indexes=indexes,
-        endpoints=Endpoints(schemas, directory, search, tokens, settings.base_url),
-        maintenance=Maintenance(tenant, directory.tombstones, settings.change_retention_days),
+        store=store,
+        registry=registry,
+        admission=admission,
+        tenants=tenants,
+        addresses=addresses,
+        endpoints=Endpoints(admission, tenants, addresses),
+        rounds=Rounds(store, registry, tenants),
         tokens=tokens,
     )
+
+
+def _seconds(tenant: Tenant) -> float:
+    return tenant.now().timestamp()
 
 
 def _schemas(settings: Settings) -> Schemas:
@@ -85,28 +151,23 @@ def _schemas(settings: Settings) -> Schemas:
 
 def _kinds(settings: Settings, schemas: Schemas) -> dict[str, Kind]:
     try:
-        known = kinds(schemas, settings.filterable)
-        for text in settings.filterable:
-            targets = [target for kind in known.values() if (target := kind.type.resolve(parse_attribute(text)))]
-            if all(target.leaf is None or target.leaf.type == "complex" for target in targets):
-                raise ValueError(f"'{text}' is complex; name one of its sub-attributes, such as {text}.value")
-    except (ValueError, InvalidPath) as error:
+        return kinds_of(schemas, settings.filterable)
+    except ValueError as error:
         raise SettingsError(f"SCIM_FILTERABLE: {error}") from error
-    return known
 
 
-def open_rows(settings: Settings) -> Rows:
+def open_store(settings: Settings) -> Store:
     """Return the store that SCIM_STORAGE names. Raises SettingsError on text that names none."""
     storage = settings.storage
     if storage.startswith("sqlite:"):
-        return SqliteRows(storage.removeprefix("sqlite:"))
+        return Partitions(SqliteRows(storage.removeprefix("sqlite:")))
+    from scim.azure.account import Account
     from scim.azure.identity import identity
-    from scim.azure.tables import TableRows
 
     try:
         if storage.startswith("https://"):
-            return TableRows.from_endpoint(storage, settings.tenant, partial(identity, settings.client_id))
-        return TableRows.from_connection_string(storage, settings.tenant)
+            return Account.from_endpoint(storage, partial(identity, settings.client_id))
+        return Account.from_connection_string(storage)
     except ValueError:
         raise SettingsError(
             "SCIM_STORAGE must be https://<account>.table.core.windows.net, a storage connection string"
@@ -120,3 +181,13 @@ def _tokens(settings: Settings) -> TokenSource:
     from scim.azure.vault import VaultTokens
 
     return VaultTokens(settings.key_vault, client_id=settings.client_id or None)
+
+
+def _operators(settings: Settings) -> TokenSource:
+    if not settings.key_vault:
+        return FixedTokens(settings.admin_token)
+    from scim.azure.vault import OPERATOR_SECRET, VaultTokens
+
+    return VaultTokens(
+        settings.key_vault, client_id=settings.client_id or None, secret=OPERATOR_SECRET, may_be_missing=True
+    )

@@ -21,10 +21,12 @@ class Settings:
     """`sqlite:<path>`, `sqlite::memory:`, a connection string, or `https://<account>.table.core.windows.net`."""
     token: tuple[str, ...] = ()
     """Secret tokens that are valid, at least one without a key vault; more than one while a token is rotated."""
+    admin_token: tuple[str, ...] = ()
+    """Operator's tokens, without a key vault: who has one may manage tenants and credentials."""
     key_vault: str = ""
-    """Address of the key vault that has the secret `scim-token`."""
+    """Address of the key vault that has the secrets `scim-token` and `scim-admin-token`."""
     tenant: str = "scim"
-    """Name of the table and of the partition."""
+    """Name of the default tenant's table and partition."""
     base_url: str = ""
     """Address of the SCIM root that clients use, where it is not the one that requests show."""
     filterable: tuple[str, ...] = DEFAULT_FILTERABLE
@@ -120,11 +122,13 @@ def _seconds(text: str) -> float:
 _READERS: dict[str, Callable[[str], Any]] = {
     "storage": _storage,
     "token": _tokens,
+    "admin_token": _tokens,
     "key_vault": _matching(
         r"https://[^\s/?#]+/?", "the address of a key vault, such as https://kv-contoso.vault.azure.net"
     ),
     "tenant": _matching(
-        r"[A-Za-z][A-Za-z0-9]{2,62}", "3 to 63 letters and digits, a letter first, as names of tables are"
+        r"(?!(?i:registry))[A-Za-z][A-Za-z0-9]{2,54}",
+        "3 to 55 letters and digits, a letter first, and not begin with 'registry', where the tenants are registered",
     ),
     "base_url": _matching(r"https?://[^\s?#]+", "an address such as https://scim.contoso.com/scim/v2"),
     "filterable": _separated,

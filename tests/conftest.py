@@ -46,8 +46,8 @@ class Answer(NamedTuple):
 class Http:
     """A client of the service that needs no network; it sends the token unless a header says otherwise."""
 
-    def __init__(self, app: App) -> None:
-        self._app = app
+    def __init__(self, app: App, token: str = TOKEN, tenant: str = "scim") -> None:
+        self._app, self._token, self._tenant = app, token, tenant
 
     async def request(
         self,
@@ -62,11 +62,11 @@ class Http:
         A header that is None is not sent.
         """
         body = content if content is not None else b"" if json is None else jsonlib.dumps(json).encode()
-        usual: dict[str, str | None] = {"authorization": f"Bearer {TOKEN}", "user-agent": "tests"}
+        usual: dict[str, str | None] = {"authorization": f"Bearer {self._token}", "user-agent": "tests"}
         chosen = usual | {name.lower(): value for name, value in (headers or {}).items()}
         sent = {name: value for name, value in chosen.items() if value is not None}
         response = await self._app.endpoints.respond_anywhere(
-            Request(method, f"{BASE_URL}{path}", sent, body, "request-1")
+            Request(method, f"{HOST}/{self._tenant}/v2{path}", sent, body, "request-1")
         )
         content = response.content()
         return Answer(response.status, response.headers, jsonlib.loads(content) if content else None)

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from scim.access.auth import FixedTokens
-from scim.app import build, open_rows
+from scim.app import build, open_store
 from scim.directory.tenant import Tenant
 from scim.protocol.errors import Unavailable
 from scim.settings import Settings, SettingsError
@@ -61,14 +61,14 @@ async def test_tenants_in_one_store_do_not_see_each_other(rows: Rows) -> None:
 def test_text_that_names_no_store_is_refused(storage: str) -> None:
     """The error names the setting and the three forms, and not the text, which may hold a key."""
     with pytest.raises(SettingsError, match="SCIM_STORAGE must be") as caught:
-        open_rows(settings(storage))
+        open_store(settings(storage))
     assert storage not in str(caught.value).replace("sqlite:<path>", "")
 
 
 def test_a_file_that_cannot_be_opened_is_told_by_its_path(tmp_path: Path) -> None:
     """Without a stack of the database."""
     with pytest.raises(Unavailable, match="no-such-folder"):
-        open_rows(settings(f"sqlite:{tmp_path}/no-such-folder/scim.db"))
+        open_store(settings(f"sqlite:{tmp_path}/no-such-folder/scim.db"))
 
 
 @pytest.mark.parametrize(

@@ -38,7 +38,14 @@ SIMULATOR_FLOORS = (
 FLOOR = {part: number for number, parts in enumerate(FLOORS) for part in parts}
 SIMULATOR_FLOOR = {part: number for number, parts in enumerate(SIMULATOR_FLOORS) for part in parts}
 FOLDERS = [*(f"scim/{part}" for part in [*FLOOR, "simulate"]), *(f"scim/simulate/{part}" for part in SIMULATOR_FLOOR)]
-AZURE_ALLOWED = {ENTRY, "scim.local", "scim.azure.identity", "scim.azure.tables", "scim.azure.vault"}
+AZURE_ALLOWED = {
+    ENTRY,
+    "scim.local",
+    "scim.azure.account",
+    "scim.azure.identity",
+    "scim.azure.tables",
+    "scim.azure.vault",
+}
 ENVIRONMENT_ALLOWED = {"scim.app", "scim.local"}
 """The second stands for the Functions host, which hands settings over in the environment."""
 

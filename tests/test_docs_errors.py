@@ -10,6 +10,8 @@ from typing import Any
 import pytest
 from azure.core.exceptions import HttpResponseError
 
+from scim.access.credential import Credential
+from scim.access.token import made
 from scim.app import App
 from scim.azure.tables import TableRows
 from scim.azure.vault import VaultTokens
@@ -155,6 +157,14 @@ async def test_the_bug_is_shown(clock: Clock) -> None:
     await app.close()
 
 
+async def test_a_scope_that_does_not_do_is_shown(app: App, http: Http) -> None:
+    """A credential that may only read sends a change."""
+    token = made()
+    await app.registry.add_credential(Credential(token.id, "scim", "reader", "read", digest=token.digest.hex()))
+    answer = await http.request("POST", "/Users", {}, {"Authorization": f"Bearer {token.text}"})
+    assert alike(answer.body) in shown()
+
+
 class Refusing:
     """A client of Table Storage, or a transport to the vault, that gets the same answer to everything."""
 
@@ -209,5 +219,5 @@ async def test_the_vault_without_a_token_is_shown() -> None:
 
 
 def test_no_example_is_shown_that_no_test_provokes() -> None:
-    """Those above, and seven with tests of their own."""
-    assert len(shown()) == len(set(shown())) == len(REQUESTS) + 7
+    """Those above, and eight with tests of their own."""
+    assert len(shown()) == len(set(shown())) == len(REQUESTS) + 8

@@ -16,7 +16,7 @@ from scim.host import HttpTrigger, in_order
 from scim.local import HttpFunction, functions
 from scim.protocol.errors import ERROR_SCHEMA
 from scim.protocol.query import LIST_RESPONSE
-from scim.service.routes import ANYWHERE, PREFIX, ROUTES
+from scim.service.routes import ANYWHERE, ROUTES, TEMPLATE
 from scim.settings import SettingsError
 
 ROOT = Path(__file__).parent.parent
@@ -87,8 +87,9 @@ async def call(loaded: Loaded, name: str, path: str, method: str = "", body: Any
 def test_each_route_is_a_function_of_its_name(loaded: Loaded) -> None:
     """With the methods and the path of the table below the prefix, so that each shows in the portal."""
     registered = {name: (each.route, set(each.methods)) for name, each in loaded.http.items()}
-    expected = {each.name: (f"{PREFIX}/{each.path}".rstrip("/"), set(each.methods)) for each in ROUTES}
+    expected = {each.name: (f"{TEMPLATE}/{each.path}".rstrip("/"), set(each.methods)) for each in ROUTES}
     expected["Health"] = ("health", {"GET", "HEAD"})
+    expected["Manage"] = ("manage/v1/{*path}", {"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
     expected[ANYWHERE] = ("{*path}", {"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
     assert registered == expected
 
@@ -96,7 +97,7 @@ def test_each_route_is_a_function_of_its_name(loaded: Loaded) -> None:
 @pytest.mark.parametrize(("one", "many"), [("User", "Users"), ("Group", "Groups")])
 def test_users_and_groups_have_seven_functions_each(loaded: Loaded, one: str, many: str) -> None:
     """One for each operation, by a name that says which."""
-    names = {name for name, each in loaded.http.items() if each.route.startswith(f"{PREFIX}/{many}")}
+    names = {name for name, each in loaded.http.items() if each.route.startswith(f"{TEMPLATE}/{many}")}
     assert names == {f"{verb}{one}" for verb in ("Create", "Get", "Replace", "Patch", "Delete")} | {
         f"List{many}",
         f"Search{many}",
@@ -164,7 +165,7 @@ def test_it_is_known_which_templates_can_match_one_path(one: str, other: str, ex
 @pytest.mark.parametrize("name", ["GetUser", "ReplaceUser", "PatchUser", "DeleteGroup"])
 async def test_a_search_that_the_host_takes_for_an_id_is_405(loaded: Loaded, name: str) -> None:
     """Only POST has a route of its own for it; what else is asked reaches the function for a single resource."""
-    path = f"{PREFIX}/{'Groups' if name.endswith('Group') else 'Users'}/.Search"
+    path = f"scim/v2/{'Groups' if name.endswith('Group') else 'Users'}/.Search"
     answer = await call(loaded, name, path, id=".Search")
     assert (answer.status, answer.headers["Allow"]) == (405, "OPTIONS, POST")
 

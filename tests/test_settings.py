@@ -28,6 +28,7 @@ def test_each_setting_is_read() -> None:
         {
             "SCIM_STORAGE": "https://contoso.table.core.windows.net",
             "SCIM_KEY_VAULT": "https://contoso.vault.azure.net",
+            "SCIM_ADMIN_TOKEN": f"{TOKEN}-of-the-operator",
             "SCIM_TENANT": "Contoso1",
             "SCIM_BASE_URL": "https://scim.contoso.example/scim/v2",
             "SCIM_FILTERABLE": "externalId, title,",
@@ -41,6 +42,7 @@ def test_each_setting_is_read() -> None:
     assert asdict(settings) == {
         "storage": "https://contoso.table.core.windows.net",
         "token": (),
+        "admin_token": (f"{TOKEN}-of-the-operator",),
         "key_vault": "https://contoso.vault.azure.net",
         "tenant": "Contoso1",
         "base_url": "https://scim.contoso.example/scim/v2",

@@ -1,4 +1,5 @@
-// The vault of the token that Entra sends. The token is made once and never leaves the vault through an output.
+// The vault of the token that Entra sends, and of the operator's. Each is made once and never leaves the vault through an
+// output.
 
 import { tagsByName } from '../types.bicep'
 
@@ -19,6 +20,10 @@ param tokenName string
 @description('Value of its first version. Ignored when the secret exists: a later deployment must not lock Entra out.')
 @secure()
 param token string
+
+@description('Value of the first version of scim-admin-token, the operator\'s. Ignored when the secret exists.')
+@secure()
+param adminToken string
 
 @description('Keep a deleted vault for 90 days whatever anybody does. Once on, it stays on.')
 param enablePurgeProtection bool
@@ -69,6 +74,16 @@ resource tokenSecret 'Microsoft.KeyVault/vaults/secrets@2025-05-01' = {
   properties: {
     value: token
     contentType: 'Bearer token for Microsoft Entra provisioning'
+  }
+}
+
+@onlyIfNotExists()
+resource adminTokenSecret 'Microsoft.KeyVault/vaults/secrets@2025-05-01' = {
+  parent: vault
+  name: 'scim-admin-token'
+  properties: {
+    value: adminToken
+    contentType: 'Bearer token of the operator, who manages tenants'
   }
 }
 

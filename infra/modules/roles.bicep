@@ -108,7 +108,7 @@ resource appReadsToken 'Microsoft.Authorization/roleAssignments@2022-04-01' = {
     roleDefinitionId: subscriptionResourceId('Microsoft.Authorization/roleDefinitions', roleIds.keyVaultSecretsUser)
     principalId: identity.properties.principalId
     principalType: 'ServicePrincipal'
-    description: 'The versions of scim-token.'
+    description: 'The versions of scim-token and scim-admin-token.'
   }
 }
 

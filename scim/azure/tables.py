@@ -64,7 +64,8 @@ T = TypeVar("T")
 Operation = tuple[str, dict[str, str], dict[str, Any]]
 
 
-def _transport() -> AsyncHttpTransport[Any, Any]:
+def new_transport() -> AsyncHttpTransport[Any, Any]:
+    """Return a transport with the time limits of one try."""
     # Without use_env_settings=False each call looks for a netrc file in a thread, half of the CPU of a call.
     transport: AsyncHttpTransport[Any, Any] = AioHttpTransport(
         use_env_settings=False, connection_timeout=CONNECT_SECONDS, read_timeout=READ_SECONDS
@@ -106,7 +107,7 @@ class TableRows:
         table: str,
         make_credential: Callable[[], AsyncTokenCredential] | None = None,
         *,
-        make_transport: Callable[[], AsyncHttpTransport[Any, Any]] = _transport,
+        make_transport: Callable[[], AsyncHttpTransport[Any, Any]] = new_transport,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
@@ -131,7 +132,7 @@ class TableRows:
         """
 
         def make_client(_: AsyncTokenCredential | None, transport: AsyncHttpTransport[Any, Any]) -> TableClient:
-            return TableClient.from_connection_string(text, table, transport=transport, **_PIPELINE)
+            return TableClient.from_connection_string(text, table, transport=transport, **PIPELINE)
 
         TableClient.from_connection_string(text, "check")  # fails now, not at the first request
         return cls(make_client, table, **options)
@@ -149,7 +150,7 @@ class TableRows:
         def make_client(
             credential: AsyncTokenCredential | None, transport: AsyncHttpTransport[Any, Any]
         ) -> TableClient:
-            return TableClient(url, table, credential=credential, transport=transport, **_PIPELINE)
+            return TableClient(url, table, credential=credential, transport=transport, **PIPELINE)
 
         if not url.startswith("https://"):
             raise ValueError(f"the table endpoint begins with https://, not {url!r:.80}")
@@ -266,6 +267,14 @@ class TableRows:
         await self._make_table(client)
         return await ask(client)
 
+    async def make_table(self) -> None:
+        """Make the table; one that is there is left as it is. Raises Unavailable."""
+        await self._answer(self._make_table)
+
+    async def drop_table(self) -> None:
+        """Drop the table with all its rows; one that is gone is no error. Raises Unavailable."""
+        await self._answer(lambda client: client.delete_table())  # the SDK takes 404 for done
+
     async def _make_table(self, client: TableClient) -> None:
         try:
             await client.create_table()
@@ -287,7 +296,8 @@ class TableRows:
         return self._open[loop][0]
 
 
-_PIPELINE: dict[str, Any] = {
+PIPELINE: dict[str, Any] = {
+    # The class says why tries are its own.
     "retry_total": 0,
     # At INFO, the level of a function app, the SDK writes some 20 headers for each call: a fifth of its CPU.
     "http_logging_level": logging.DEBUG,

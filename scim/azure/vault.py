@@ -38,6 +38,7 @@ from scim.azure.identity import identity
 from scim.protocol.errors import Unavailable
 
 SECRET = "scim-token"  # noqa: S105 - the name of the secret, not its value
+OPERATOR_SECRET = "scim-admin-token"  # noqa: S105 - likewise
 VALID_VERSIONS = 2
 TIME_LIMIT = 300.0
 """Seconds after which a version that was disabled is refused, while the vault answers."""
@@ -92,6 +93,7 @@ class VaultTokens:
         client_id: str | None = None,
         *,
         secret: str = SECRET,
+        may_be_missing: bool = False,
         time_limit: float = TIME_LIMIT,
         try_seconds: float = TRY_SECONDS,
         clock: Callable[[], float] = time.monotonic,
@@ -101,6 +103,7 @@ class VaultTokens:
     ) -> None:
         self._vault_url, self._credential, self._client_id = vault_url, credential, client_id
         self._secret, self._time_limit, self._try_seconds = secret, time_limit, try_seconds
+        self._may_be_missing = may_be_missing
         self._clock, self._now, self._sleep, self._options = clock, now, sleep, options
 
         self._client: SecretClient | None = None
@@ -152,7 +155,7 @@ class VaultTokens:
             await self._refresh()
         if self._failure is not None:
             raise self._unavailable(self._failure)
-        if not self._valid():
+        if not self._valid() and not self._may_be_missing:
             raise Unavailable(f"No version of the secret '{self._secret}' is enabled, begun and unexpired.")
 
     async def close(self) -> None:
@@ -215,9 +218,9 @@ class VaultTokens:
             return _Failure("It does not answer in time.")
         except _ERRORS as error:
             return _failure(error, self._secret)
-        if tokens is None:
+        if tokens is None and not self._may_be_missing:
             return _Failure(f"The secret '{self._secret}' is not in the vault.")
-        self._answered(tokens, asked_at)
+        self._answered(tokens or (), asked_at)
         return None
 
     async def _read(self) -> tuple[_Token, ...] | None:

@@ -6,6 +6,7 @@ import sys
 from collections.abc import Callable
 from typing import NoReturn
 
+from scim.access.tenants import DEFAULT_KEY
 from scim.protocol.errors import ScimError
 from scim.settings import SettingsError
 
@@ -27,6 +28,11 @@ class Parser(argparse.ArgumentParser):
 
     def error(self, message: str) -> NoReturn:
         raise WrongUsage(f"{message}; --help lists what there is")
+
+
+def add_tenant(parser: Parser) -> None:
+    """Let a command be told which tenant it is for."""
+    parser.add_argument("--tenant", metavar="KEY", default=DEFAULT_KEY, help="the segment of its Tenant URL")
 
 
 def outcome(name: str, run: Callable[[], int]) -> int:

@@ -10,14 +10,15 @@ from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import BinaryIO
 
-from scim.app import App, from_environ
-from scim.commands.command import DONE, FAILED, Failure, Parser
+from scim.app import from_environ
+from scim.commands.command import DONE, FAILED, Failure, Parser, add_tenant
 from scim.commands.inspection import document_of
 from scim.commands.progress import Progress, Silent, shown
 from scim.commands.transfer import NAMES, ORDER, footer, header, membership_line, resource_line
 from scim.directory import keys
 from scim.directory.stored import Kind
 from scim.directory.tenant import PAGE
+from scim.service.tenants import TenantService
 
 
 class Export:
@@ -27,9 +28,13 @@ class Export:
     """
 
     def __init__(
-        self, app: App, write: Callable[[str], object], say: Callable[[str], None], progress: Progress | None = None
+        self,
+        service: TenantService,
+        write: Callable[[str], object],
+        say: Callable[[str], None],
+        progress: Progress | None = None,
     ) -> None:
-        self._app, self._tenant = app, app.tenant
+        self._service, self._tenant = service, service.tenant
         self._write, self._say, self._progress = write, say, progress or Silent()
         self._counted: Counter[str] = Counter()
         self.left_out = 0
@@ -37,14 +42,14 @@ class Export:
     async def run(self) -> Counter[str]:
         """Write all lines; return how many users, groups and memberships there are."""
         self._write(header(self._tenant.name, self._tenant.time()))
-        for kind in sorted(self._app.kinds.values(), key=lambda each: each.letter, reverse=True):
+        for kind in sorted(self._service.kinds.values(), key=lambda each: each.letter, reverse=True):
             await self._resources(kind)
         await self._memberships()
         self._write(footer(self._counted))
         return self._counted
 
     async def _resources(self, kind: Kind) -> None:
-        stage, total = f"{NAMES[kind.letter]}s", await self._app.directory.memberships.total(kind.letter)
+        stage, total = f"{NAMES[kind.letter]}s", await self._service.directory.memberships.total(kind.letter)
         async for page in self._tenant.pages(kind.prefix):
             for row in page:
                 document = document_of(kind, row)
@@ -60,7 +65,7 @@ class Export:
         after = "m."
         while True:
             gone = (
-                await self._app.directory.memberships.tombstones()
+                await self._service.directory.memberships.tombstones()
             )  # before the rows, see scim/directory/memberships.py
             rows = await self._tenant.range(after, f"m.{keys.BEYOND}", PAGE)
             if not rows:
@@ -115,12 +120,13 @@ def _file(path: Path) -> Iterator[BinaryIO]:
         raise
 
 
-async def _run(path: str) -> int:
+async def _run(path: str, key: str) -> int:
     app = from_environ(serving=False, existing=True)
     try:
-        await _check(app)
+        service = await app.serving(key)
+        await _check(service)
         with shown() as progress, _opened(path) as write:
-            export = Export(app, write, _complain, progress)
+            export = Export(service, write, _complain, progress)
             counted = await export.run()
     finally:
         await app.close()
@@ -130,11 +136,11 @@ async def _run(path: str) -> int:
     return FAILED if export.left_out else DONE
 
 
-async def _check(app: App) -> None:
+async def _check(service: TenantService) -> None:
     """Raise Failure when there is nothing to export, so that it does not replace the backup of another day."""
-    if not any([await app.tenant.under(kind.prefix, 1, keys_only=True) for kind in app.kinds.values()]):
+    if not any([await service.tenant.under(kind.prefix, 1, keys_only=True) for kind in service.kinds.values()]):
         raise Failure(
-            f"the tenant {app.tenant.name} has neither users nor groups; set SCIM_STORAGE and SCIM_TENANT as the"
+            f"the tenant {service.tenant.name} has neither users nor groups; set SCIM_STORAGE and SCIM_TENANT as the"
             " service has them"
         )
 
@@ -144,11 +150,13 @@ def _complain(text: str) -> None:
 
 
 def main(arguments: list[str]) -> int:
-    """Export the tenant that the settings name.
+    """Export a tenant of the store that the settings name.
 
     Returns 0 when all of it is in the file, 1 when resources that cannot be read are left out. Raises what
     scim/commands/command.py tells when there is no file.
     """
     parser = Parser("python -m scim export", description="Write a tenant to a file, as a backup.")
     parser.add_argument("file", metavar="FILE|-", help="where to; - for standard output")
-    return asyncio.run(_run(parser.parse_args(arguments).file))
+    add_tenant(parser)
+    options = parser.parse_args(arguments)
+    return asyncio.run(_run(options.file, options.tenant))

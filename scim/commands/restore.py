@@ -12,14 +12,15 @@ from functools import partial
 from pathlib import Path
 from typing import BinaryIO
 
-from scim.app import App, from_environ
-from scim.commands.command import DONE, FAILED, Failure, Parser
+from scim.app import from_environ
+from scim.commands.command import DONE, FAILED, Failure, Parser, add_tenant
 from scim.commands.progress import Progress, Silent, shown
 from scim.commands.transfer import ORDER, BrokenFile, Entry, Link, Reader
 from scim.directory import keys, memberships
 from scim.directory.stored import Edge
 from scim.directory.tombstones import merged
 from scim.protocol.resource import to_json
+from scim.service.tenants import TenantService
 from scim.storage.rows import MAX_CHANGES, Insert, Replace, RowChange, Touch
 
 MAX_BATCH_BYTES = 3_500_000
@@ -34,8 +35,8 @@ class Restore:
     transaction, 100 rows and 4 MB at most, and the numbers of the lines that were left out.
     """
 
-    def __init__(self, app: App, say: Callable[[str], None], progress: Progress | None = None) -> None:
-        self._app, self._tenant = app, app.tenant
+    def __init__(self, service: TenantService, say: Callable[[str], None], progress: Progress | None = None) -> None:
+        self._service, self._tenant = service, service.tenant
         self._say, self._progress = say, progress or Silent()
         self.created: Counter[str] = Counter()
         self._left_out: set[int] = set()
@@ -65,7 +66,7 @@ class Restore:
 
     async def run(self, reader: Reader, total: int | None = None) -> None:
         """Import all that a reader yields. Raises BrokenFile; what came before the broken line stays."""
-        await self._app.indexes.complete()  # an empty tenant starts with complete look-ups, before it has a resource
+        await self._service.indexes.complete()  # an empty tenant starts with complete look-ups, before any resource
         batch: list[Entry] = []
         links: list[Link] = []
         for each in reader:
@@ -219,13 +220,14 @@ def _named(path: str) -> str:
     return "standard input" if path == "-" else path or "''"
 
 
-async def _run(path: str, into_existing: bool) -> int:
+async def _run(path: str, key: str, into_existing: bool) -> int:
     app = from_environ(serving=False)
     try:
         with shown() as progress, _opened(path) as file:
-            restore = Restore(app, _complain, progress)
+            service = await app.serving(key)
+            restore = Restore(service, _complain, progress)
             await restore.check(into_existing)
-            await _import(file, app, restore, progress)
+            await _import(file, service, restore, progress)
     except BrokenFile as error:
         raise Failure(f"{_named(path)}, {error}") from error
     finally:
@@ -234,19 +236,19 @@ async def _run(path: str, into_existing: bool) -> int:
     return FAILED if restore.left_out else DONE
 
 
-async def _import(file: BinaryIO, app: App, restore: Restore, progress: Progress) -> None:
-    total = _length(file, app, progress)  # nothing is written of a file that is broken anywhere
+async def _import(file: BinaryIO, service: TenantService, restore: Restore, progress: Progress) -> None:
+    total = _length(file, service, progress)  # nothing is written of a file that is broken anywhere
     try:
-        await restore.run(Reader(file, app.kinds), total)
+        await restore.run(Reader(file, service.kinds), total)
     except BaseException:
         if restore.created:
             _complain(f"imported only {restore.summary()}; to go on, import the same file --into-existing")
         raise
 
 
-def _length(file: BinaryIO, app: App, progress: Progress) -> int:
+def _length(file: BinaryIO, service: TenantService, progress: Progress) -> int:
     """Return the number of lines after checking each; the file is at its start again."""
-    reader = Reader(file, app.kinds)
+    reader = Reader(file, service.kinds)
     for _ in reader:
         progress.at("checked", reader.line)
     file.seek(0)
@@ -258,7 +260,7 @@ def _complain(text: str) -> None:
 
 
 def main(arguments: list[str]) -> int:
-    """Import a file into the tenant that the settings name.
+    """Import a file into a tenant of the store that the settings name.
 
     Returns 0 when all of the file is in the tenant, 1 when single lines were left out. Raises what `command`
     tells when it was refused or failed.
@@ -266,5 +268,6 @@ def main(arguments: list[str]) -> int:
     parser = Parser("python -m scim import", description="Make a tenant of an exported file.")
     parser.add_argument("file", metavar="FILE|-", help="where from; - for standard input")
     parser.add_argument("--into-existing", action="store_true", help="add what is missing to a tenant with resources")
+    add_tenant(parser)
     options = parser.parse_args(arguments)
-    return asyncio.run(_run(options.file, options.into_existing))
+    return asyncio.run(_run(options.file, options.tenant, options.into_existing))

@@ -10,14 +10,15 @@ from datetime import timedelta
 from functools import partial
 from typing import NamedTuple, Protocol
 
-from scim.app import App, from_environ
-from scim.commands.command import DONE, FAILED, Parser
+from scim.app import from_environ
+from scim.commands.command import DONE, FAILED, Parser, add_tenant
 from scim.commands.inspection import Finding, Inspection, Suspect, document_of, fits, problem, same
 from scim.commands.progress import Progress, Silent, shown
 from scim.directory import keys
 from scim.directory.stored import Kind
 from scim.directory.tenant import PAGE, TRIES, Tenant
 from scim.protocol.resource import Resource
+from scim.service.tenants import TenantService
 from scim.storage.rows import MAX_CHANGES, Delete, Insert, Row, RowChange, RowConflict
 
 PARTS = 4096
@@ -133,14 +134,14 @@ class Verification:
     It holds sums, the ids of tombstones, and what looks wrong: never the tenant.
     """
 
-    def __init__(self, app: App, repair: bool, say: Callable[[str], None], progress: Progress) -> None:
-        self._app, self._repair, self._say, self._progress = app, repair, say, progress
-        self._tenant: Tenant = app.tenant
-        self._kinds: dict[str, Kind] = {kind.letter: kind for kind in app.kinds.values()}
-        self._inspection = Inspection(app.tenant, app.kinds.values())
+    def __init__(self, service: TenantService, repair: bool, say: Callable[[str], None], progress: Progress) -> None:
+        self._service, self._repair, self._say, self._progress = service, repair, say, progress
+        self._tenant: Tenant = service.tenant
+        self._kinds: dict[str, Kind] = {kind.letter: kind for kind in service.kinds.values()}
+        self._inspection = Inspection(service.tenant, service.kinds.values())
         self._attributes = {
             keys.all_look_ups(kind.letter, path): f"{kind.letter}.{path}"
-            for kind in app.kinds.values()
+            for kind in service.kinds.values()
             for path in kind.filterable
         }
         self._complete: frozenset[str] = frozenset()
@@ -163,15 +164,15 @@ class Verification:
             self._suspects |= differences.suspects()
         await self._judge()
         if self._repair:
-            await self._app.indexes.declare_complete(self._complete)
-        self._report.pending = len(await self._app.directory.tombstones.all())
+            await self._service.indexes.declare_complete(self._complete)
+        self._report.pending = len(await self._service.directory.tombstones.all())
         return self._report
 
     # What is wrong as a whole
 
     async def _check_look_ups(self) -> None:
         """Make the look-ups of attributes that became filterable; find those of attributes that are no longer."""
-        recorded, configured = await self._app.indexes.recorded(), self._app.indexes.configured
+        recorded, configured = await self._service.indexes.recorded(), self._service.indexes.configured
         if not any([await self._tenant.under(kind.prefix, 1, keys_only=True) for kind in self._kinds.values()]):
             recorded |= configured  # a tenant without resources has all of their look-ups
         self._complete, lacking = recorded & configured, configured - recorded
@@ -230,7 +231,7 @@ class Verification:
             await self._tenant.commit([Delete(row.key) for row in rows])
 
     async def _check_change_rows(self) -> None:
-        oldest = self._tenant.now() - timedelta(days=self._app.settings.change_retention_days) - OVERDUE
+        oldest = self._tenant.now() - timedelta(days=self._service.retention_days) - OVERDUE
         if await self._first(keys.change(0, ""), keys.change(int(oldest.timestamp() * 1000), "")):
             self._note("e.*: change rows are older than SCIM_CHANGE_RETENTION_DAYS; does the timer run?")
 
@@ -382,16 +383,18 @@ async def _merged(*sources: AsyncIterator[_Owner]) -> AsyncIterator[_Owner]:
         heads = [(source, await anext(source, None) if source is chosen else head) for source, head in heads]
 
 
-async def verify(app: App, repair: bool, say: Callable[[str], None], progress: Progress | None = None) -> Report:
-    """Return what is wrong with the app's tenant, saying each finding as it is found; repair it if asked for."""
-    return await Verification(app, repair, say, progress or Silent()).run()
+async def verify(
+    service: TenantService, repair: bool, say: Callable[[str], None], progress: Progress | None = None
+) -> Report:
+    """Return what is wrong with a tenant, saying each finding as it is found; repair it if asked for."""
+    return await Verification(service, repair, say, progress or Silent()).run()
 
 
-async def _run(repair: bool) -> int:
+async def _run(key: str, repair: bool) -> int:
     app = from_environ(serving=False, existing=True)
     try:
         with shown() as progress:
-            report = await verify(app, repair, partial(print, flush=True), progress)
+            report = await verify(await app.serving(key), repair, partial(print, flush=True), progress)
     finally:
         await app.close()
     sys.stdout.write(report.summary() + "\n")
@@ -399,10 +402,12 @@ async def _run(repair: bool) -> int:
 
 
 def main(arguments: list[str]) -> int:
-    """Verify the tenant that the settings name.
+    """Verify a tenant of the store that the settings name.
 
     Returns 0 when nothing is wrong (any more), else 1. Raises what `command` tells when that cannot be found out.
     """
     parser = Parser("python -m scim verify", description="Check that the rows of a tenant agree.")
     parser.add_argument("--repair", action="store_true", help="put right what follows from documents and memberships")
-    return asyncio.run(_run(parser.parse_args(arguments).repair))
+    add_tenant(parser)
+    options = parser.parse_args(arguments)
+    return asyncio.run(_run(options.tenant, options.repair))

@@ -16,9 +16,12 @@
 
 import hashlib
 import re
+from datetime import UTC, datetime
 
 _ID = re.compile(r"[0-9a-f]{32}")
 INDEXES = "s.indexes"
+CHANGES = "e."
+"""What the rows of all changes begin with."""
 BEYOND = "~"
 """A character that sorts behind every one that keys use."""
 
@@ -76,6 +79,11 @@ def counts(kind: str) -> str:
 def change(milliseconds: int, unique: str) -> str:
     """The row of a change at a time, in milliseconds since 1970; keys sort by time."""
     return f"e.{milliseconds:012x}.{unique}"
+
+
+def time_of_change(key: str) -> datetime:
+    """The time in the key of a change."""
+    return datetime.fromtimestamp(int(key.split(".")[1], 16) / 1000, UTC)
 
 
 def tombstone(resource_id: str = "") -> str:

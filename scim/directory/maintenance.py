@@ -1,7 +1,7 @@
 """What a timer does: finish large deletes, and let old change rows go."""
 
 import time
-from datetime import timedelta
+from datetime import datetime, timedelta
 from functools import partial
 
 from scim.directory import keys
@@ -26,6 +26,13 @@ class Maintenance:
         """Work until nothing is left or the time is over; return how much of what was done."""
         end = time.monotonic() + seconds
         return {"deletesFinished": await self.finish_deletes(end), "changesExpired": await self.expire_changes(end)}
+
+    async def due(self) -> datetime | None:
+        """Return from when on there is work to do, as far as the rows tell now; None while there is none."""
+        if await self._tenant.under(keys.tombstone(), 1, keys_only=True):
+            return self._tenant.now()
+        oldest = await self._tenant.under(keys.CHANGES, 1, keys_only=True)
+        return keys.time_of_change(oldest[0].key) + self._retention if oldest else None
 
     async def finish_deletes(self, end: float) -> int:
         """Remove the memberships of deleted resources; return how many resources were finished."""

@@ -28,6 +28,7 @@ class Origin:
 
     request_id: str = ""
     client: str = ""
+    credential: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -293,6 +294,8 @@ class Directory:
             membersAdded=[edge.id for edge in plan.added],
             membersRemoved=[edge.id for edge in plan.removed],
             client=writing.origin.client[:200],
+            tenant=self.tenant.name,
+            credential=writing.origin.credential,
             requestId=writing.origin.request_id,
         )
 

@@ -46,6 +46,8 @@ class Tenant:
     new_id: Callable[[], str] = _new_id
     pause: Callable[[int], Awaitable[None]] = field(default=_pause)
     new_mark: Callable[[], str] = new_mark
+    before_commit: Callable[[str], Awaitable[None]] | None = None
+    """Called with the name before each commit, to note in time that the tenant may have work for the timer."""
 
     def time(self) -> str:
         """The time now, in the form of `meta.lastModified`."""
@@ -97,6 +99,8 @@ class Tenant:
 
     async def commit(self, changes: Sequence[RowChange], mark: str = "") -> list[str]:
         """Apply all changes or none; see `Rows.commit`."""
+        if self.before_commit is not None:
+            await self.before_commit(self.name)
         return await self.rows.commit(self.name, changes, mark)
 
     def change_row(self, **said: object) -> Insert:

@@ -110,6 +110,20 @@ class Forbidden(ScimError):
     status = 403
 
 
+class InsufficientScope(ScimError):
+    """The credential is valid and may not do this. RFC 6750 §3.1."""
+
+    status = 403
+
+    def __init__(self, detail: str, scope: str = "provision") -> None:
+        super().__init__(detail)
+        self.scope = scope
+
+    @property
+    def headers(self) -> dict[str, str]:
+        return {"WWW-Authenticate": f'Bearer error="insufficient_scope", scope="{self.scope}"'}
+
+
 class NotFound(ScimError):
     """No such resource or endpoint."""
 

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import Any
@@ -298,29 +298,51 @@ def load_schemas(folder: Path | None = None) -> Schemas:
 
     Raises SchemaDocumentError when a document cannot be used.
     """
-    built_in = [_load(SCHEMAS_FOLDER / name) for name in ("user.json", "group.json", "enterprise_user.json")]
-    user, group, enterprise_user = built_in
+    user, group, enterprise_user = [
+        _schema(name, _read(SCHEMAS_FOLDER / name)) for name in ("user.json", "group.json", "enterprise_user.json")
+    ]
+    users, groups = ResourceType("User", "/Users", user, (enterprise_user,)), ResourceType("Group", "/Groups", group)
     if folder is not None and not folder.is_dir():
         raise SchemaDocumentError(f"'{folder}' is no folder")
-    further = [_load_extension(path) for path in sorted(folder.glob("*.json"))] if folder else []
-    _check_unique([*built_in, *further])
+    paths = sorted(folder.glob("*.json")) if folder else []
+    return _with(Schemas(users, groups), [_extension(str(path), _read(path)) for path in paths])
+
+
+def extended(schemas: Schemas, documents: Iterable[Any]) -> Schemas:
+    """Return the schemas with further extensions, whose documents are as in the files of `load_schemas`.
+
+    Raises SchemaDocumentError when a document cannot be used.
+    """
+    return _with(schemas, [_extension("the document", document) for document in documents])
+
+
+def _with(schemas: Schemas, further: list[Schema]) -> Schemas:
+    _check_unique([*schemas.all, *further])
+    user, group = schemas.user, schemas.group
     return Schemas(
-        ResourceType("User", "/Users", user, (enterprise_user, *_extending("user", further))),
-        ResourceType("Group", "/Groups", group, tuple(_extending("group", further))),
+        replace(user, extensions=(*user.extensions, *_extending("user", further))),
+        replace(group, extensions=(*group.extensions, *_extending("group", further))),
     )
 
 
-def _load(path: Path) -> Schema:
+def _read(path: Path) -> Any:
     try:
-        return Schema.from_document(json.loads(path.read_text(encoding="utf-8")))
-    except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
         raise SchemaDocumentError(f"{path}: not a schema document of RFC 7643 §7: {error!r}") from error
 
 
-def _load_extension(path: Path) -> Schema:
-    schema = _load(path)
+def _schema(where: str, document: Any) -> Schema:
+    try:
+        return Schema.from_document(document)
+    except (ValueError, TypeError, KeyError, AttributeError) as error:
+        raise SchemaDocumentError(f"{where}: not a schema document of RFC 7643 §7: {error!r}") from error
+
+
+def _extension(where: str, document: Any) -> Schema:
+    schema = _schema(where, document)
     if _extended(schema) not in ("user", "group"):
-        raise SchemaDocumentError(f"{path}: the id '{schema.id}' must end in ':User' or ':Group'")
+        raise SchemaDocumentError(f"{where}: the id '{schema.id}' must end in ':User' or ':Group'")
     return schema
 
 

@@ -10,24 +10,30 @@ from urllib.parse import parse_qsl
 
 from scim.protocol.errors import InvalidSyntax, InvalidValue, PayloadTooLarge, ScimError, UnsupportedMediaType
 from scim.protocol.resource import to_json
-from scim.service.routes import PREFIX
 
 MEDIA_TYPE = "application/scim+json"
+JSON = "application/json"
 MAX_BODY = 4 * 1024 * 1024
 """Bytes in the body of a request."""
 MAX_DEPTH = 24
 """Objects and lists within each other; a User needs four, a Bulk request of PATCHes eight."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Request:
-    """An HTTP request as the host passes it on: its absolute URL as sent, and header names in lower case."""
+    """An HTTP request as the host passes it on: its absolute URL as sent, and header names in lower case.
+
+    The last three are the service's own notes: for which tenant it is, the Tenant URL, and who sends it.
+    """
 
     method: str
     url: str
     headers: Mapping[str, str] = field(default_factory=dict)
     body: bytes = b""
     request_id: str = ""
+    tenant: str = "-"
+    base_url: str = ""
+    credential: str = ""
 
     @property
     def path(self) -> str:
@@ -35,10 +41,10 @@ class Request:
         return "/" + self._address.partition("/")[2]
 
     @property
-    def base_url(self) -> str:
-        """The address that all SCIM routes are below, as the client wrote it."""
+    def origin(self) -> str:
+        """Scheme and host, as the client wrote them."""
         scheme = self.url.partition("://")[0]
-        return f"{scheme}://{self._address.partition('/')[0]}/{PREFIX}"
+        return f"{scheme}://{self._address.partition('/')[0]}"
 
     @property
     def _address(self) -> str:
@@ -78,6 +84,7 @@ class Response:
     status: int
     body: Any = None
     headers: Mapping[str, str] = field(default_factory=dict)
+    media_type: str = MEDIA_TYPE
 
     def content(self) -> bytes:
         """Return the body as UTF-8."""

@@ -6,11 +6,18 @@ from dataclasses import dataclass
 from functools import cache
 from urllib.parse import unquote
 
-PREFIX = "scim/v2"
-"""What all SCIM routes begin with: the Tenant URL is the host with this path."""
+from scim.access.credential import Scope
+from scim.access.tenants import DEFAULT_KEY
+
+TEMPLATE = "{tenant}/v2"
+"""What all SCIM routes begin with: a tenant's key, and the version of SCIM."""
+PREFIX = f"{DEFAULT_KEY}/v2"
+"""The same for the default tenant: its Tenant URL is the host with this path."""
 CATCH_ALL = "{*path}"
 ANYWHERE = "ZAnywhere"
 """The function behind CATCH_ALL. The host tries functions in the order of their names, so this one must sort last."""
+MANAGE = "manage/v1/{*path}"
+"""What manages tenants: one function, since most processes never need it."""
 METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
 SEARCH = ".search"
 """What a path ends with to search by POST; it is no id, although a host may take it for one."""
@@ -18,21 +25,34 @@ SEARCH = ".search"
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """One function: its name in the portal, its methods, its path below the prefix, and what it does.
+    """One function: its name in the portal, its methods, its path below the Tenant URL, and what it does.
 
-    `operation` is the name of a method of Endpoints; `resource_type` says for whose resources.
+    `operation` is the name of a method of Operations; `scope` is what a credential must be for; `resource_type` says
+    for whose resources.
     """
 
     name: str
     methods: tuple[str, ...]
     path: str
     operation: str
+    scope: Scope
     resource_type: str = ""
 
     def match(self, path: str) -> dict[str, str] | None:
         """Return the parameters of a path below the prefix, or None when it is another one's; case is ignored."""
         found = _pattern(self.path).fullmatch(path)
         return {name: unquote(value) for name, value in found.groupdict().items()} if found else None
+
+
+def matched(template: str, path: str) -> dict[str, str] | None:
+    """Return the parameters of a path that a template matches, decoded; None when it does not. Case is ignored."""
+    found = _template(template).fullmatch(path)
+    return {name: unquote(value) for name, value in found.groupdict().items()} if found else None
+
+
+@cache
+def _template(template: str) -> re.Pattern[str]:
+    return re.compile(re.sub(r"\\{(\w+)\\}", r"(?P<\1>[^/]+)", re.escape(template)), re.IGNORECASE)
 
 
 @cache
@@ -43,30 +63,41 @@ def _pattern(path: str) -> re.Pattern[str]:
 
 def _of_resources(name: str, plural: str) -> tuple[Route, ...]:
     return (
-        Route(f"Create{name}", ("POST",), plural, "create", name),
-        Route(f"List{plural}", ("GET", "HEAD"), plural, "list", name),
-        Route(f"Search{plural}", ("POST",), f"{plural}/{SEARCH}", "search", name),
-        Route(f"Get{name}", ("GET", "HEAD"), f"{plural}/{{id}}", "get", name),
-        Route(f"Replace{name}", ("PUT",), f"{plural}/{{id}}", "replace", name),
-        Route(f"Patch{name}", ("PATCH",), f"{plural}/{{id}}", "patch", name),
-        Route(f"Delete{name}", ("DELETE",), f"{plural}/{{id}}", "delete", name),
+        Route(f"Create{name}", ("POST",), plural, "create", "provision", name),
+        Route(f"List{plural}", ("GET", "HEAD"), plural, "list", "read", name),
+        Route(f"Search{plural}", ("POST",), f"{plural}/{SEARCH}", "search", "read", name),
+        Route(f"Get{name}", ("GET", "HEAD"), f"{plural}/{{id}}", "get", "read", name),
+        Route(f"Replace{name}", ("PUT",), f"{plural}/{{id}}", "replace", "provision", name),
+        Route(f"Patch{name}", ("PATCH",), f"{plural}/{{id}}", "patch", "provision", name),
+        Route(f"Delete{name}", ("DELETE",), f"{plural}/{{id}}", "delete", "provision", name),
     )
 
 
 ROUTES = (
     *_of_resources("User", "Users"),
     *_of_resources("Group", "Groups"),
-    Route("Search", ("POST",), SEARCH, "search"),
-    Route("Bulk", ("POST",), "Bulk", "bulk"),
-    Route("ListSchemas", ("GET", "HEAD"), "Schemas", "list_schemas"),
-    Route("GetSchema", ("GET", "HEAD"), "Schemas/{id}", "get_schema"),
-    Route("ListResourceTypes", ("GET", "HEAD"), "ResourceTypes", "list_resource_types"),
-    Route("GetResourceType", ("GET", "HEAD"), "ResourceTypes/{id}", "get_resource_type"),
-    Route("GetServiceProviderConfig", ("GET", "HEAD"), "ServiceProviderConfig", "get_service_provider_config"),
-    Route("Me", ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"), "Me", "me"),
-    Route("Root", ("GET", "HEAD"), "", "list"),
+    Route("Search", ("POST",), SEARCH, "search", "read"),
+    Route("Bulk", ("POST",), "Bulk", "bulk", "provision"),
+    Route("ListSchemas", ("GET", "HEAD"), "Schemas", "list_schemas", "read"),
+    Route("GetSchema", ("GET", "HEAD"), "Schemas/{id}", "get_schema", "read"),
+    Route("ListResourceTypes", ("GET", "HEAD"), "ResourceTypes", "list_resource_types", "read"),
+    Route("GetResourceType", ("GET", "HEAD"), "ResourceTypes/{id}", "get_resource_type", "read"),
+    Route("GetServiceProviderConfig", ("GET", "HEAD"), "ServiceProviderConfig", "get_service_provider_config", "read"),
+    Route("Me", ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"), "Me", "me", "read"),
+    Route("Root", ("GET", "HEAD"), "", "list", "read"),
 )
 """RFC 7644 §3.2, the literal paths before those with a parameter."""
+
+
+def inside(path: str) -> tuple[str, str | None]:
+    """Return the tenant's key in a path and what lies below the Tenant URL; None and the default key for another path.
+
+    Doubled slashes are ignored.
+    """
+    segments = [each for each in path.split("/") if each]
+    if len(segments) < 2 or segments[1].lower() != "v2":
+        return DEFAULT_KEY, None
+    return segments[0], "/".join(segments[2:])
 
 
 def find(method: str, path: str) -> tuple[Route, dict[str, str]] | None:

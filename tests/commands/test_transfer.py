@@ -28,7 +28,7 @@ USER, OTHER, GROUP = "1" * 32, "2" * 32, "3" * 32
 async def exported(app: App) -> list[str]:
     """Return the lines of an export, without the time in its header."""
     lines: list[str] = []
-    await Export(app, lines.append, pytest.fail).run()
+    await Export(app.tenants.default, lines.append, pytest.fail).run()
     header = json.loads(lines[0])
     del header["time"]
     return [json.dumps(header), *lines[1:]]
@@ -37,7 +37,7 @@ async def exported(app: App) -> list[str]:
 async def imported(app: App, lines: list[str], into_existing: bool = False) -> tuple[dict[str, int], list[str]]:
     """Import lines; return what was created, and what was said."""
     said: list[str] = []
-    restore = Restore(app, said.append)
+    restore = Restore(app.tenants.default, said.append)
     await restore.check(into_existing)
     await restore.run(Reader(io.BytesIO("".join(f"{line}\n" for line in lines).encode()), app.kinds))
     return dict(restore.created), said
@@ -45,7 +45,7 @@ async def imported(app: App, lines: list[str], into_existing: bool = False) -> t
 
 async def assert_clean(app: App) -> None:
     """Nothing is wrong with the tenant."""
-    report = await verify(app, False, pytest.fail)
+    report = await verify(app.tenants.default, False, pytest.fail)
     assert not report.findings
 
 
@@ -307,7 +307,7 @@ async def test_a_document_that_cannot_be_read_is_left_out_of_an_export(app: App,
     await app.tenant.commit([Insert(f"u.{USER}", "{")])
     said: list[str] = []
     lines: list[str] = []
-    await Export(app, lines.append, said.append).run()
+    await Export(app.tenants.default, lines.append, said.append).run()
     assert said == [f"u.{USER}: left out, since its document cannot be read"]
     assert json.loads(lines[-1])["users"] == 1
 

@@ -40,7 +40,7 @@ async def ids(http: Http) -> dict[str, str]:
 
 async def said(app: App, repair: bool = False) -> list[str]:
     lines: list[str] = []
-    await verify(app, repair, lines.append)
+    await verify(app.tenants.default, repair, lines.append)
     return lines
 
 
@@ -152,7 +152,7 @@ async def test_a_tenant_that_was_written_by_the_service_is_clean(app: App, http:
     rename = {"Operations": [{"op": "replace", "path": "userName", "value": "mira.m@contoso.example"}]}
     assert (await http.request("PATCH", f"/Users/{ids['mira']}", rename)).status == 200
     lines: list[str] = []
-    report = await verify(app, False, lines.append)
+    report = await verify(app.tenants.default, False, lines.append)
     assert lines == []
     assert report.summary() == "1 users, 2 groups, 2 memberships: nothing is wrong"
 
@@ -457,5 +457,5 @@ async def test_a_conflict_without_end_is_not_called_repaired(
 
     monkeypatch.setattr("scim.commands.verify.Verification._commit", refuse)
     lines: list[str] = []
-    report = await verify(app, True, lines.append)
+    report = await verify(app.tenants.default, True, lines.append)
     assert report.left == 1

@@ -157,7 +157,7 @@ async def spoil(rows: SqliteRows, start: Start) -> None:
 async def _repaired(rows: SqliteRows, fault: Fault | None, number: int) -> list[str]:
     faulty = FaultyRows(rows, fault, number)
     try:
-        await verify(make_app(faulty, "repairing"), True, lambda _: None)
+        await verify(make_app(faulty, "repairing").tenants.default, True, lambda _: None)
     except (Crash, Unavailable):
         assert fault is not None
     return faulty.kinds

@@ -244,7 +244,7 @@ async def verify_meanwhile(worker: Worker) -> None:
     said: list[str] = []
 
     async def verified(client: Client) -> None:
-        await verify(client.app, True, said.append)
+        await verify(client.app.tenants.default, True, said.append)
 
     await worker.do(verified)
     assert not said

@@ -184,7 +184,7 @@ def _plain(resource: dict[str, Any]) -> dict[str, Any]:
 async def findings(rows: Rows, **settings: Any) -> list[str]:
     """Return what a verification has to say."""
     said: list[str] = []
-    await verify(make_app(rows, "verification", **settings), False, said.append)
+    await verify(make_app(rows, "verification", **settings).tenants.default, False, said.append)
     return said
 
 

@@ -105,7 +105,7 @@ async def test_a_page_keeps_no_memberships_that_it_does_not_show(app: App, crowd
     hidden = {"Group": Projection(kind.type, excluded=["members"])}
     for cursor in (None, ""):
         request = SearchRequest(filter="members pr", cursor=cursor)
-        found = (await app.endpoints._search.page([kind], request, hidden)).resources
+        found = (await app.tenants.default.search.page([kind], request, hidden)).resources
         assert len(found) == sum(1 for size in crowds.values() if size)
         assert all(each.edges is None for each in found)
 

@@ -9,6 +9,7 @@ import pytest
 from tests.infra.template import FILES, ROOT, compiled, outputs, parameters, source
 
 PARAMETER_FILES = ["main.bicepparam", "azd/main.bicepparam"]
+SEEDS = ("tokenSeedA", "tokenSeedB", "adminTokenSeedA", "adminTokenSeedB")
 
 
 @pytest.mark.parametrize("file", FILES)
@@ -71,18 +72,22 @@ def test_what_costs_or_hinders_is_off_by_default(name: str) -> None:
 
 
 def test_the_token_is_random_and_secure_on_its_way() -> None:
-    """Two random ids make the token, and every parameter it passes is secure."""
-    for name in ("tokenSeedA", "tokenSeedB"):
+    """Two random ids make each token, Entra's and the operator's, and every parameter it passes is secure."""
+    for name in SEEDS:
         assert (parameters()[name]["type"], parameters()[name]["defaultValue"]) == ("securestring", "[newGuid()]")
     vault = compiled()["resources"]["keyVault"]["properties"]["template"]["parameters"]
-    assert vault["token"]["type"] == "securestring"
+    assert vault["token"]["type"] == vault["adminToken"]["type"] == "securestring"
+    given = compiled()["resources"]["keyVault"]["properties"]["parameters"]
+    for token, seeds in {"token": SEEDS[:2], "adminToken": SEEDS[2:]}.items():
+        assert set(re.findall(r"\w+Seed[AB]", json.dumps(given[token]))) == set(seeds)
 
 
 def test_the_token_is_written_once() -> None:
-    """A second deployment must not replace the token that Entra holds."""
+    """A second deployment must not replace the token that Entra holds, nor the operator's."""
     secrets = compiled()["resources"]["keyVault"]["properties"]["template"]["resources"]
-    assert secrets["tokenSecret"]["@options"].keys() == {"onlyIfNotExists"}
-    assert source("azuredeploy.json").count("onlyIfNotExists") == 1
+    for name in ("tokenSecret", "adminTokenSecret"):
+        assert secrets[name]["@options"].keys() == {"onlyIfNotExists"}
+    assert source("azuredeploy.json").count("onlyIfNotExists") == 2
 
 
 @pytest.mark.parametrize("file", FILES)
@@ -113,14 +118,14 @@ def test_outputs() -> None:
 def test_no_output_holds_a_secret() -> None:
     """Outputs stay in the deployment history for everybody who may read the resource group."""
     text = json.dumps(outputs())
-    assert not re.search(r"tokenSeed|newGuid|getSecret", text)
+    assert not re.search(r"okenSeed|newGuid|getSecret", text)
 
 
 @pytest.mark.parametrize("file", PARAMETER_FILES)
 def test_parameter_files_never_name_the_token(file: str) -> None:
     """`az` and azd pass only answers, and never the token."""
     named = set(re.findall(r"^param (\w+) =", source(file), re.M))
-    assert named <= {*parameters(), "environmentName"} - {"tokenSeedA", "tokenSeedB"}
+    assert named <= {*parameters(), "environmentName"} - set(SEEDS)
 
 
 def test_azd_can_say_what_the_workflow_can() -> None:

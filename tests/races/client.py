@@ -71,7 +71,7 @@ async def findings(storage: str, tenant: str) -> list[str]:
     said: list[str] = []
     app = build(Settings(storage=storage, tenant=tenant))
     try:
-        report = await verify(app, False, said.append)
+        report = await verify(app.tenants.default, False, said.append)
     finally:
         await app.close()
     return said + (["unfinished deletes"] if report.pending else [])

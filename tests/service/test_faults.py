@@ -53,15 +53,15 @@ async def test_an_outage_is_a_503_that_says_when_to_come_again(
 
 
 async def test_each_request_logs_one_line(http: Http, caplog: pytest.LogCaptureFixture) -> None:
-    """With method, route, id, status, time, request and client, and with the route's name whatever the slashes."""
+    """With what was done, for whom, by whom and how it ended, and with the route's name whatever the slashes."""
     user = await http.user("mira")
     caplog.set_level(logging.INFO)
     await http.request("GET", f"//Users/{user['id']}/")
     [record] = caplog.records
     words = record.getMessage().split()
     assert words[:4] == ["GET", "GetUser", f"id={user['id']}", "status=200"]
-    assert [each.partition("=")[0] for each in words[4:]] == ["ms", "request", "client"]
-    assert words[5:] == ["request=request-1", "client=tests"]
+    assert [each.partition("=")[0] for each in words[4:]] == ["ms", "request", "client", "tenant", "credential"]
+    assert words[5:] == ["request=request-1", "client=tests", "tenant=scim", "credential=key-vault"]
 
 
 @pytest.mark.parametrize(

@@ -3,7 +3,7 @@
 import pytest
 
 from scim.service import routes
-from scim.service.endpoints import Endpoints
+from scim.service.operations import Operations
 from tests.conftest import Http
 
 
@@ -72,9 +72,9 @@ def test_the_methods_of_a_path_are_known(path: str, methods: list[str]) -> None:
     assert routes.allowed(path) == methods
 
 
-def test_each_route_names_an_operation_of_the_endpoints() -> None:
+def test_each_route_names_an_operation_of_a_tenant() -> None:
     """The table is data; a name in it that nothing performs would be found by a client only."""
-    assert [each.name for each in routes.ROUTES if not callable(getattr(Endpoints, each.operation, None))] == []
+    assert [each.name for each in routes.ROUTES if not callable(getattr(Operations, each.operation, None))] == []
 
 
 def test_names_of_routes_are_unique() -> None:

@@ -9,7 +9,7 @@ from scim.azure.vault import PAUSE, TIME_LIMIT, VaultTokens
 from scim.protocol.errors import Unavailable
 from tests.azure.vault.asking import NEW, OLD, OTHER, accepts, settled
 
-from .conftest import Clock
+from .conftest import Clock, Connect
 from .stand_in import Vault
 
 
@@ -229,3 +229,24 @@ class TestRevocation:
         clock.seconds += TIME_LIMIT
         assert (digest(OLD),) == await tokens.digests()
         assert vault.values == ["1", "1"]
+
+
+class TestASecretThatMayBeMissing:
+    async def test_it_has_no_tokens_and_is_no_outage(self, connect: Connect) -> None:
+        """A deployment without an operator's token: nobody is let in by it, and the health check is content."""
+        tokens = connect(may_be_missing=True)
+        assert await tokens.digests() == ()
+        await tokens.check()
+        assert not await accepts(tokens, OLD)
+
+    async def test_it_is_taken_up_when_it_is_made(self, connect: Connect, vault: Vault, clock: Clock) -> None:
+        """Within half a minute, when somebody sends it; the vault is not asked for each unknown token."""
+        tokens = connect(may_be_missing=True)
+        assert not await accepts(tokens, OLD)
+        asked = vault.lists
+        for _ in range(5):
+            assert not await accepts(tokens, OLD)
+        assert vault.lists == asked
+        vault.add("1", OLD)
+        clock.seconds += PAUSE
+        assert await accepts(tokens, OLD)

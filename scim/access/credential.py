@@ -1,0 +1,93 @@
+"""Credentials: what a token may do, for which tenant, and until when."""
+
+import json
+from dataclasses import asdict, dataclass, field, fields
+from datetime import datetime
+from typing import Any, Literal, get_args
+
+from scim.protocol.resource import parse_date_time, to_json
+
+Scope = Literal["provision", "read", "events", "admin", "operator"]
+SCOPES: tuple[Scope, ...] = get_args(Scope)
+
+ALLOWED: dict[Scope, frozenset[Scope]] = {
+    "provision": frozenset({"provision", "read"}),
+    "read": frozenset({"read", "events"}),
+    "events": frozenset({"events"}),
+    "admin": frozenset({"admin"}),
+    "operator": frozenset({"admin", "operator"}),
+}
+"""By the scope that a credential has, what it may do. What a route asks for is one of these."""
+
+KEY_VAULT = "key-vault"
+"""Id and name of the credential whose token is the secret `scim-token`; it has no row."""
+OPERATOR = "operator-token"
+"""Id and name of the credential whose token is the secret `scim-admin-token`; it has no row."""
+
+Kind = Literal["token", "client", "federated", "access"]
+"""A secret token; an OAuth client with a secret; one that shows an assertion of Entra; an access token of either."""
+
+
+@dataclass(frozen=True, slots=True)
+class Federation:
+    """Whose assertions a federated client takes: Entra's tenant, its subjects, its audiences, its cloud."""
+
+    entra_tenant: str
+    subjects: tuple[str, ...]
+    audiences: tuple[str, ...]
+    cloud: str = "public"
+
+
+@dataclass(frozen=True, slots=True)
+class Credential:
+    """One credential as the registry keeps it. Times are in the form of `meta.lastModified`, empty for never.
+
+    `tenant` is the tenant's key, empty for an operator's. `digest` is the SHA-256 of the secret in hexadecimal digits,
+    empty for a federated client. `client` is, of an access token, the credential that it was issued to.
+    """
+
+    id: str
+    tenant: str
+    name: str
+    scope: Scope
+    kind: Kind = "token"
+    created: str = ""
+    expires: str = ""
+    revoked: str = ""
+    digest: str = field(default="", repr=False)
+    strict: bool = False
+    client: str = ""
+    federation: Federation | None = None
+
+    def body(self) -> str:
+        """Return the text that the registry keeps."""
+        return to_json({name: value for name, value in asdict(self).items() if value})
+
+    def valid(self, now: datetime) -> bool:
+        """Whether it is neither revoked nor expired."""
+        return not self.revoked and (not self.expires or now < moment(self.expires))
+
+    def status(self, now: datetime) -> str:
+        """Return active, expired or revoked."""
+        return "revoked" if self.revoked else "active" if self.valid(now) else "expired"
+
+
+def credential_of(body: str) -> Credential:
+    """Return the credential that a row of the registry holds."""
+    read: dict[str, Any] = {"tenant": "", "name": "", **json.loads(body)}
+    if federation := read.get("federation"):
+        lists = {name: tuple(federation[name]) for name in ("subjects", "audiences")}
+        read["federation"] = Federation(federation["entra_tenant"], **lists, cloud=federation["cloud"])
+    return Credential(**{name: value for name, value in read.items() if name in _FIELDS})
+
+
+_FIELDS = {each.name for each in fields(Credential)}
+"""What this version knows; a later one may have written more."""
+
+
+def moment(text: str) -> datetime:
+    """Return the instant of a time that the registry keeps. Raises ValueError on text that is none."""
+    read = parse_date_time(text)
+    if read is None:
+        raise ValueError(f"'{text[:40]}' is no time")
+    return read

@@ -1,0 +1,87 @@
+"""`python -m scim credential`: makes, lists, renews and revokes the credentials of tenants."""
+
+import argparse
+from typing import Any
+
+from scim.app import App
+from scim.commands.command import Parser
+from scim.commands.operating import fields, run, table
+from scim.service import documents
+from scim.service.administration import Wanted, expiry
+
+SCOPES = ("provision", "read", "events", "admin")
+
+
+def main(arguments: list[str]) -> int:
+    """Do what the arguments say; 0 when it was done. Raises what scim/commands/command.py tells."""
+    asked = _parser().parse_args(arguments)
+    work = {"create": _create, "list": _list, "renew": _renew, "revoke": _revoke, "remove": _remove}[asked.action]
+    return run(lambda app: work(app, asked), lambda result: _told(asked, result), asked.json)
+
+
+def _parser() -> Parser:
+    common = Parser(add_help=False)
+    common.add_argument("--json", action="store_true", help="print one JSON object")
+    common.add_argument("--host", metavar="URL", help="where the service is; default: SCIM_BASE_URL")
+    parser = Parser("python -m scim credential", description="Operate the credentials of tenants.")
+    actions = parser.add_subparsers(dest="action", required=True, metavar="ACTION")
+    create = actions.add_parser("create", parents=[common], help="make a credential; its secret is shown once")
+    create.add_argument("--tenant", metavar="KEY", required=True)
+    create.add_argument("--scope", choices=SCOPES, required=True)
+    create.add_argument("--name", required=True, help="for people: what it is for")
+    create.add_argument("--expires", metavar="DATE", help="default: never")
+    listed = actions.add_parser("list", parents=[common], help="list the credentials of a tenant")
+    listed.add_argument("--tenant", metavar="KEY", required=True)
+    for name, text in {
+        "renew": "make a new one beside it; both are valid until the old one is revoked",
+        "revoke": "refuse it from now on",
+        "remove": "take one that is not valid any more off the list",
+    }.items():
+        each = actions.add_parser(name, parents=[common], help=text)
+        each.add_argument("id", metavar="ID")
+        if name == "renew":
+            each.add_argument("--expires", metavar="DATE")
+    return parser
+
+
+async def _create(app: App, asked: argparse.Namespace) -> dict[str, Any]:
+    wanted = Wanted(
+        name=asked.name,
+        scope=asked.scope,
+        expires=expiry(asked.expires) if asked.expires else None,
+    )
+    issued = await app.administration.issue(asked.tenant, wanted)
+    return documents.issued(issued, app.administration.now)
+
+
+async def _list(app: App, asked: argparse.Namespace) -> dict[str, Any]:
+    listed = await app.administration.credentials(asked.tenant)
+    return {"credentials": [documents.credential(each, app.administration.now, used) for each, used in listed]}
+
+
+async def _renew(app: App, asked: argparse.Namespace) -> dict[str, Any]:
+    issued = await app.administration.renew(asked.id, expiry(asked.expires) if asked.expires else None)
+    return documents.issued(issued, app.administration.now)
+
+
+async def _revoke(app: App, asked: argparse.Namespace) -> dict[str, Any]:
+    return documents.credential(await app.administration.revoke(asked.id), app.administration.now, "")
+
+
+async def _remove(app: App, asked: argparse.Namespace) -> dict[str, Any]:
+    await app.administration.remove(asked.id)
+    return {"id": asked.id, "removed": True}
+
+
+def _told(asked: argparse.Namespace, result: Any) -> str:
+    if asked.action == "list":
+        columns = ("id", "name", "scope", "kind", "status", "expires", "lastUsed")
+        return table(result["credentials"], columns, "no credentials")
+    if asked.action not in ("create", "renew"):
+        return fields(result)
+    until = f"It expires {result['expires']}." if result["expires"] else "It does not expire."
+    lines = [f"Credential {result['id']} ({result['name']}, {result['scope']}).", ""]
+    lines += [f"Secret Token  {result['secretToken']}", "", f"The secret is shown this once. {until}"]
+    if asked.action == "renew":
+        lines += [f"The old one, {asked.id}, stays valid: change the client, then revoke it."]
+    return "\n".join(lines)

@@ -1,0 +1,55 @@
+"""From an operation to its response: every failure becomes one here and nowhere else, and one line is logged."""
+
+import logging
+import time
+from collections.abc import Awaitable, Callable, Mapping
+
+from scim.protocol.errors import ScimError
+from scim.service.messages import Request, Response, error_response
+
+logger = logging.getLogger(__name__)
+
+
+class _Internal(ScimError):
+    """A bug; its cause is in the log only."""
+
+    status = 500
+
+
+async def answered(
+    request: Request,
+    name: str,
+    parameters: Mapping[str, str],
+    operation: Callable[[], Awaitable[Response]],
+    failed: Callable[[ScimError], Response] = error_response,
+) -> Response:
+    """Return what the operation answers, or what `failed` makes of its failure. `name` is the function's."""
+    start = time.perf_counter()
+    level = logging.INFO
+    try:
+        response = await operation()
+    except ScimError as error:
+        response = failed(error)
+        level = logging.WARNING if error.status >= 500 else logging.INFO
+    except Exception:
+        logger.exception("request %s failed", request.request_id)
+        response = failed(_Internal(f"Internal error; the log has it under request {request.request_id}."))
+        level = logging.ERROR
+    milliseconds = (time.perf_counter() - start) * 1000
+    logger.log(
+        level,
+        "%s %s id=%.64s status=%d ms=%.1f request=%s client=%.100s tenant=%s credential=%s",
+        *(request.method, name, on_one_line(parameters.get("id", "-")), response.status, milliseconds),
+        *(request.request_id, client_of(request) or "-", request.tenant, request.credential or "-"),
+    )
+    return response
+
+
+def client_of(request: Request) -> str:
+    """Return what the client calls itself, on one line."""
+    return on_one_line(request.headers.get("user-agent", ""))
+
+
+def on_one_line(text: str) -> str:
+    """Return what of a client's text may go into the log and into change rows: no line breaks, only characters."""
+    return text if text.isprintable() else "".join(each if each.isprintable() else "?" for each in text)

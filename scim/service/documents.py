@@ -1,0 +1,40 @@
+"""Tenants and credentials as JSON objects, the same over HTTP and with --json."""
+
+from datetime import datetime
+from typing import Any
+
+from scim.access.credential import Credential
+from scim.access.tenants import TenantRecord
+from scim.service.administration import Issued
+
+
+def tenant(record: TenantRecord, url: str) -> dict[str, Any]:
+    """Return a tenant; what it has of its own is left out where the settings of the service stand."""
+    own = {
+        "created": record.created,
+        "due": record.due,
+        "retentionDays": record.retention_days,
+        "filterable": None if record.filterable is None else list(record.filterable),
+    }
+    told = {"key": record.key, "name": record.name, "status": record.status, "tenantUrl": url}
+    return told | {name: value for name, value in own.items() if value not in (None, "")}
+
+
+def credential(each: Credential, now: datetime, used: str) -> dict[str, Any]:
+    """Return a credential, never its secret; `used` is the day of its last use."""
+    return {
+        "id": each.id,
+        "tenant": each.tenant,
+        "name": each.name,
+        "scope": each.scope,
+        "kind": each.kind,
+        "status": each.status(now),
+        "created": each.created,
+        "expires": each.expires or None,
+        "lastUsed": used or None,
+    }
+
+
+def issued(made: Issued, now: datetime) -> dict[str, Any]:
+    """Return a credential that was just made, with its secret, which is shown this once."""
+    return credential(made.credential, now, "") | {"secretToken": made.secret}

@@ -1,0 +1,210 @@
+"""Tenants and credentials over HTTP, for automation and for the console: `/manage/v1`, in plain JSON."""
+
+from collections.abc import Awaitable, Callable, Mapping
+from http import HTTPStatus
+from typing import Any
+
+from scim.access.admission import Admission
+from scim.access.credential import Credential, Scope
+from scim.access.tenants import as_key
+from scim.protocol.errors import InsufficientScope, InvalidValue, MethodNotAllowed, NotFound, ScimError
+from scim.service import documents
+from scim.service.addresses import Addresses
+from scim.service.administration import GRACE, NOW, Administration, Wanted, expiry
+from scim.service.answers import answered
+from scim.service.management_routes import PREFIX, ROUTES, ManageRoute
+from scim.service.messages import JSON, Request, Response
+from scim.service.routes import matched
+
+PROBLEM = "application/problem+json"
+NO_STORE = {"Cache-Control": "no-store"}
+
+Parameters = Mapping[str, str]
+
+
+DELEGATED: frozenset[Scope] = frozenset({"read", "events"})
+"""Scopes of the credentials that a tenant's own administrator may make and end."""
+
+
+class Management:
+    """Answers requests of the routes above.
+
+    Each public method that a route names as its operation takes the request, the caller's credential and the path's
+    parameters. Who administers one tenant finds no other: 404.
+    """
+
+    def __init__(self, admission: Admission, administration: Administration, addresses: Addresses) -> None:
+        self._admission, self._administration = admission, administration
+        self._address = addresses.tenant
+
+    async def respond(self, request: Request) -> Response:
+        """Answer a request below PREFIX, whatever happens; errors are problem details. RFC 9457."""
+        path = "/".join(each for each in request.path.split("/")[3:] if each)
+        found = {route.method: (route, given) for route in ROUTES if (given := matched(route.path, path)) is not None}
+        route, parameters = found.get("GET" if request.method == "HEAD" else request.method, (None, {}))
+        request.tenant = as_key(parameters.get("key", "")) or "-"
+
+        async def operation() -> Response:
+            if route is not None:
+                caller = await self._admitted(request, route, parameters)
+                perform: Callable[[Request, Credential, Parameters], Awaitable[Response]] = getattr(
+                    self, route.operation
+                )
+                return await perform(request, caller, parameters)
+            request.credential = (await self._admission.admit_operator(request.headers.get("authorization"))).id
+            if found:
+                methods = ", ".join(sorted(found))
+                raise MethodNotAllowed(f"{request.method} is not for this address; use {methods}.", methods)
+            raise NotFound(f"There is no such address; /{PREFIX}/openapi.json lists those there are.")
+
+        return await answered(request, route.name if route else "Manage", parameters, operation, problem)
+
+    async def _admitted(self, request: Request, route: ManageRoute, parameters: Parameters) -> Credential:
+        if route.scope is None:
+            return Credential("", "", "", "events")
+        caller = await self._admission.admit_operator(request.headers.get("authorization"))
+        request.credential = caller.id
+        if caller.scope == "admin":
+            if route.scope != "admin":
+                raise InsufficientScope("Only an operator may do this.", "operator")
+            if "key" in parameters and as_key(parameters["key"]) != caller.tenant:
+                raise NotFound(f"There is no tenant '{parameters['key'][:64]}'.")
+        return caller
+
+    async def describe(self, _request: Request, _caller: Credential, _: Parameters) -> Response:
+        """The OpenAPI document of these routes."""
+        from scim.service.openapi import document  # here, since only developers ask for it
+
+        return Response(200, document(), {}, JSON)
+
+    async def list_tenants(self, request: Request, caller: Credential, _: Parameters) -> Response:
+        """All tenants, or the caller's own."""
+        found = await self._administration.tenants()
+        own = [each for each in found if caller.scope == "operator" or each.key == caller.tenant]
+        return _answer(200, {"tenants": [documents.tenant(each, self._address(request, each.key)) for each in own]})
+
+    async def create_tenant(self, request: Request, _caller: Credential, _: Parameters) -> Response:
+        """A new tenant, with its Secret Token, shown this once."""
+        body = _members(request, {"name": str})
+        record, first = await self._administration.create(body.get("name", ""))
+        url = self._address(request, record.key)
+        return _answer(201, documents.tenant(record, url) | {"secretToken": first.secret})
+
+    async def get_tenant(self, request: Request, _caller: Credential, parameters: Parameters) -> Response:
+        """One tenant."""
+        record = await self._administration.tenant(parameters["key"])
+        return _answer(200, documents.tenant(record, self._address(request, record.key)))
+
+    async def change_tenant(self, request: Request, _caller: Credential, parameters: Parameters) -> Response:
+        """A tenant's name, status or settings."""
+        body = request.json()
+        if not isinstance(body, dict) or body.get("status", "active") not in ("active", "suspended"):
+            raise InvalidValue("The body must be a JSON object; its status, if it has one, active or suspended.")
+        changes = {name: value for name, value in body.items() if name != "status"}
+        record = await self._administration.change(parameters["key"], changes)
+        if "status" in body:
+            turn = self._administration.resume if body["status"] == "active" else self._administration.suspend
+            record = await turn(record.key)
+        return _answer(200, documents.tenant(record, self._address(request, record.key)))
+
+    async def delete_tenant(self, request: Request, _caller: Credential, parameters: Parameters) -> Response:
+        """Close a tenant now, and drop it after the grace period, or with `now=true` in five minutes."""
+        grace = NOW if ("now", "true") in request.query() else GRACE
+        record = await self._administration.delete(parameters["key"], grace)
+        return _answer(202, documents.tenant(record, self._address(request, record.key)))
+
+    async def list_credentials(self, _request: Request, _caller: Credential, parameters: Parameters) -> Response:
+        """The tenant's credentials."""
+        listed = await self._administration.credentials(parameters["key"])
+        now = self._administration.now
+        return _answer(200, {"credentials": [documents.credential(each, now, used) for each, used in listed]})
+
+    async def create_credential(self, request: Request, caller: Credential, parameters: Parameters) -> Response:
+        """A new credential, with its secret, shown this once."""
+        wanted = _wanted(request)
+        if caller.scope == "admin" and wanted.scope not in DELEGATED:
+            raise InsufficientScope("An administrator makes credentials of scope read and events only.", "operator")
+        issued = await self._administration.issue(parameters["key"], wanted)
+        return _answer(201, documents.issued(issued, self._administration.now))
+
+    async def get_credential(self, _request: Request, _caller: Credential, parameters: Parameters) -> Response:
+        """One credential."""
+        found, used = await self._administration.credential(parameters["id"], parameters["key"])
+        return _answer(200, documents.credential(found, self._administration.now, used))
+
+    async def renew_credential(self, request: Request, caller: Credential, parameters: Parameters) -> Response:
+        """A new credential beside the old one, which stays valid."""
+        await self._may_change(caller, parameters)
+        expires = _members(request, {"expires": str}).get("expires") if request.body else None
+        issued = await self._administration.renew(parameters["id"], expiry(expires) if expires else None)
+        return _answer(201, documents.issued(issued, self._administration.now))
+
+    async def revoke_credential(self, _request: Request, caller: Credential, parameters: Parameters) -> Response:
+        """Refuse a credential from now on."""
+        await self._may_change(caller, parameters)
+        revoked = await self._administration.revoke(parameters["id"])
+        return _answer(200, documents.credential(revoked, self._administration.now, ""))
+
+    async def remove_credential(self, _request: Request, caller: Credential, parameters: Parameters) -> Response:
+        """Take a credential that is not valid any more off the list."""
+        await self._may_change(caller, parameters)
+        await self._administration.remove(parameters["id"])
+        return Response(204, None, NO_STORE, JSON)
+
+    async def list_schemas(self, _request: Request, _caller: Credential, parameters: Parameters) -> Response:
+        """The tenant's own extension schemas."""
+        return _answer(200, {"schemas": await self._administration.schemas(parameters["key"])})
+
+    async def put_schema(self, request: Request, _caller: Credential, parameters: Parameters) -> Response:
+        """Keep an extension schema of the tenant."""
+        urn = await self._administration.put_schema(parameters["key"], request.json())
+        return _answer(200, {"id": urn})
+
+    async def remove_schema(self, _request: Request, _caller: Credential, parameters: Parameters) -> Response:
+        """Take an extension schema of the tenant away."""
+        await self._administration.remove_schema(parameters["key"], parameters["urn"])
+        return Response(204, None, NO_STORE, JSON)
+
+    async def _may_change(self, caller: Credential, parameters: Parameters) -> None:
+        found, _ = await self._administration.credential(parameters["id"], parameters["key"])
+        if caller.scope == "admin" and found.scope not in DELEGATED:
+            raise InsufficientScope("An administrator changes credentials of scope read and events only.", "operator")
+
+
+def problem(error: ScimError) -> Response:
+    """Return problem details. RFC 9457."""
+    body = {"type": "about:blank", "title": HTTPStatus(error.status).phrase, "status": error.status}
+    return Response(error.status, body | {"detail": error.detail}, {**error.headers, **NO_STORE}, PROBLEM)
+
+
+def _answer(status: int, body: Any) -> Response:
+    return Response(status, body, NO_STORE, JSON)
+
+
+def _members(request: Request, expected: Mapping[str, type]) -> dict[str, Any]:
+    """Return the members of the body. Raises InvalidValue on one that is not expected or of another type."""
+    body = request.json()
+    if not isinstance(body, dict):
+        raise InvalidValue("The body must be a JSON object.")
+    for name, value in body.items():
+        if name not in expected:
+            raise InvalidValue(f"'{name[:60]}' is not known; there are {', '.join(expected)}.")
+        if type(value) is not expected[name]:
+            raise InvalidValue(f"{name} must be a JSON {_TYPES[expected[name]]}.")
+    return body
+
+
+_TYPES = {str: "string", bool: "boolean", dict: "object", list: "array"}
+_SCOPES: tuple[Scope, ...] = ("provision", "read", "events", "admin")
+
+
+def _wanted(request: Request) -> Wanted:
+    body = _members(request, {"name": str, "scope": str, "expires": str})
+    scope = next((each for each in _SCOPES if each == body.get("scope")), None)
+    if scope is None:
+        raise InvalidValue(f"scope must be one of {', '.join(_SCOPES)}.")
+    return Wanted(
+        name=body.get("name", ""),
+        scope=scope,
+        expires=expiry(body["expires"]) if "expires" in body else None,
+    )

@@ -1,0 +1,111 @@
+"""The routes of `/manage/v1` as data: what the management looks paths up in and the OpenAPI document is made of."""
+
+from dataclasses import dataclass
+
+from scim.access.credential import Scope
+from scim.service import routes
+
+PREFIX = routes.MANAGE.removesuffix("/{*path}")
+"""Not `admin`, which is the Functions host's own."""
+
+
+@dataclass(frozen=True, slots=True)
+class ManageRoute:
+    """What there is to manage: a name for the log, the method, the path below PREFIX, what it does, and who may.
+
+    `operation` is the name of a method of Management. `scope` is admin where the tenant's own administrator may, too;
+    None is everybody. `summary` is for the OpenAPI document.
+    """
+
+    name: str
+    method: str
+    path: str
+    operation: str
+    scope: Scope | None
+    summary: str
+
+
+ROUTES = (
+    ManageRoute("DescribeManagement", "GET", "openapi.json", "describe", None, "The OpenAPI document of these routes."),
+    ManageRoute("ListTenants", "GET", "tenants", "list_tenants", "admin", "All tenants, or the caller's own."),
+    ManageRoute(
+        "CreateTenant",
+        "POST",
+        "tenants",
+        "create_tenant",
+        "operator",
+        "A new tenant, with its Secret Token, shown this once.",
+    ),
+    ManageRoute("GetTenant", "GET", "tenants/{key}", "get_tenant", "admin", "One tenant."),
+    ManageRoute(
+        "ChangeTenant", "PATCH", "tenants/{key}", "change_tenant", "operator", "A tenant's name, status or settings."
+    ),
+    ManageRoute(
+        "DeleteTenant",
+        "DELETE",
+        "tenants/{key}",
+        "delete_tenant",
+        "operator",
+        "Close a tenant now, and drop it after the grace period, or with `now=true` in five minutes.",
+    ),
+    ManageRoute(
+        "ListCredentials", "GET", "tenants/{key}/credentials", "list_credentials", "admin", "The tenant's credentials."
+    ),
+    ManageRoute(
+        "CreateCredential",
+        "POST",
+        "tenants/{key}/credentials",
+        "create_credential",
+        "admin",
+        "A new credential, with its secret, shown this once.",
+    ),
+    ManageRoute("GetCredential", "GET", "tenants/{key}/credentials/{id}", "get_credential", "admin", "One credential."),
+    ManageRoute(
+        "RemoveCredential",
+        "DELETE",
+        "tenants/{key}/credentials/{id}",
+        "remove_credential",
+        "admin",
+        "Take a credential that is not valid any more off the list.",
+    ),
+    ManageRoute(
+        "RenewCredential",
+        "POST",
+        "tenants/{key}/credentials/{id}/renew",
+        "renew_credential",
+        "admin",
+        "A new credential beside the old one, which stays valid.",
+    ),
+    ManageRoute(
+        "RevokeCredential",
+        "POST",
+        "tenants/{key}/credentials/{id}/revoke",
+        "revoke_credential",
+        "admin",
+        "Refuse a credential from now on.",
+    ),
+    ManageRoute(
+        "ListTenantSchemas",
+        "GET",
+        "tenants/{key}/schemas",
+        "list_schemas",
+        "admin",
+        "The tenant's own extension schemas.",
+    ),
+    ManageRoute(
+        "PutTenantSchema",
+        "PUT",
+        "tenants/{key}/schemas",
+        "put_schema",
+        "operator",
+        "Keep an extension schema of the tenant.",
+    ),
+    ManageRoute(
+        "RemoveTenantSchema",
+        "DELETE",
+        "tenants/{key}/schemas/{urn}",
+        "remove_schema",
+        "operator",
+        "Take an extension schema of the tenant away.",
+    ),
+)

@@ -1,0 +1,133 @@
+"""The OpenAPI 3.1 document of `/manage/v1`, made of the table of its routes."""
+
+import re
+from typing import Any
+
+from scim.access.tenants import MAX_NAME
+from scim.service.management_routes import PREFIX, ROUTES, ManageRoute
+
+Schema = dict[str, Any]
+
+_TEXT: Schema = {"type": "string"}
+_TIME: Schema = {"type": "string", "format": "date-time"}
+_NAME: Schema = {"type": "string", "minLength": 1, "maxLength": MAX_NAME}
+_SCOPE: Schema = {"enum": ["provision", "read", "events", "admin"]}
+
+
+def _object(required: str, **properties: Schema) -> Schema:
+    return {"type": "object", "required": required.split(), "properties": properties}
+
+
+def _or_null(schema: Schema) -> Schema:
+    return {"oneOf": [schema, {"type": "null"}]}
+
+
+def _ref(name: str) -> Schema:
+    return {"$ref": f"#/components/schemas/{name}"}
+
+
+SCHEMAS: dict[str, Schema] = {
+    "Tenant": _object(
+        "key name status tenantUrl",
+        key=_TEXT,
+        name=_TEXT,
+        status={"enum": ["active", "suspended", "deleting"]},
+        tenantUrl={"type": "string", "format": "uri"},
+        created=_TIME,
+        due=_TIME | {"description": "Of a tenant that is being deleted: when its rows go."},
+        retentionDays={"type": "integer"},
+        filterable={"type": "array", "items": _TEXT},
+        secretToken=_TEXT | {"description": "At creation only, and never again."},
+    ),
+    "Tenants": _object("tenants", tenants={"type": "array", "items": _ref("Tenant")}),
+    "NewTenant": _object("name", name=_NAME),
+    "TenantChange": _object(
+        "",
+        name=_NAME,
+        status={"enum": ["active", "suspended"]},
+        retentionDays=_or_null({"type": "integer", "minimum": 1, "maximum": 36_500}),
+        filterable=_or_null({"type": "array", "items": _TEXT, "maxItems": 50}),
+    ),
+    "Credential": _object(
+        "id tenant name scope kind status created expires lastUsed",
+        id=_TEXT,
+        tenant=_TEXT,
+        name=_TEXT,
+        scope=_SCOPE,
+        kind={"enum": ["token"]},
+        status={"enum": ["active", "expired", "revoked"]},
+        created=_TIME,
+        expires=_or_null(_TIME),
+        lastUsed=_or_null({"type": "string", "format": "date"}),
+        secretToken=_TEXT | {"description": "At creation only, and never again."},
+    ),
+    "Credentials": _object("credentials", credentials={"type": "array", "items": _ref("Credential")}),
+    "NewCredential": _object(
+        "name scope",
+        name=_NAME,
+        scope=_SCOPE,
+        expires=_TEXT | {"description": "A date or a time."},
+    ),
+    "Renewal": _object("", expires=_TEXT),
+    "Schemas": _object("schemas", schemas={"type": "array", "items": {"type": "object"}}),
+    "Schema": {"type": "object", "required": ["id"], "description": "A schema document of RFC 7643 section 7."},
+    "Urn": _object("id", id=_TEXT),
+    "Problem": _object("type title status detail", type=_TEXT, title=_TEXT, status={"type": "integer"}, detail=_TEXT),
+}
+_BODIES = {
+    "create_tenant": ("NewTenant", 201, "Tenant"),
+    "change_tenant": ("TenantChange", 200, "Tenant"),
+    "list_tenants": ("", 200, "Tenants"),
+    "get_tenant": ("", 200, "Tenant"),
+    "delete_tenant": ("", 202, "Tenant"),
+    "list_credentials": ("", 200, "Credentials"),
+    "create_credential": ("NewCredential", 201, "Credential"),
+    "get_credential": ("", 200, "Credential"),
+    "renew_credential": ("Renewal", 201, "Credential"),
+    "revoke_credential": ("", 200, "Credential"),
+    "remove_credential": ("", 204, ""),
+    "list_schemas": ("", 200, "Schemas"),
+    "put_schema": ("Schema", 200, "Urn"),
+    "remove_schema": ("", 204, ""),
+    "describe": ("", 200, ""),
+}
+"""By operation: the schema of the request's body, the status of success, and the schema of the answer's body."""
+
+
+def document() -> dict[str, Any]:
+    """Return the OpenAPI document."""
+    paths: dict[str, dict[str, Any]] = {}
+    for route in ROUTES:
+        paths.setdefault(f"/{PREFIX}/{route.path}", {})[route.method.lower()] = _operation(route)
+    return {
+        "openapi": "3.1.0",
+        "info": {"title": "Tenants and credentials of a SCIM endpoint", "version": "1"},
+        "paths": paths,
+        "components": {"schemas": SCHEMAS, "securitySchemes": {"bearer": {"type": "http", "scheme": "bearer"}}},
+    }
+
+
+def _operation(route: ManageRoute) -> dict[str, Any]:
+    body, status, answer = _BODIES[route.operation]
+    told: dict[str, Any] = {"operationId": route.name, "summary": route.summary, "parameters": _parameters(route)}
+    if route.scope is not None:
+        told["security"] = [{"bearer": []}]
+        told["description"] = f"For {'an operator' if route.scope == 'operator' else 'an operator or an admin'}."
+    if body:
+        told["requestBody"] = {
+            "required": body != "Renewal",
+            "content": {"application/json": {"schema": _ref(body)}},
+        }
+    content = {"content": {"application/json": {"schema": _ref(answer)}}} if answer else {}
+    problem = {"description": "What is wrong.", "content": {"application/problem+json": {"schema": _ref("Problem")}}}
+    told["responses"] = {str(status): {"description": "Done."} | content, "default": problem}
+    return told
+
+
+def _parameters(route: ManageRoute) -> list[dict[str, Any]]:
+    told: list[dict[str, Any]] = [
+        {"name": name, "in": "path", "required": True, "schema": _TEXT} for name in re.findall(r"{(\w+)}", route.path)
+    ]
+    if route.operation == "delete_tenant":
+        told.append({"name": "now", "in": "query", "schema": {"type": "boolean"}})
+    return told

@@ -1,0 +1,241 @@
+"""The SCIM operations on one tenant: a request that may pass goes in, a response comes out or a ScimError."""
+
+import json
+import logging
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import replace
+from functools import lru_cache
+from typing import Any
+
+from scim.directory.resources import Directory, Origin
+from scim.directory.search import Search
+from scim.directory.stored import Kind, Stored
+from scim.protocol.errors import Forbidden, NotFound, NotImplementedHere, PreconditionFailed, ScimError
+from scim.protocol.projection import Projection
+from scim.protocol.query import SearchRequest, list_response, query_search, search_request
+from scim.protocol.resource import Resource
+from scim.protocol.schema import Schemas
+from scim.service import discovery, routes
+from scim.service.answers import answered, client_of
+from scim.service.bulk import Bulk
+from scim.service.messages import Request, Response
+from scim.service.routes import Route
+
+logger = logging.getLogger(__name__)
+
+Parameters = Mapping[str, str]
+
+
+class Operations:
+    """What the routes of one tenant do.
+
+    Each public method that a Route names as its operation takes the request, the route and the path's parameters.
+    """
+
+    def __init__(self, schemas: Schemas, directory: Directory, search: Search) -> None:
+        self._schemas = schemas
+        self._directory = directory
+        self._search = search
+
+    async def perform(self, request: Request, route: Route, parameters: Parameters) -> Response:
+        """Perform the operation that a route names."""
+        operation: Callable[[Request, Route, Parameters], Awaitable[Response]] = getattr(self, route.operation)
+        return await operation(request, route, parameters)
+
+    def _kind(self, route: Route) -> Kind:
+        return self._directory.kinds[route.resource_type]
+
+    async def create(self, request: Request, route: Route, _: Parameters) -> Response:
+        """POST of a resource. RFC 7644 §3.3."""
+        kind = self._kind(route)
+        projection = _projection(kind, query_search(request.query()))
+        stored = await self._directory.create(kind, request.json(), _origin(request))
+        return await self._resource(request, 201, stored, projection)
+
+    async def get(self, request: Request, route: Route, parameters: Parameters) -> Response:
+        """GET of one resource. RFC 7644 §3.4.1."""
+        kind = self._kind(route)
+        projection = _projection(kind, query_search(request.query()))
+        stored = await self._directory.get(kind, parameters["id"], projection)
+        stored.check_version(request.headers.get("if-match"))  # before If-None-Match: RFC 9110 §13.2.2
+        known = request.headers.get("if-none-match")
+        if known is not None and stored.has_version(known) and not stored.shifting:
+            return Response(304, headers={"ETag": stored.etag})
+        return await self._resource(request, 200, stored, projection)
+
+    async def replace(self, request: Request, route: Route, parameters: Parameters) -> Response:
+        """PUT of a resource. RFC 7644 §3.5.1."""
+        kind = self._kind(route)
+        projection = _projection(kind, query_search(request.query()))
+        if_match = await self._if_match(request, kind, parameters["id"])
+        stored = await self._directory.replace(kind, parameters["id"], request.json(), if_match, _origin(request))
+        return await self._resource(request, 200, stored, projection)
+
+    async def patch(self, request: Request, route: Route, parameters: Parameters) -> Response:
+        """PATCH of a resource. RFC 7644 §3.5.2.
+
+        A user is returned; a group only when attributes are asked for, since Microsoft advises against returning
+        members.
+        """
+        from scim.service.bodies import patch_operations  # here, since its imports are slow
+
+        kind = self._kind(route)
+        search = query_search(request.query())
+        projection = _projection(kind, search)
+        operations = patch_operations(request.json())
+        if_match = await self._if_match(request, kind, parameters["id"])
+        stored = await self._directory.patch(kind, parameters["id"], operations, if_match, _origin(request))
+        if kind.letter == "g":
+            if not (search.attributes or search.excluded_attributes):
+                return Response(204, headers={"ETag": stored.etag})
+            # Others may have changed the group while members were written: its version must not go with an older text.
+            stored = await self._directory.get(kind, parameters["id"], projection)
+        return await self._resource(request, 200, stored, projection)
+
+    async def delete(self, request: Request, route: Route, parameters: Parameters) -> Response:
+        """DELETE of a resource. RFC 7644 §3.6."""
+        kind = self._kind(route)
+        if_match = await self._if_match(request, kind, parameters["id"])
+        await self._directory.delete(kind, parameters["id"], if_match, _origin(request))
+        return Response(204)
+
+    async def _if_match(self, request: Request, kind: Kind, resource_id: str) -> str | None:
+        """Return the If-Match of a change, after its If-None-Match, which is rare, was looked at. RFC 9110 §13.1.2.
+
+        That is soon enough before the change: a version never comes back, so that one which is not the current one
+        now will not be when the change is written. Raises PreconditionFailed, NotFound.
+        """
+        unwanted = request.headers.get("if-none-match")
+        if unwanted is not None and (stored := await self._directory.read(kind, resource_id)).has_version(unwanted):
+            raise PreconditionFailed(f"If-None-Match names the current version, {stored.etag}, or any with *.")
+        return request.headers.get("if-match")
+
+    async def list(self, request: Request, route: Route, _: Parameters) -> Response:
+        """GET of many resources, of one type or, at the root, of all. RFC 7644 §3.4.2."""
+        return await self._found(request, route, query_search(request.query()))
+
+    async def search(self, request: Request, route: Route, _: Parameters) -> Response:
+        """POST of a SearchRequest. RFC 7644 §3.4.3."""
+        return await self._found(request, route, search_request(request.json()))
+
+    async def _found(self, request: Request, route: Route, search: SearchRequest) -> Response:
+        kinds = [self._kind(route)] if route.resource_type else list(self._directory.kinds.values())
+        projections = {kind.type.name: _projection(kind, search) for kind in kinds}
+        page = await self._search.page(kinds, search, projections)
+        resources = [projections[each.kind.type.name].apply(each.resource(request.base_url)) for each in page.resources]
+        figures: dict[str, int | str | None] = {"totalResults": page.total}
+        if search.cursor is None:
+            figures["startIndex"] = search.start_index
+        else:
+            figures["nextCursor"] = page.next_cursor
+        return Response(200, list_response(resources, **figures))
+
+    async def bulk(self, request: Request, _route: Route, _: Parameters) -> Response:
+        """POST of many operations. RFC 7644 §3.7."""
+        from scim.service.bodies import bulk_request  # here, since its imports are slow
+
+        async def perform(method: str, path: str, data: Any, version: str | None) -> Response:
+            inner = _inner(request, method, path, data, version)
+            found = routes.find(method, path)
+
+            async def operation() -> Response:
+                if found is None or not found[0].resource_type or found[0].operation == "search":
+                    raise NotFound(f"A Bulk operation cannot {method} {path[:200]}; use /Users and /Groups.")
+                return await self.perform(inner, *found)
+
+            name, parameters = (found[0].name, found[1]) if found else ("Bulk", {})
+            return await answered(inner, name, parameters, operation)
+
+        bulk = Bulk(bulk_request(request.json()), self._schemas, perform, self._versions, request.base_url)
+        return Response(200, await bulk.run())
+
+    async def _versions(self, paths: Sequence[str]) -> Sequence[str | None]:
+        """Return the entity tags of resources that exist or did, by their paths; None where one cannot be had."""
+        found = [each for path in paths if (each := routes.find("GET", path))]
+        named = [(self._kind(route), parameters["id"]) for route, parameters in found]
+        try:
+            rows = await self._directory.tenant.read_all([kind.key(resource_id) for kind, resource_id in named])
+        except ScimError as error:
+            # What a Bulk request has done stands and must be told; it is only the versions that are left out.
+            logger.warning("the versions after a Bulk request cannot be read: %s", error.detail)
+            return [None] * len(paths)
+        return [Stored.from_row(kind, row).etag if row else None for (kind, _), row in zip(named, rows, strict=True)]
+
+    async def list_schemas(self, request: Request, _route: Route, _: Parameters) -> Response:
+        """GET of all schemas. RFC 7644 §4."""
+        return _documents(request, discovery.schema_documents(self._schemas, request.base_url))
+
+    async def get_schema(self, request: Request, _route: Route, parameters: Parameters) -> Response:
+        """GET of one schema by its URN. RFC 7644 §4."""
+        documents = discovery.schema_documents(self._schemas, request.base_url)
+        return _document(request, documents, "schema", parameters["id"])
+
+    async def list_resource_types(self, request: Request, _route: Route, _: Parameters) -> Response:
+        """GET of all resource types. RFC 7644 §4."""
+        return _documents(request, discovery.resource_type_documents(self._schemas, request.base_url))
+
+    async def get_resource_type(self, request: Request, _route: Route, parameters: Parameters) -> Response:
+        """GET of one resource type by its name. RFC 7644 §4."""
+        documents = discovery.resource_type_documents(self._schemas, request.base_url)
+        return _document(request, documents, "resource type", parameters["id"])
+
+    async def get_service_provider_config(self, request: Request, _route: Route, _: Parameters) -> Response:
+        """GET of what the service supports. RFC 7644 §4."""
+        _refuse_filter(request)
+        return Response(200, discovery.service_provider_config(request.base_url))
+
+    async def me(self, _request: Request, _route: Route, _: Parameters) -> Response:
+        """The caller's own resource. RFC 7644 §3.11."""
+        raise NotImplementedHere(
+            "The caller is a provisioning service with a secret token, not a user, so there is no /Me. Use /Users."
+        )
+
+    async def _resource(self, request: Request, status: int, stored: Stored, projection: Projection) -> Response:
+        if stored.edges is None and projection.wants(stored.kind.edges):
+            stored = await self._directory.memberships.attached(stored)
+        headers = {"ETag": stored.etag, "Location": stored.location(request.base_url)}
+        return Response(status, projection.apply(stored.resource(request.base_url)), headers)
+
+
+def _inner(request: Request, method: str, path: str, data: Any, version: str | None) -> Request:
+    """Return an operation of a Bulk request as a request of its own."""
+    headers = {name: value for name, value in request.headers.items() if name == "user-agent"}
+    if version is not None:
+        headers["if-match"] = version
+    body = json.dumps(data, ensure_ascii=False).encode()
+    return replace(request, method=method, url=request.base_url + path, headers=headers, body=body)
+
+
+def _origin(request: Request) -> Origin:
+    return Origin(request.request_id, client_of(request), request.credential)
+
+
+def _projection(kind: Kind, search: SearchRequest) -> Projection:
+    if not search.attributes and not search.excluded_attributes:
+        return _default_projection(kind)
+    return Projection(kind.type, search.attributes, search.excluded_attributes)
+
+
+@lru_cache(maxsize=8)
+def _default_projection(kind: Kind) -> Projection:
+    return Projection(kind.type)
+
+
+def _refuse_filter(request: Request) -> None:
+    """RFC 7644 §4."""
+    if any(name.lower() == "filter" and value.strip() for name, value in request.query()):
+        raise Forbidden("Discovery does not take filters; leave the parameter 'filter' out.")
+
+
+def _documents(request: Request, documents: list[Resource]) -> Response:
+    _refuse_filter(request)
+    return Response(200, list_response(documents, totalResults=len(documents), startIndex=1))
+
+
+def _document(request: Request, documents: list[Resource], what: str, document_id: str) -> Response:
+    _refuse_filter(request)
+    found = discovery.find(documents, document_id)
+    if found is None:
+        known = ", ".join(each["id"] for each in documents)
+        raise NotFound(f"There is no {what} '{document_id[:200]}'; there are {known}.")
+    return Response(200, found)

@@ -1,0 +1,217 @@
+"""`tenant` and `credential` as an operator and a script meet them."""
+
+import asyncio
+import json
+import sqlite3
+from collections.abc import Coroutine
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from scim.__main__ import main
+from scim.app import App, build
+from scim.commands.command import DONE, FAILED, WRONG_USAGE
+from scim.settings import Settings
+from scim.storage.sqlite import SqliteRows
+from tests.conftest import TOKEN, Http
+from tests.server import serving
+
+Capture = pytest.CaptureFixture[str]
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The current folder, with an empty store."""
+    monkeypatch.chdir(tmp_path)
+    for name in ("SCIM_TENANT", "SCIM_TOKEN", "SCIM_BASE_URL"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("SCIM_STORAGE", "sqlite:scim.db")
+    asyncio.run(SqliteRows("scim.db").close())
+    return tmp_path
+
+
+def told(capsys: Capture, *arguments: str) -> Any:
+    """Run a command that must succeed, and return the one object that it prints."""
+    assert main([*arguments, "--json"]) == DONE
+    captured = capsys.readouterr()
+    assert captured.err == ""
+    assert captured.out.count("\n") == 1
+    return json.loads(captured.out)
+
+
+def served(work: Any) -> Any:
+    """Return what `work` returns, given the service over the same store."""
+
+    async def run() -> Any:
+        app = build(Settings("sqlite:scim.db", (TOKEN,)))
+        try:
+            return await work(app)
+        finally:
+            await app.close()
+
+    coroutine: Coroutine[Any, Any, Any] = run()
+    return asyncio.run(coroutine)
+
+
+def opens(token: str, key: str) -> int:
+    """Return the status of a request with the token."""
+
+    async def ask(app: App) -> int:
+        return (await Http(app, token, key).request("GET", "/Users")).status
+
+    status: int = served(ask)
+    return status
+
+
+def test_a_tenant_is_made_shown_and_used(folder: Path, capsys: Capture) -> None:
+    """Its Secret Token is told at creation only."""
+    made = told(capsys, "tenant", "create", "--name", "Contoso Ltd")
+    assert made["tenantUrl"] == f"http://127.0.0.1:7071/{made['key']}/v2"
+    assert opens(made["secretToken"], made["key"]) == 200
+    assert told(capsys, "tenant", "show", made["key"]) == {
+        name: value for name, value in made.items() if name != "secretToken"
+    }
+    assert [each["key"] for each in told(capsys, "tenant", "list")["tenants"]] == ["scim", made["key"]]
+
+
+def test_what_an_administrator_pastes_is_told_in_entra_s_words(folder: Path, capsys: Capture) -> None:
+    """Once; and the text to mail holds no secret."""
+    assert main(["tenant", "create", "--name", "Contoso", "--host", "https://scim.contoso.example"]) == DONE
+    printed = capsys.readouterr().out
+    assert "  Tenant URL    https://scim.contoso.example/" in printed
+    assert printed.count("scim_") == 1
+    secret = printed.split("Secret Token  ")[1].split()[0]
+    assert secret not in printed.split("To mail:")[1]
+
+
+def test_the_token_is_on_no_disk(folder: Path, capsys: Capture) -> None:
+    """Only its digest is."""
+    made = told(capsys, "tenant", "create", "--name", "Contoso")
+    with closing(sqlite3.connect(folder / "scim.db")) as db:
+        bodies = " ".join(row[0] for row in db.execute("SELECT body FROM rows"))
+    assert made["key"] in bodies
+    assert made["secretToken"][30:60] not in bodies
+
+
+def test_a_tenant_is_renamed_suspended_resumed_and_deleted(folder: Path, capsys: Capture) -> None:
+    """Each shows the tenant as it is then."""
+    key = told(capsys, "tenant", "create", "--name", "Contoso")["key"]
+    assert told(capsys, "tenant", "rename", key, "--name", "Fabrikam")["name"] == "Fabrikam"
+    assert told(capsys, "tenant", "suspend", key)["status"] == "suspended"
+    assert told(capsys, "tenant", "resume", key)["status"] == "active"
+    deleted = told(capsys, "tenant", "delete", key)
+    assert (deleted["status"], "due" in deleted) == ("deleting", True)
+    assert told(capsys, "tenant", "delete", key, "--now")["due"] < deleted["due"]
+
+
+def test_a_credential_is_made_rotated_and_ended(folder: Path, capsys: Capture) -> None:
+    """Old and new are both valid until the old one is revoked."""
+    key = told(capsys, "tenant", "create", "--name", "Contoso")["key"]
+    options = ("--tenant", key, "--scope", "read", "--name", "report", "--expires", "2099-12-31")
+    made = told(capsys, "credential", "create", *options)
+    assert (made["scope"], made["expires"]) == ("read", "2099-12-31T23:59:59.000Z")
+    new = told(capsys, "credential", "renew", made["id"])
+    assert [opens(each["secretToken"], key) for each in (made, new)] == [200, 200]
+    assert told(capsys, "credential", "revoke", made["id"])["status"] == "revoked"
+    assert [opens(each["secretToken"], key) for each in (made, new)] == [401, 200]
+    assert told(capsys, "credential", "remove", made["id"]) == {"id": made["id"], "removed": True}
+    listed = told(capsys, "credential", "list", "--tenant", key)["credentials"]
+    assert {each["name"] for each in listed} == {"first token", "report"}
+    assert all("secretToken" not in each for each in listed)
+
+
+def test_a_tenant_has_settings_of_its_own(folder: Path, capsys: Capture) -> None:
+    """What is changed is shown; `default` gives it back."""
+    key = told(capsys, "tenant", "create", "--name", "Contoso")["key"]
+    changed = told(capsys, "tenant", "change", key, "--retention-days", "7", "--filterable", "externalId,title")
+    assert (changed["retentionDays"], changed["filterable"]) == (7, ["externalId", "title"])
+    back = told(capsys, "tenant", "change", key, "--retention-days", "default", "--filterable", "default")
+    assert "retentionDays" not in back
+    assert "filterable" not in back
+    urn = "urn:ietf:params:scim:schemas:extension:Fab:2.0:User"
+    (folder / "own.json").write_text(json.dumps({"id": urn, "name": "Fab", "attributes": []}))
+    assert [each["id"] for each in told(capsys, "tenant", "schema", key, "--add", "own.json")["schemas"]] == [urn]
+    assert told(capsys, "tenant", "schema", key, "--remove", urn) == {"schemas": []}
+
+
+def test_the_other_commands_are_told_the_tenant(folder: Path, capsys: Capture) -> None:
+    """export, import and verify work on the one that is named."""
+    one, other = [told(capsys, "tenant", "create", "--name", name)["key"] for name in ("One", "Other")]
+
+    async def fill(app: App) -> None:
+        secret = await app.administration.tenant(one)
+        service = await app.tenants.of(secret)
+        await service.indexes.complete()
+
+    served(fill)
+    made = told(capsys, "credential", "create", "--tenant", one, "--scope", "provision", "--name", "n")
+
+    async def people(app: App) -> None:
+        await Http(app, made["secretToken"], one).user("mira")
+
+    served(people)
+    assert main(["export", "--tenant", one, "one.ndjson"]) == DONE
+    assert main(["import", "--tenant", other, "one.ndjson"]) == DONE
+    assert main(["verify", "--tenant", other]) == DONE
+    assert "1 users" in capsys.readouterr().out
+    assert main(["export", "scim.ndjson"]) == FAILED
+    assert (folder / "one.ndjson").exists()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code"),
+    [
+        (["tenant"], WRONG_USAGE),
+        (["tenant", "create"], WRONG_USAGE),
+        (["tenant", "create", "--name", ""], FAILED),
+        (["tenant", "show", "unknown"], FAILED),
+        (["tenant", "delete", "scim"], FAILED),
+        (["tenant", "change", "scim"], WRONG_USAGE),
+        (["tenant", "change", "scim", "--retention-days", "many"], WRONG_USAGE),
+        (["tenant", "schema", "scim", "--add", "nothing.json"], FAILED),
+        (["credential", "create", "--tenant", "scim", "--scope", "operator", "--name", "n"], WRONG_USAGE),
+        (["credential", "create", "--tenant", "unknown", "--scope", "read", "--name", "n"], FAILED),
+        (["credential", "create", "--tenant", "scim", "--scope", "read", "--name", "n", "--expires", "x"], FAILED),
+        (["credential", "revoke", "unknown"], FAILED),
+        (["verify", "--tenant", "unknown"], FAILED),
+    ],
+)
+def test_a_mistake_is_one_line_and_changes_nothing(
+    folder: Path, capsys: Capture, arguments: list[str], code: int
+) -> None:
+    """With what to change."""
+    assert main(arguments) == code
+    captured = capsys.readouterr()
+    assert captured.out == ""
+    assert captured.err.count("\n") == 1
+    with closing(sqlite3.connect(folder / "scim.db")) as db:
+        assert db.execute("SELECT count(*) FROM rows").fetchone() == (0,)
+
+
+def test_an_operator_says_where_the_service_is(
+    folder: Path,
+    capsys: Capture,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Nobody can guess it from the address of the store; and nothing is made before that is known."""
+    monkeypatch.setenv("SCIM_BASE_URL", "https://scim.contoso.example/scim/v2")
+    assert told(capsys, "tenant", "create", "--name", "a")["tenantUrl"].startswith("https://scim.contoso.example/")
+    assert main(["tenant", "create", "--name", "a", "--host", "scim.contoso.example"]) == FAILED
+    assert "--host" in capsys.readouterr().err
+    assert len(told(capsys, "tenant", "list")["tenants"]) == 2
+
+
+def test_a_tenant_is_tested_beside_a_serving_process(folder: Path, capsys: Capture) -> None:
+    """As Entra's Test Connection does it, over HTTP; its short-lived token is gone afterwards."""
+    with serving(folder, SCIM_STORAGE=f"sqlite:{folder / 'scim.db'}", SCIM_TOKEN=TOKEN) as server:
+        host = server.tenant_url.removesuffix("/scim/v2")
+        key = told(capsys, "tenant", "create", "--name", "Contoso", "--host", host)["key"]
+        tested = told(capsys, "tenant", "test", key, "--host", host)
+        assert (tested["status"], tested["ok"]) == (200, True)
+        assert len(told(capsys, "credential", "list", "--tenant", key)["credentials"]) == 1
+        assert main(["tenant", "test", key, "--host", f"{host}/elsewhere"]) == FAILED
+        assert "answers 40" in capsys.readouterr().err
+    assert main(["tenant", "test", key, "--host", host]) == FAILED
+    assert "cannot be reached" in capsys.readouterr().err
