@@ -9,11 +9,12 @@ import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 
 import pytest
 
-COMMAND = Path(__file__).parent.parent / "node_modules" / ".bin" / "azurite-table"
+from tests import children
+
+COMMAND = children.ROOT / "node_modules" / ".bin" / "azurite-table"
 START_SECONDS = 60.0
 
 
@@ -34,8 +35,9 @@ def running() -> Iterator[str]:
         pytest.fail("Azurite is not installed: run `make setup`.", pytrace=False)
     key = base64.b64encode(secrets.token_bytes(32)).decode()
     port = _free_port()
-    with tempfile.TemporaryFile() as log:
-        server = subprocess.Popen(  # noqa: S603 - the command is the one pinned in package-lock.json
+    with (
+        tempfile.TemporaryFile() as log,
+        children.running(
             [
                 COMMAND,
                 "--inMemoryPersistence",
@@ -47,16 +49,13 @@ def running() -> Iterator[str]:
             env=os.environ | {"AZURITE_ACCOUNTS": f"scim:{key}"},
             stdout=log,
             stderr=subprocess.STDOUT,
+        ) as server,
+    ):
+        _wait(server, port, log.fileno())
+        yield (
+            f"DefaultEndpointsProtocol=http;AccountName=scim;AccountKey={key};"
+            f"TableEndpoint=http://127.0.0.1:{port}/scim;"
         )
-        try:
-            _wait(server, port, log.fileno())
-            yield (
-                f"DefaultEndpointsProtocol=http;AccountName=scim;AccountKey={key};"
-                f"TableEndpoint=http://127.0.0.1:{port}/scim;"
-            )
-        finally:
-            server.terminate()
-            server.wait()
 
 
 def _free_port() -> int:
@@ -66,7 +65,7 @@ def _free_port() -> int:
         return port
 
 
-def _wait(server: subprocess.Popen[bytes], port: int, log: int) -> None:
+def _wait(server: subprocess.Popen[str], port: int, log: int) -> None:
     deadline = time.monotonic() + START_SECONDS
     while time.monotonic() < deadline:
         if server.poll() is not None:

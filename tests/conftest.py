@@ -2,6 +2,8 @@
 
 import itertools
 import json as jsonlib
+import os
+import signal
 from collections import Counter
 from collections.abc import AsyncIterator, Mapping
 from datetime import UTC, datetime, timedelta
@@ -19,6 +21,19 @@ from tests.recording import RecordingRows
 TOKEN = "a-token-that-only-tests-know"
 HOST = "https://scim.example"
 BASE_URL = f"{HOST}/scim/v2"
+
+
+FROM_THE_TERMINAL = ("COLUMNS", "LINES", "FORCE_COLOR", "NO_COLOR", "TTY_COMPATIBLE", "TTY_INTERACTIVE")
+
+
+def pytest_configure() -> None:
+    """Take away what the terminal hands on, so that every one gives the same result, and so does none.
+
+    A shell has its jobs in the background ignore SIGINT, and every process that a test starts would, too.
+    """
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    for name in FROM_THE_TERMINAL:
+        os.environ.pop(name, None)
 
 
 class Clock:

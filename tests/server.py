@@ -4,13 +4,13 @@ import os
 import re
 import signal
 import subprocess
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
-ROOT = Path(__file__).parent.parent
+from tests.children import ROOT, python
+
 STOP_SECONDS = 20.0
 
 
@@ -43,22 +43,18 @@ def environment(**settings: str) -> dict[str, str]:
 @contextmanager
 def serving(folder: Path, *arguments: str, **settings: str) -> Iterator[Server]:
     """Run `python -m scim serve` in a folder, on a free port unless arguments say otherwise, until the block ends."""
-    with (folder / "stderr").open("a") as errors:
-        process = subprocess.Popen(  # noqa: S603 - it is this Python
-            [sys.executable, "-m", "scim", "serve", *(arguments or ("0",))],
+    with (
+        (folder / "stderr").open("a") as errors,
+        python(
+            *("-m", "scim", "serve", *(arguments or ("0",))),
             cwd=folder,
             env=environment(**settings),
             stdout=subprocess.PIPE,
             stderr=errors,
-            text=True,
-        )
-    try:
+        ) as process,
+    ):
         printed = _printed(process)
         yield Server(printed["Tenant URL"], printed["Secret token"], process)
-    finally:
-        if process.poll() is None:
-            process.kill()
-        process.communicate()
 
 
 def _printed(process: subprocess.Popen[str]) -> dict[str, str]:

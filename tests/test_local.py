@@ -10,7 +10,8 @@ from typing import Any, NamedTuple
 import pytest
 
 from scim.local import prepare_environment
-from tests.server import ROOT, Server, serving
+from tests.children import ROOT
+from tests.server import Server, serving
 
 TOKEN = "a-token-that-only-tests-know"
 

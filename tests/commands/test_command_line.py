@@ -23,9 +23,10 @@ from scim.local import _tell_health, prepare_environment
 from scim.protocol.errors import Unavailable
 from scim.settings import SettingsError
 from scim.storage.sqlite import SqliteRows
+from tests.children import python
 from tests.commands.test_transfer import small, written
 from tests.conftest import TOKEN
-from tests.server import environment, serving
+from tests.server import STOP_SECONDS, environment, serving
 
 Capture = pytest.CaptureFixture[str]
 
@@ -460,19 +461,17 @@ def test_an_import_that_stops_says_how_to_go_on(folder: Path, monkeypatch: pytes
 )
 def test_a_signal_ends_a_command_at_once(tmp_path: Path, number: int, code: int, told: str) -> None:
     """Also while it waits for input, without a traceback."""
-    process = subprocess.Popen(
-        [sys.executable, "-m", "scim", "import", "-"],
+    with python(
+        *("-m", "scim", "import", "-"),
         cwd=tmp_path,
         env=environment(SCIM_STORAGE="sqlite:scim.db"),
         stdin=subprocess.PIPE,
         stderr=subprocess.PIPE,
-    )
-    assert process.stdin
-    process.stdin.write(b"x" * 1_000_000)  # more than a pipe holds: it returns when the command has read of it
-    process.stdin.flush()
-    process.send_signal(number)
-    assert process.wait(20) == code
-    assert process.stderr
-    assert process.stderr.read().decode() == told
-    process.stdin.close()
-    process.stderr.close()
+    ) as process:
+        assert process.stdin
+        assert process.stderr
+        process.stdin.write("x" * 1_000_000)  # more than a pipe holds: it returns when the command has read of it
+        process.stdin.flush()
+        process.send_signal(number)
+        assert process.wait(STOP_SECONDS) == code
+        assert process.stderr.read() == told

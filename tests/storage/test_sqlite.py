@@ -5,10 +5,9 @@ import random
 import re
 import sqlite3
 import subprocess
-import sys
 import textwrap
 from collections.abc import AsyncIterator, Iterator
-from contextlib import closing, contextmanager
+from contextlib import AbstractContextManager, ExitStack, closing, contextmanager
 from pathlib import Path
 
 import pytest
@@ -17,9 +16,8 @@ from scim.protocol.errors import Unavailable
 from scim.storage import sqlite
 from scim.storage.rows import Delete, Insert, Replace, RowConflict, Touch
 from scim.storage.sqlite import SqliteRows
+from tests.children import python
 from tests.storage.rows_contract import NOW, RowsContract, everything, the_row
-
-ROOT = Path(__file__).parents[2]
 
 
 @pytest.fixture
@@ -217,14 +215,9 @@ CHILD = """
 """
 
 
-def child(task: str, path: str) -> subprocess.Popen[str]:
-    return subprocess.Popen(  # noqa: S603 - our own code above
-        [sys.executable, "-c", textwrap.dedent(CHILD), task, path],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        text=True,
-        cwd=ROOT,
-    )
+def child(task: str, path: str) -> AbstractContextManager[subprocess.Popen[str]]:
+    code = textwrap.dedent(CHILD)
+    return python("-c", code, task, path, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
 
 
 async def test_the_file_is_written_ahead(rows: SqliteRows) -> None:
@@ -261,8 +254,9 @@ async def test_processes_share_a_file(path: str) -> None:
     """Four processes open a new file at once and lose no increment; no version is given twice."""
     rows = SqliteRows(path)
     await rows.commit("t", [Insert("count", "0")])
-    children = [child("count", path) for _ in range(4)]
-    answers = await asyncio.gather(*(asyncio.to_thread(each.communicate, "\n") for each in children))
+    with ExitStack() as stack:
+        children = [stack.enter_context(child("count", path)) for _ in range(4)]
+        answers = await asyncio.gather(*(asyncio.to_thread(each.communicate, "\n") for each in children))
     assert [each.returncode for each in children] == [0] * 4
     versions = [line for out, _ in answers for line in out.split()]
     assert len(set(versions)) == len(versions) == 240
@@ -277,14 +271,15 @@ def test_processes_make_a_file_together(path: str) -> None:
         "sys.stdin.readline();"
         "rows = SqliteRows(sys.argv[1]); asyncio.run(rows.commit('t', [Insert(sys.argv[2], '')]))"
     )
-    children = [
-        subprocess.Popen([sys.executable, "-c", code, path, f"k{n}"], stdin=subprocess.PIPE, text=True, cwd=ROOT)  # noqa: S603
-        for n in range(4)
-    ]
-    for each in children:
-        assert each.stdin
-        each.stdin.write("\n")
-        each.stdin.flush()
-    for each in children:
-        each.communicate()
+    with ExitStack() as stack:
+        children = [
+            stack.enter_context(python("-c", code, path, f"k{n}", stdin=subprocess.PIPE, stdout=subprocess.PIPE))
+            for n in range(4)
+        ]
+        for each in children:
+            assert each.stdin
+            each.stdin.write("\n")
+            each.stdin.flush()
+        for each in children:
+            each.communicate()
     assert [each.returncode for each in children] == [0] * 4
