@@ -17,14 +17,17 @@ $(READY): requirements.txt requirements-dev.txt
 	@touch $@
 
 node_modules/.ready: package.json package-lock.json
-	npm ci --no-audit --no-fund
+	@sh tools/node.sh .
 	@touch $@
 
 run: $(READY) ## Serve the endpoint on this machine, http://127.0.0.1:7071/scim/v2
 	@$(PY) -m scim serve $(PORT)
 
-demo: $(READY) ## Play Entra against the endpoint, while `make run` serves it in another terminal
+demo: ## Play Entra against the endpoint, while `make run` serves it in another terminal
+	@[ -f .local/token ] || { echo "make demo: start \`make run\` in another terminal first; it writes .local/token" >&2; exit 1; }
+	@$(MAKE) --no-print-directory $(READY)
 	@$(PY) -m scim simulate --token-file .local/token http://127.0.0.1:$(PORT)/scim/v2
+	@sed 's/PORT/$(PORT)/' tools/after-demo.txt
 
 test: setup ## Run every test
 	@$(PY) -m pytest -n 2 --dist loadfile
@@ -38,12 +41,13 @@ types: $(READY) ## Check types
 check: lint types test ## What CI runs
 
 azurite: node_modules/.ready ## Serve an emulated Table Storage on 127.0.0.1:10002, in memory
-	@node_modules/.bin/azurite-table --inMemoryPersistence --disableTelemetry --silent --tableHost 127.0.0.1
+	@node_modules/.bin/azurite-table --inMemoryPersistence --disableTelemetry --silent --tableHost 127.0.0.1 || { \
+	    echo "make azurite: stopped; if port 10002 is taken, an emulator runs already" >&2; exit 1; }
 
 bench/peers/.venv/.ready: bench/peers/requirements.txt bench/peers/package-lock.json | $(READY)
 	@$(PY) -m venv bench/peers/.venv
 	@bench/peers/.venv/bin/pip install --quiet --disable-pip-version-check -r bench/peers/requirements.txt
-	@npm ci --no-audit --no-fund --prefix bench/peers
+	@sh tools/node.sh bench/peers
 	@touch $@
 
 bench: setup bench/peers/.venv/.ready ## Measure this project beside its peers, and write docs/benchmarks.md

@@ -168,7 +168,8 @@ async def _listen(runner: web.AppRunner, port: int) -> None:
         await web.TCPSite(runner, "127.0.0.1", port).start()
     except OSError as error:
         reason = os.strerror(error.errno) if error.errno else error
-        raise Failure(f"cannot listen on 127.0.0.1:{port}: {reason}; name another port, or 0 for a free one") from error
+        remedy = "name another port, as PORT=8080 make run does, or 0 for a free one"
+        raise Failure(f"cannot listen on 127.0.0.1:{port}: {reason}; {remedy}") from error
     _announce(runner.addresses[0][1])
 
 

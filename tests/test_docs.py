@@ -174,6 +174,20 @@ def test_each_command_that_a_page_names_is_there(path: Path) -> None:
     assert all((ROOT / "bench" / f"{name}.py").exists() for name in re.findall(r"python -m bench\.(\w+)", code))
 
 
+NUMBERS = {"three": 3, "six": 6, "seven": 7}
+
+
+@pytest.mark.parametrize("way", ["azd", "Bicep by hand", "GitHub"])
+def test_the_number_of_commands_that_a_deployment_takes_is_told(way: str) -> None:
+    """As many as stand on the page that the row leads to; whoever expects five and finds seven thinks of a mistake."""
+    [(link, told)] = [row for row in table(page("README.md"), "Deploy") if row[0].startswith(f"[{way}]")]
+    section = re.search(rf"^### (?:From )?{way}$(.*?)^##", page("docs/deploy.md"), re.M | re.S)
+    assert section, link
+    block = re.search(r"```sh\n(.*?)```", section[1], re.S)
+    assert block, link
+    assert NUMBERS[re.split(r"\W", told)[0]] == len(re.findall(r"\bazd? [a-z]", block[1]))
+
+
 def anchors(text: str) -> set[str]:
     """Return the anchors that GitHub makes of a page's headings."""
     text = re.sub(r"```.*?```", "", text, flags=re.S)

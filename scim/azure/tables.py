@@ -253,7 +253,7 @@ class TableRows:
                     raise
                 pause = max(_retry_after(error), random.uniform(0.5, 1) * min(MAX_PAUSE, 0.1 * 4**number))  # noqa: S311
                 if number == TRIES or pause > MAX_PAUSE or self._clock() + pause > deadline:
-                    raise _unavailable(error) from error
+                    raise _unavailable(error, client.url) from error
             await self._sleep(pause)
         raise AssertionError("the last try returns or raises")
 
@@ -445,6 +445,7 @@ def _retry_after(error: Exception) -> float:
     return float(text) if text.isdecimal() else 0.0
 
 
-def _unavailable(error: Exception) -> Unavailable:
+def _unavailable(error: Exception, url: str) -> Unavailable:
     wait = int(_retry_after(error)) or 5
-    return Unavailable(f"Table Storage does not answer ({_words(error)}). Try again later.", retry_after=wait)
+    advice = "Start the emulator: make azurite." if "//127.0.0.1:" in url else "Try again later."
+    return Unavailable(f"Table Storage does not answer ({_words(error)}). {advice}", retry_after=wait)

@@ -1,5 +1,7 @@
 """One run from Test Connection to the comparison."""
 
+from urllib.parse import urlsplit
+
 from scim.simulate.job.cleaning import clean, look, marked
 from scim.simulate.job.cycles import Job, test_connection
 from scim.simulate.job.dialect import Dialects
@@ -51,7 +53,8 @@ def _advice(url: str, failure: Failure) -> str:
     if failure.status == 404:
         return f"{url} has no /Users (404). Pass the Tenant URL, which ends before /Users, as .../scim/v2."
     if failure.code == DROPPED:
-        return f"{url} cannot be reached: {failure.detail}. Check the Tenant URL, and that the endpoint runs."
+        here = ": `make run` in another terminal" if urlsplit(url).hostname in ("127.0.0.1", "localhost", "::1") else ""
+        return f"{url} cannot be reached: {failure.detail}. Check the Tenant URL, and that the endpoint runs{here}."
     if failure.code == TIMEOUT:
         return f"{url} does not answer: {failure.detail}. Check the Tenant URL, or raise --timeout."
     if failure.code == INCOMPATIBLE:

@@ -89,7 +89,10 @@ class SqliteRows:
                 return
             except sqlite3.DatabaseError as error:
                 if not _is_busy(error) or time.monotonic() > deadline:
-                    raise Unavailable(f"The SQLite file {path} cannot be opened: {error}.") from error
+                    raise Unavailable(
+                        f"The SQLite file {path} cannot be opened: {error}. Set SCIM_STORAGE to a file"
+                        " of the service, or to a new one in a folder that you may write to."
+                    ) from error
             time.sleep(random.uniform(0.001, 0.02))  # noqa: S311 - spreads processes, no secret
 
     async def read(self, partition: str, key: str) -> Row | None:

@@ -222,6 +222,21 @@ def test_a_store_that_cannot_be_opened_is_a_failure(tmp_path: Path, storage: str
     assert finished.stderr.count("\n") == 1
 
 
+@pytest.mark.filterwarnings("ignore:unclosed:ResourceWarning")
+def test_an_emulator_that_does_not_run_is_told(folder: Path, capsys: Capture) -> None:
+    """With what starts it; a table on Azure gets no such advice."""
+    with socket.socket() as nobody:
+        nobody.bind(("127.0.0.1", 0))  # and listens to nothing: whoever connects is refused
+        port = nobody.getsockname()[1]
+        os.environ["SCIM_STORAGE"] = (  # the fixture puts it back
+            f"DefaultEndpointsProtocol=http;AccountName=scim;AccountKey=a2V5;TableEndpoint=http://127.0.0.1:{port}/scim;"
+        )
+        assert main(["verify"]) == 1
+    line = one_line(capsys)
+    assert line.startswith("scim verify: Table Storage does not answer (")
+    assert line.endswith("Start the emulator: make azurite.\n")
+
+
 # Serve
 
 
@@ -231,6 +246,7 @@ def test_a_port_that_is_taken_is_told(tmp_path: Path) -> None:
         finished = run(tmp_path, "serve", str(server.port))
     assert (finished.returncode, finished.stdout) == (1, "")
     assert finished.stderr.startswith(f"scim serve: cannot listen on 127.0.0.1:{server.port}: Address already in use;")
+    assert "PORT=8080 make run" in finished.stderr
     assert finished.stderr.count("\n") == 1
 
 

@@ -25,6 +25,16 @@ def test_an_equal_run_ends_with_0_and_the_log(endpoint: tuple[str, str], capsys:
     assert "Differences" not in printed
 
 
+def test_answers_that_look_like_errors_and_are_none_are_labelled(
+    endpoint: tuple[str, str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    """What was deleted must be gone, so 404 is what the simulator wants to read there."""
+    assert run(endpoint) == 0
+    lines = [line for line in capsys.readouterr().out.splitlines() if "404" in line]
+    assert lines
+    assert all("read deleted" in line and "as expected" in line for line in lines)
+
+
 def test_a_difference_ends_with_1_and_is_shown(
     stand_in: StandIn, endpoint: tuple[str, str], capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -135,6 +145,7 @@ def test_an_endpoint_that_is_not_there_ends_with_1_and_one_line(capsys: pytest.C
 
     printed = capsys.readouterr()
     assert "cannot be reached" in printed.err
+    assert "the endpoint runs: `make run` in another terminal." in printed.err
     assert (printed.err.count("\n"), printed.out) == (1, "")
 
 

@@ -19,6 +19,8 @@ from scim.simulate.wire.failure import Failure
 from scim.simulate.wire.walk import walk
 
 _ATTEMPTS = 5
+DELETED = "read deleted"
+"""What the requests are called that look whether something is gone; 404 is what they expect."""
 
 
 @dataclass(slots=True)
@@ -78,18 +80,18 @@ class ReadBack:
 
     async def _read(self, kind: Kind, subject: Subject, name: str, identifier: str) -> Resource | None:
         """Return a resource, None with a difference noted when it is missing or cannot be read."""
-        resource, failure = await self._try(kind, identifier)
+        resource, failure = await self._try(kind, identifier, "read back")
         if resource is None and failure is not None:
             found = "nothing" if failure.status == 404 else f"unreadable: {failure.code}: {failure.detail}"
             self._differ(subject, name, f"id {identifier}", found)
         return resource
 
-    async def _try(self, kind: Kind, identifier: str) -> tuple[Resource | None, Failure | None]:
+    async def _try(self, kind: Kind, identifier: str, label: str) -> tuple[Resource | None, Failure | None]:
         """Read a resource, again after an outage, for one lost answer says nothing of the directory."""
         failure: Failure | None = None
         for _ in range(_ATTEMPTS):
             try:
-                resource = await self._session.endpoint.read(kind, identifier, "", f"read back {kind}")
+                resource = await self._session.endpoint.read(kind, identifier, "", f"{label} {kind}")
             except Failure as error:
                 failure = error
                 if error.status is not None and error.status < 500:
@@ -102,7 +104,7 @@ class ReadBack:
     async def _gone(self, kind: Kind, subject: Subject, name: str, target: str | None) -> None:
         if target is None:
             return
-        _, failure = await self._try(kind, target)
+        _, failure = await self._try(kind, target, DELETED)
         if failure is None:
             self._differ(subject, name, "deleted", f"still there, id {target}")
         elif failure.status != 404:

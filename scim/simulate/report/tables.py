@@ -8,6 +8,7 @@ from rich.table import Table
 
 from scim.simulate.job.journal import Action, Failed
 from scim.simulate.report.outcome import Outcome, Plan
+from scim.simulate.report.readback import DELETED
 from scim.simulate.source.mapping import ENTERPRISE
 
 _SHOWN = 20
@@ -58,9 +59,14 @@ def _requests(outcome: Outcome) -> Table:
         table.add_column(name, justify="left" if name in ("Kind", "Answers") else "right")
     for kind, figures in sorted(outcome.measures.kinds.items()):
         summary = figures.summary()
-        answers = ", ".join(f"{status}: {count}" for status, count in summary["statuses"].items())
+        answers = ", ".join(_answers(kind, status, count) for status, count in summary["statuses"].items())
         table.add_row(kind, str(summary["count"]), f"{summary['p50_ms']}", f"{summary['p99_ms']}", answers)
     return table
+
+
+def _answers(kind: str, status: str, count: int) -> str:
+    expected = " as expected" if kind.startswith(DELETED) and status == "404" else ""
+    return f"{status}: {count}{expected}"
 
 
 def _failures(failures: list[Failed]) -> Table:

@@ -22,8 +22,10 @@ _CONTENT_TYPE = "application/scim+json; charset=utf-8"
 _ATTEMPTS = 4
 _DEFAULT_WAIT = 1.0
 _PATH_SAFE = "/%:@!$&'()*+,;=~"
-# Entra sends none of these reliably, so an endpoint must work without them.
-_NOT_SENT = ("User-Agent", "Accept", "Accept-Encoding")
+USER_AGENT = "scim-simulate"
+"""What the endpoint's log calls the simulator. Entra may send none; nothing else tells the two apart."""
+# Entra sends neither of these reliably, so an endpoint must work without them.
+_NOT_SENT = ("Accept", "Accept-Encoding")
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +85,7 @@ class Transport:
         self._session = aiohttp.ClientSession(
             connector=aiohttp.TCPConnector(limit=0),
             timeout=aiohttp.ClientTimeout(total=self._wire.timeout),
-            headers={"Authorization": f"Bearer {self._wire.token}"},
+            headers={"Authorization": f"Bearer {self._wire.token}", "User-Agent": USER_AGENT},
             skip_auto_headers=_NOT_SENT,
         )
         return self

@@ -11,15 +11,16 @@ from scim.simulate.wire.transport import Transport, Wire, retry_after
 from tests.simulate.stand_in import StandIn, error
 
 
-async def test_a_match_query_carries_the_token_and_no_other_header_of_its_own(
+async def test_a_match_query_carries_the_token_and_a_name_and_no_other_header_of_its_own(
     stand_in: StandIn, endpoint: tuple[str, str]
 ) -> None:
-    """Entra sends no Accept, no User-Agent, and no Content-Type without a body."""
+    """Entra sends no Accept, and no Content-Type without a body; by its name the endpoint's log tells the simulator."""
     async with Transport(Wire(*endpoint)) as transport:
         await Endpoint(transport).match(Kind.USERS, "userName", "mira@x.example")
 
     [seen] = stand_in.requests
-    assert seen.headers.keys() == {"Host", "Authorization"}
+    assert seen.headers.keys() == {"Host", "Authorization", "User-Agent"}
+    assert seen.headers["User-Agent"] == "scim-simulate"
     assert seen.headers["Authorization"] == f"Bearer {endpoint[1]}"
 
 
