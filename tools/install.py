@@ -8,9 +8,11 @@ COMMAND = (*(sys.executable, "-m", "pip", "install"), "--disable-pip-version-che
 
 def main(requirements: str) -> int:
     """Run pip and return its exit code; a terminal shows each package as it is found, anything else the steps."""
-    packages = 0
+    packages, remarks = 0, list[str]()
     _tell(f"  packages of {requirements}", lasting=True)
-    with subprocess.Popen([*COMMAND, requirements], stdout=subprocess.PIPE, text=True) as pip:  # noqa: S603 - the file is ours
+    with subprocess.Popen(  # noqa: S603 - the file is ours
+        [*COMMAND, requirements], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+    ) as pip:
         for line in pip.stdout or ():
             word, _, rest = line.strip().partition(" ")
             if word == "Collecting":
@@ -18,6 +20,10 @@ def main(requirements: str) -> int:
                 _tell(f"  found {packages}, the last one {rest.split(' ')[0]}")
             elif word == "Installing":
                 _tell(f"  installing {packages} packages", lasting=True)
+            elif word in ("ERROR:", "WARNING:"):
+                remarks.append(line)
+    if pip.returncode != 0:
+        sys.stderr.writelines(remarks)
     _tell("  done" if pip.returncode == 0 else "  pip failed, and says why above", lasting=True)
     return pip.returncode
 

@@ -207,7 +207,8 @@ def _opened(path: str) -> Iterator[BinaryIO]:
                 yield file
                 return
             with tempfile.TemporaryFile() as copy:
-                shutil.copyfileobj(file, copy)
+                # Without the buffer, which reads on until it is full and in between does not look for signals.
+                shutil.copyfileobj(getattr(file, "raw", file), copy)
                 copy.seek(0)
                 yield copy
     except OSError as error:
