@@ -168,6 +168,8 @@ async def test_a_scope_that_does_not_do_is_shown(app: App, http: Http) -> None:
 class Refusing:
     """A client of Table Storage, or a transport to the vault, that gets the same answer to everything."""
 
+    url = "https://made-up.table.core.windows.net/scim"
+
     def __init__(self, status: int, code: str = "") -> None:
         self._error = HttpResponseError("not shown")
         self._error.status_code, self._error.error_code = status, code  # type: ignore[attr-defined]

@@ -7,7 +7,8 @@ from typing import Any, NamedTuple
 
 import pytest
 
-from tests.server import ROOT, Server, serving
+from tests.children import ROOT
+from tests.server import Server, serving
 
 TOKEN = "a-token-that-only-tests-know"
 

@@ -446,6 +446,5 @@ def _retry_after(error: Exception) -> float:
 
 
 def _unavailable(error: Exception, url: str) -> Unavailable:
-    wait = int(_retry_after(error)) or 5
     advice = "Start the emulator: make azurite." if "//127.0.0.1:" in url else "Try again later."
-    return Unavailable(f"Table Storage does not answer ({_words(error)}). {advice}", retry_after=wait)
+    return Unavailable(f"Table Storage does not answer ({_words(error)}). {advice}", int(_retry_after(error)) or 5)

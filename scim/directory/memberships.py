@@ -120,7 +120,7 @@ class Memberships:
         if not change:
             return Plan()
         if group_id in change.added:
-            raise InvalidValue(f"The group {group_id} cannot be a member of itself.")
+            raise InvalidValue(f"The group {group_id} cannot be a member of itself.", "members")
         if change.cleared:
             present = {edge.id: edge for edge in await self.members(group_id)}
             wanted = set(change.added)
@@ -134,7 +134,7 @@ class Memberships:
             missing = [each for each in change.added if each not in exists]
             _tell_of_no_ids(group_id, change.removed)
         if must_exist and missing:
-            raise InvalidValue(_missing(missing))
+            raise InvalidValue(_missing(missing), "members")
         added = [Edge(each, exists[each]) for each in change.added if each in exists and each not in present]
         return Plan(added, [present[each] for each in removed])
 

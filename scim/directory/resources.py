@@ -272,7 +272,8 @@ class Directory:
         if row.body != after.id and owner and key in after.kind.names(json.loads(owner.body)):
             raise Uniqueness(
                 f"Another {after.kind.type.name} has this {path} (id {row.body}){_whatever_case(after.kind, path)}."
-                f" Find it with a filter on {path} and update it, or choose another {path}."
+                f" Find it with a filter on {path} and update it, or choose another {path}.",
+                path,
             )
         return Replace(key, after.id, row.version)
 

@@ -28,4 +28,6 @@ def stated(resource_type: ResourceType, document: Resource, before: Mapping[str,
 
 def removed() -> Mutability:
     """Return the error of a PATCH that removes `active`, which would leave open who may come in."""
-    return Mutability("active cannot be removed, a user is active or not. Replace it with false to disable the user.")
+    return Mutability(
+        "active cannot be removed, a user is active or not. Replace it with false to disable the user.", "active"
+    )

@@ -15,9 +15,11 @@ class ScimError(Exception):
     status: ClassVar[int] = 400
     scim_type: ClassVar[str | None] = None
 
-    def __init__(self, detail: str) -> None:
+    def __init__(self, detail: str, attribute: str = "") -> None:
+        """`attribute` is the path of the one at fault as its schema spells it, for the log, which gets no detail."""
         super().__init__(detail)
         self.detail = detail
+        self.attribute = attribute
 
     @property
     def headers(self) -> dict[str, str]:

@@ -66,7 +66,7 @@ def _member_id(member: Any) -> str:
     if isinstance(member, dict):
         member = _identifying(member)
     if not isinstance(member, str) or not member:
-        raise InvalidValue("Each of members must be an object whose value is the id of a user or group.")
+        raise InvalidValue("Each of members must be an object whose value is the id of a user or group.", "members")
     return _addressed(member) or member
 
 
@@ -76,7 +76,7 @@ def _identifying(member: dict[str, Any]) -> Any:
         raise InvalidSyntax("members[].operation is SCIM 1.1; send a PatchOp with Operations instead.")
     ids = [item for name, item in member.items() if name.lower() == "value"]
     if len(ids) > 1:
-        raise InvalidValue("members.value is given more than once; names match whatever their case.")
+        raise InvalidValue("members.value is given more than once; names match whatever their case.", "members")
     if ids:
         return ids[0]
     addresses = [item for name, item in member.items() if name.lower() == "$ref" and isinstance(item, str)]

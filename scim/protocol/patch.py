@@ -144,7 +144,9 @@ class _Patch:
             logger.warning("ignored %d PATCH paths that no schema knows: %.300s", len(self._unknown), self._unknown[:5])
         if lacking := missing(self._type, self._resource):
             taken_away = bool(values(self._before, lacking))  # RFC 7644 §3.5.2.2 calls that mutability
-            raise (Mutability if taken_away else InvalidValue)(f"{lacking} is required and must not be empty.")
+            raise (Mutability if taken_away else InvalidValue)(
+                f"{lacking} is required and must not be empty.", str(lacking)
+            )
         return Change(self._resource, self._change)
 
     def _apply_object(self, op: str, value: Any, urn: str = "") -> None:
@@ -184,7 +186,7 @@ class _Patch:
     def _check_id(self, value: Any) -> None:
         """Okta repeats the id of the group in its renames."""
         if value != self._resource.get("id"):
-            raise Mutability("id is read-only: only the resource's own may be repeated.")
+            raise Mutability("id is read-only: only the resource's own may be repeated.", "id")
 
     def _apply_at(self, op: str, path: Path, value: Any, *, explicit: bool) -> None:
         if self._type.is_core(f"{path.attribute.urn}:{path.attribute.name}") and not path.attribute.sub:
@@ -240,17 +242,21 @@ class _Patch:
         if explicit and str(target) == "id":
             self._check_id(value)
         elif explicit and target.attribute is not self._type.core["schemas"]:
-            raise Mutability(f"{target} is read-only.")
+            raise Mutability(f"{target} is read-only.", str(target))
 
     def _apply_members(self, op: str, path: Path, value: Any, *, explicit: bool) -> None:
         if path.attribute.sub:
-            raise InvalidPath("Members are added with path 'members' and removed with 'members[value eq \"id\"]'.")
+            raise InvalidPath(
+                "Members are added with path 'members' and removed with 'members[value eq \"id\"]'.", "members"
+            )
         if path.filter is not None:
             self._apply_selected_members(op, path.filter)
         elif op == "remove":
             self._remove_members(value)
         elif value is None and op == "replace" and explicit:
-            raise InvalidValue("members is null. To remove all members, replace them with [] or remove 'members'.")
+            raise InvalidValue(
+                "members is null. To remove all members, replace them with [] or remove 'members'.", "members"
+            )
         elif value is not None:  # null in an object says nothing of members, as in a PUT
             if op == "replace":
                 self._change.clear()
@@ -268,7 +274,9 @@ class _Patch:
 
     def _apply_selected_members(self, op: str, selection: Filter) -> None:
         if op != "remove":
-            raise InvalidPath("Members are added with path 'members' and removed with 'members[value eq \"id\"]'.")
+            raise InvalidPath(
+                "Members are added with path 'members' and removed with 'members[value eq \"id\"]'.", "members"
+            )
         selection = by_id(selection)
         ids = ids_in(selection)
         if ids is None:

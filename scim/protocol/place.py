@@ -24,7 +24,7 @@ def path_matcher(selection: Filter, target: Target) -> Matcher:
     try:
         return value_matcher(selection, Target(target.extension, target.attribute))
     except InvalidFilter as error:
-        raise InvalidPath(error.detail) from error
+        raise InvalidPath(error.detail, error.attribute) from error
 
 
 class Place:
@@ -49,7 +49,7 @@ class Place:
                 raise removed()
             return  # null and "" say nothing, and silence changes nothing
         if self._attribute.mutability == "immutable" and before is not None and after != before:
-            raise Mutability(f"{self._where} is immutable: it has a value, which cannot be changed.")
+            raise Mutability(f"{self._where} is immutable: it has a value, which cannot be changed.", self._where)
         if after is None or after in ([], {}):
             container.pop(self._attribute.name, None)
         else:
@@ -113,7 +113,7 @@ class Place:
         """`manager[value eq "x"]` where the manager is somebody else: removing that is done already."""
         if op == "remove":
             return before
-        raise NoTarget(f"{self._where} has no value that the filter selects.")
+        raise NoTarget(f"{self._where} has no value that the filter selects.", self._where)
 
     def _merged_into_single(self, op: str, before: Any, value: Any) -> Any:
         """Sub-attributes in the value are set, the others stay; on replace an explicit null takes one away.
@@ -228,7 +228,7 @@ class Place:
         described = _described(self._selection, self._attribute)
         made = self._applied_to_value("add", described, value) if described is not None else None
         if made is None or not matches(made):
-            raise NoTarget(f"{self._where} has no value that the filter selects.")
+            raise NoTarget(f"{self._where} has no value that the filter selects.", self._where)
         return [*present, made]
 
     def _applied_to_value(self, op: str, before: Resource, value: Any) -> Resource | None:
@@ -265,7 +265,7 @@ class Place:
 def _set(before: Resource, sub: Attribute, item: Any, where: str) -> Resource:
     """Return a copy of a complex value with one sub-attribute set, or without it where the item is None."""
     if sub.mutability == "immutable" and before.get(sub.name, item) != item:
-        raise Mutability(f"{where} is immutable: it has a value, which cannot be changed.")
+        raise Mutability(f"{where} is immutable: it has a value, which cannot be changed.", where)
     after = {name: each for name, each in before.items() if name != sub.name or item is not None}
     if item is not None:
         after[sub.name] = item

@@ -237,7 +237,7 @@ def value_matcher(tree: Filter, target: Target) -> Matcher:
     """
     complex_attribute = target.attribute
     if complex_attribute is None or target.sub is not None or not complex_attribute.sub_attributes:
-        raise InvalidFilter(f"{target} has no sub-attributes to filter by.")
+        raise InvalidFilter(f"{target} has no sub-attributes to filter by.", str(target))
     return matcher(tree, _SubAttributes(complex_attribute))
 
 
@@ -266,11 +266,11 @@ def _compared(target: Target) -> Target:
 def _comparison(node: Comparison, target: Target) -> Matcher:
     leaf = target.leaf
     if leaf is not None and leaf.returned == "never":
-        raise InvalidFilter(f"{target} is never returned, so that nobody may search by it either.")
+        raise InvalidFilter(f"{target} is never returned, so that nobody may search by it either.", str(target))
     if node.operator == "pr":
         return lambda resource: bool(values(resource, target))
     if leaf is None or leaf.type == "complex":
-        raise InvalidFilter(f"{target} is complex; compare one of its sub-attributes.")
+        raise InvalidFilter(f"{target} is complex; compare one of its sub-attributes.", str(target))
     if node.value is None:
         return _null_comparison(node, target)
     compare = _operation(node.operator, leaf, target)
@@ -289,7 +289,7 @@ def _null_comparison(node: Comparison, target: Target) -> Matcher:
         return lambda resource: not values(resource, target)
     if node.operator == "ne":
         return lambda resource: bool(values(resource, target))
-    raise InvalidFilter(f"{target} {node.operator} null: null can only be compared with eq and ne.")
+    raise InvalidFilter(f"{target} {node.operator} null: null can only be compared with eq and ne.", str(target))
 
 
 def _literal(node: Comparison, leaf: Attribute, target: Target) -> Any:
@@ -310,7 +310,7 @@ def _literal(node: Comparison, leaf: Attribute, target: Target) -> Any:
             )
         case _:
             return normal(leaf, node.text)
-    raise InvalidFilter(f"{target} is of type {leaf.type} and cannot be compared with '{node.text[:60]}'.")
+    raise InvalidFilter(f"{target} is of type {leaf.type} and cannot be compared with '{node.text[:60]}'.", str(target))
 
 
 def _as_text(leaf: Attribute, value: str) -> str:
@@ -338,7 +338,7 @@ def _operation(name: str, leaf: Attribute, target: Target) -> Callable[[Any, Any
         return _ORDER[name]
     if name in _TEXT and leaf.type not in ("boolean", "integer", "decimal"):
         return _TEXT[name]
-    raise InvalidFilter(f"{target} is of type {leaf.type}, which '{name}' cannot compare.")
+    raise InvalidFilter(f"{target} is of type {leaf.type}, which '{name}' cannot compare.", str(target))
 
 
 def sort_key(target: Target) -> Callable[[Mapping[str, Any]], tuple[Any, ...]]:

@@ -147,7 +147,7 @@ def read_value(attribute: Attribute, value: Any, where: str) -> Any:
     if value is None:
         return None
     if not isinstance(value, list):
-        raise InvalidValue(f"{where} must be a list.")
+        raise InvalidValue(f"{where} must be a list.", where)
     listed = [each for item in value if (each := _read_item(attribute, item, where)) is not None]
     check_primary(listed, where)
     return listed or None
@@ -171,13 +171,13 @@ def read_single(attribute: Attribute, value: Any, where: str) -> Any:
         return _read_complex(attribute, value, where)
     check, expected = _CHECKS[attribute.type]
     if not check(value):
-        raise InvalidValue(f"{where} must be {expected}.")
+        raise InvalidValue(f"{where} must be {expected}.", where)
     return value
 
 
 def _read_complex(attribute: Attribute, value: Any, where: str) -> dict[str, Any] | None:
     if not isinstance(value, dict):
-        raise InvalidValue(f"{where} must be an object{' in a list' if attribute.multi_valued else ''}.")
+        raise InvalidValue(f"{where} must be an object{' in a list' if attribute.multi_valued else ''}.", where)
     checked: dict[str, Any] = {}
     for name, item in value.items():
         sub = attribute.sub(name)
@@ -186,7 +186,7 @@ def _read_complex(attribute: Attribute, value: Any, where: str) -> dict[str, Any
         if sub is None or sub.mutability == "readOnly":
             continue
         if sub.name in checked:
-            raise InvalidValue(f"{where}.{name} is given more than once; names match whatever their case.")
+            raise InvalidValue(f"{where}.{sub.name} is given more than once; names match whatever their case.", where)
         if (read := read_value(sub, item, f"{where}.{sub.name}")) is not None:
             checked[sub.name] = read
     return checked or None
@@ -195,13 +195,13 @@ def _read_complex(attribute: Attribute, value: Any, where: str) -> dict[str, Any
 def check_primary(listed: list[Any], where: str) -> None:
     """Raise InvalidValue when more than one value of a multi-valued attribute is primary. RFC 7643 §2.4."""
     if sum(1 for each in listed if isinstance(each, dict) and each.get("primary") is True) > 1:
-        raise InvalidValue(f"{where} has more than one value with primary true; only one may be.")
+        raise InvalidValue(f"{where} has more than one value with primary true; only one may be.", where)
 
 
 def check_required(resource_type: ResourceType, resource: Resource) -> None:
     """Raise InvalidValue naming the first required attribute that has no value. RFC 7643 §7."""
     if lacking := missing(resource_type, resource):
-        raise InvalidValue(f"{lacking} is required and must not be empty.")
+        raise InvalidValue(f"{lacking} is required and must not be empty.", str(lacking))
 
 
 def missing(resource_type: ResourceType, resource: Resource) -> Target | None:
@@ -238,7 +238,9 @@ def _keep(attributes: Mapping[str, Attribute], before: Resource, after: Resource
         if attribute.mutability == "immutable" or attribute.returned in ("never", "request"):
             kept = after.setdefault(name, value)
             if attribute.mutability == "immutable" and kept != value:
-                raise Mutability(f"{where}{name} is immutable: it has a value, which cannot be changed.")
+                raise Mutability(
+                    f"{where}{name} is immutable: it has a value, which cannot be changed.", f"{where}{name}"
+                )
         elif attribute.sub_attributes and isinstance(value, dict):
             inner = dict(after.get(name, {}))
             _keep(attribute.sub_attributes, value, inner, f"{where}{name}.")
@@ -262,7 +264,7 @@ def _check_immutable(attributes: Mapping[str, Attribute], before: Resource, afte
             continue
         left = after.get(name)
         if attribute.mutability == "immutable" and left != value:
-            raise Mutability(f"{where}{name} is immutable: it has a value, which cannot be changed.")
+            raise Mutability(f"{where}{name} is immutable: it has a value, which cannot be changed.", f"{where}{name}")
         if attribute.sub_attributes and isinstance(value, dict) and isinstance(left, dict):
             _check_immutable(attribute.sub_attributes, value, left, f"{where}{name}.")
 

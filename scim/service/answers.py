@@ -38,8 +38,9 @@ async def answered(
     milliseconds = (time.perf_counter() - start) * 1000
     logger.log(
         level,
-        "%s %s id=%.64s status=%d ms=%.1f request=%s client=%.100s tenant=%s credential=%s",
-        *(request.method, name, on_one_line(parameters.get("id", "-")), response.status, milliseconds),
+        "%s %s id=%.64s status=%s ms=%.1f request=%s client=%.100s tenant=%s credential=%s",
+        *(request.method, name, on_one_line(parameters.get("id") or response.resource_id or "-")),
+        *(response.outcome, milliseconds),
         *(request.request_id, client_of(request) or "-", request.tenant, request.credential or "-"),
     )
     return response

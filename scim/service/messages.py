@@ -85,6 +85,22 @@ class Response:
     body: Any = None
     headers: Mapping[str, str] = field(default_factory=dict)
     media_type: str = MEDIA_TYPE
+    failure: ScimError | None = None
+
+    @property
+    def outcome(self) -> str:
+        """What the log tells of it: the status, and of a failure its scimType and the attribute at fault."""
+        words = [str(self.status)]
+        if self.failure and self.failure.scim_type:
+            words.append(f"scimType={self.failure.scim_type}")
+        if self.failure and self.failure.attribute:
+            words.append(f"attribute={self.failure.attribute}")
+        return " ".join(words)
+
+    @property
+    def resource_id(self) -> str:
+        """The id of the resource that it is about, or nothing: a new one's is known from its address only."""
+        return self.headers.get("Location", "").rpartition("/")[2]
 
     def content(self) -> bytes:
         """Return the body as UTF-8."""
@@ -96,7 +112,7 @@ class Response:
 
 def error_response(error: ScimError) -> Response:
     """Return the response that tells a client of an error. RFC 7644 §3.12."""
-    return Response(error.status, error.body(), error.headers)
+    return Response(error.status, error.body(), error.headers, failure=error)
 
 
 def parse_json(body: bytes) -> Any:

@@ -64,6 +64,50 @@ async def test_each_request_logs_one_line(http: Http, caplog: pytest.LogCaptureF
     assert words[5:] == ["request=request-1", "client=tests", "tenant=scim", "credential=key-vault"]
 
 
+async def test_the_line_of_a_creation_has_the_new_id(http: Http, caplog: pytest.LogCaptureFixture) -> None:
+    """So that it is found by who looks for what became of a resource."""
+    caplog.set_level(logging.INFO)
+    user = await http.user("mira")
+    assert f" id={user['id']} status=201 " in caplog.records[-1].getMessage()
+
+
+LONG = {"displayName": "Crew", "members": [{"value": MISSING}]}
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "body", "outcome"),
+    [
+        ("POST", "/Users", {"userName": "mira@contoso.example"}, "409 scimType=uniqueness attribute=userName"),
+        ("POST", "/Users", {"active": True}, "400 scimType=invalidValue attribute=userName"),
+        (
+            "POST",
+            "/Users",
+            {"userName": "x", "emails": [{"value": 5.5}]},
+            "scimType=invalidValue attribute=emails.value",
+        ),
+        ("POST", "/Groups", LONG, "400 scimType=invalidValue attribute=members"),
+        ("PATCH", "{id}", ("replace", "name.givenName", {}), "scimType=invalidValue attribute=name.givenName"),
+        ("PATCH", "{id}", ("replace", "groups", []), "400 scimType=mutability attribute=groups"),
+        ("PATCH", "{id}", ("remove", "active", None), "400 scimType=mutability attribute=active"),
+        ("GET", "/Users?filter=name+eq+%22x%22", None, "400 scimType=invalidFilter attribute=name"),
+        ("GET", "/Users?filter=x+eq+%22x%22", None, "400 scimType=invalidFilter ms="),
+        ("GET", f"/Users/{MISSING}", None, "404 ms="),
+    ],
+)
+async def test_the_line_of_a_failure_says_what_it_is_about(
+    http: Http, caplog: pytest.LogCaptureFixture, method: str, path: str, body: Any, outcome: str
+) -> None:
+    """Its scimType, and the attribute as the schema spells it: with these most failures are understood."""
+    user = await http.user("mira")
+    if isinstance(body, tuple):
+        op, target, value = body
+        path, body = f"/Users/{user['id']}", {"Operations": [{"op": op, "path": target, "value": value}]}
+    caplog.set_level(logging.INFO)
+    caplog.clear()
+    await http.request(method, path, body)
+    assert outcome in caplog.records[-1].getMessage()
+
+
 @pytest.mark.parametrize(
     ("method", "path", "body"),
     [
