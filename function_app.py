@@ -58,6 +58,8 @@ def _of_route(route: Route) -> Respond:
 
 for each in routes.ROUTES:
     _register(each.name, each.methods, f"{routes.TEMPLATE}/{each.path}".rstrip("/"), _of_route(each))
+_register("IssueToken", ("POST",), routes.TOKEN, lambda req, given: service.oauth.token(req, given))
+_register("DescribeOAuth", ("GET", "HEAD"), routes.METADATA, lambda req, given: service.oauth.metadata(req, given))
 _register("Manage", routes.METHODS, routes.MANAGE, lambda req, _: service.management.respond(req))
 _register("Health", ("GET", "HEAD"), "health", lambda *_: service.endpoints.health())
 _register(routes.ANYWHERE, routes.METHODS, routes.CATCH_ALL, lambda req, _: service.endpoints.respond_anywhere(req))

@@ -28,6 +28,7 @@ from scim.storage.store import Partitions, Store
 if TYPE_CHECKING:
     from scim.service.administration import Administration
     from scim.service.management import Management
+    from scim.service.oauth import OAuth
 
 
 @dataclass(frozen=True)
@@ -66,6 +67,16 @@ class App:
         from scim.service.management import Management
 
         return Management(self.admission, self.administration, self.addresses)
+
+    @cached_property
+    def oauth(self) -> "OAuth":
+        """The token endpoints; imported when somebody asks for a token."""
+        from scim.access.clients import Clients
+        from scim.access.issuer import Issuers
+        from scim.service.oauth import OAuth
+
+        clients = Clients(self.admission, self.registry, Issuers(), self.settings.access_token_seconds)
+        return OAuth(clients, self.addresses)
 
     @property
     def tenant(self) -> Tenant:

@@ -39,6 +39,8 @@ class Settings:
     """Seconds that a search without look-up may take."""
     change_retention_days: int = 90
     """Days for which change rows are kept."""
+    access_token_seconds: int = 3600
+    """Seconds that an access token of an OAuth client lives."""
     client_id: str = ""
     """Client id of the managed identity; the setting is `AZURE_CLIENT_ID`, as the Azure SDKs know it."""
 
@@ -136,6 +138,7 @@ _READERS: dict[str, Callable[[str], Any]] = {
     "scan_rows": _whole_number(100, 1_000_000_000),
     "scan_seconds": _seconds,
     "change_retention_days": _whole_number(1, 36_500),
+    "access_token_seconds": _whole_number(300, 21_600),
     "client_id": str,
 }
 """By field, what reads the text of its setting, or raises ValueError saying what the setting must be.

@@ -146,7 +146,7 @@ def test_each_route_is_listed() -> None:
         methods, path = told.pop(route.name)
         assert methods == ", ".join(route.methods)
         assert plain(path).startswith(f"/{route.path}" if route.path else "the Tenant URL itself")
-    assert set(told) == {"Health", "Manage", ANYWHERE, "Maintenance"}
+    assert set(told) == {"Health", "IssueToken", "DescribeOAuth", "Manage", ANYWHERE, "Maintenance"}
 
 
 def test_each_folder_stands_on_its_floor() -> None:

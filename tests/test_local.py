@@ -114,7 +114,8 @@ def test_head_has_no_body_and_options_tells_the_methods(server: Server) -> None:
 def test_a_wrong_token_is_refused(server: Server, authorization: str) -> None:
     """401 also for bytes that are no text."""
     answer = request(server, "GET", "/scim/v2/Users", headers={"Authorization": authorization})
-    assert (answer.status, answer.headers["www-authenticate"]) == (401, 'Bearer realm="scim"')
+    assert answer.status == 401
+    assert answer.headers["www-authenticate"].startswith("Bearer ")
 
 
 @pytest.mark.parametrize(

@@ -36,6 +36,7 @@ def test_each_setting_is_read() -> None:
             "SCIM_SCAN_ROWS": "500",
             "SCIM_SCAN_SECONDS": "1.5",
             "SCIM_CHANGE_RETENTION_DAYS": "7",
+            "SCIM_ACCESS_TOKEN_SECONDS": "21600",
             "AZURE_CLIENT_ID": "11111111-2222-3333-4444-555555555555",
         }
     )
@@ -51,6 +52,7 @@ def test_each_setting_is_read() -> None:
         "scan_rows": 500,
         "scan_seconds": 1.5,
         "change_retention_days": 7,
+        "access_token_seconds": 21600,
         "client_id": "11111111-2222-3333-4444-555555555555",
     }
 

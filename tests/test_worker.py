@@ -193,7 +193,8 @@ async def test_a_request_without_token_is_refused_in_scim(service: "FunctionsHos
 
     response = await service.send(HttpRequest("GET", "https://made.up/scim/v2/Users"))
 
-    assert (response.status, response.headers["www-authenticate"]) == (401, 'Bearer realm="scim"')
+    metadata = "https://made.up/.well-known/oauth-protected-resource/scim/v2"
+    assert (response.status, response.headers["www-authenticate"]) == (401, f'Bearer resource_metadata="{metadata}"')
     assert json.loads(response.body)["schemas"] == ["urn:ietf:params:scim:api:messages:2.0:Error"]
 
 

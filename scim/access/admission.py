@@ -13,7 +13,7 @@ from scim.access.credential import ALLOWED, KEY_VAULT, OPERATOR, Credential, Sco
 from scim.access.fresh import Fresh
 from scim.access.registry import Registry
 from scim.access.tenants import DEFAULT_KEY, TenantRecord, as_key
-from scim.access.token import id_of
+from scim.access.token import id_of, is_credential_id
 from scim.protocol.errors import InsufficientScope, Unauthorized, Unavailable
 
 FRESH_SECONDS = 10.0
@@ -68,6 +68,15 @@ class Admission:
         found = await self.tenants.get(known)
         return TenantRecord(DEFAULT_KEY) if found is None and known == DEFAULT_KEY else found
 
+    async def tenant_and_credential(
+        self, key: str, credential_id: str
+    ) -> tuple[TenantRecord | None, Credential | None]:
+        """Return what an address and an id name, if there are such, whatever their state; both are read at once."""
+        if not is_credential_id(credential_id):
+            return await self.tenant(key), None
+        tenant, credential = await asyncio.gather(self.tenant(key), self._looked_up(credential_id))
+        return tenant, credential
+
     async def admit(self, key: str, authorization: str | None, needed: Scope) -> Caller:
         """Return who calls a SCIM route of the tenant.
 
@@ -77,7 +86,7 @@ class Admission:
         text = token_of(authorization)
         tenant, credential = await asyncio.gather(self.tenant(key), self._of_tenant(text, as_key(key)))
         if tenant is None or tenant.status != "active" or credential is None:
-            raise Unauthorized(WRONG)
+            raise Unauthorized(WRONG, presented=True)
         _check_scope(credential, needed)
         self._note_use(credential)
         return Caller(tenant, credential)
@@ -92,7 +101,7 @@ class Admission:
         if found is None and await self._is_among(text, self._operators):
             found = _OPERATOR
         if found is None or (found.tenant and not await self._is_active(found.tenant)):
-            raise Unauthorized(WRONG)
+            raise Unauthorized(WRONG, presented=True)
         _check_scope(found, "admin")
         self._note_use(found)
         return found

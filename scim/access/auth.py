@@ -72,7 +72,7 @@ async def authorize(authorization: str | None, source: TokenSource) -> None:
         raise Unauthorized(MISSING)
     presented = digest(token)
     if not _among(presented, await source.digests()) and not _among(presented, await source.refreshed()):
-        raise Unauthorized(WRONG)
+        raise Unauthorized(WRONG, presented=True)
 
 
 def _among(presented: bytes, valid: tuple[bytes, ...]) -> bool:

@@ -14,6 +14,7 @@ ID_LENGTH = 16
 _SECRET_LENGTH = 52
 """Characters of a secret: 256 random bits."""
 _CHECKSUM_LENGTH = 7
+_ID = re.compile(rf"[a-z2-7]{{{ID_LENGTH}}}")
 _TOKEN = re.compile(rf"{PREFIX}[a-z2-7]{{{ID_LENGTH + _SECRET_LENGTH + _CHECKSUM_LENGTH}}}")
 
 
@@ -45,6 +46,11 @@ def id_of(text: str) -> str | None:
     if not _TOKEN.fullmatch(text) or _checksum(text[:-_CHECKSUM_LENGTH]) != text[-_CHECKSUM_LENGTH:]:
         return None
     return text[len(PREFIX) : len(PREFIX) + ID_LENGTH]
+
+
+def is_credential_id(text: str) -> bool:
+    """Whether the text can be the id of a credential."""
+    return _ID.fullmatch(text) is not None
 
 
 def random_text(length: int) -> str:

@@ -3,11 +3,12 @@
 import argparse
 from typing import Any
 
+from scim.access.credential import Federation
 from scim.app import App
-from scim.commands.command import Parser
-from scim.commands.operating import fields, run, table
+from scim.commands.command import Parser, WrongUsage
+from scim.commands.operating import fields, run, table, url
 from scim.service import documents
-from scim.service.administration import Wanted, expiry
+from scim.service.administration import CLIENT_LIFE, CLOUDS, Wanted, expiry
 
 SCOPES = ("provision", "read", "events", "admin")
 
@@ -29,7 +30,16 @@ def _parser() -> Parser:
     create.add_argument("--tenant", metavar="KEY", required=True)
     create.add_argument("--scope", choices=SCOPES, required=True)
     create.add_argument("--name", required=True, help="for people: what it is for")
-    create.add_argument("--expires", metavar="DATE", help="default: never")
+    create.add_argument(
+        "--expires", metavar="DATE", help=f"default: never; of a client {CLIENT_LIFE.days // 365} years"
+    )
+    create.add_argument("--strict", action="store_true", help="refuse what would else be understood or left out")
+    create.add_argument("--oauth", action="store_true", help="an OAuth client in place of a token")
+    create.add_argument("--federated", action="store_true", help="a client that shows assertions of Entra")
+    create.add_argument("--entra-tenant", metavar="TID", help="of a federated client: the directory's tenant id")
+    create.add_argument("--subject", metavar="SUB", action="append", help="the object id that assertions name")
+    create.add_argument("--audience", metavar="AUD", action="append", help="the audience that assertions name")
+    create.add_argument("--cloud", choices=CLOUDS, default="public")
     listed = actions.add_parser("list", parents=[common], help="list the credentials of a tenant")
     listed.add_argument("--tenant", metavar="KEY", required=True)
     for name, text in {
@@ -45,13 +55,28 @@ def _parser() -> Parser:
 
 
 async def _create(app: App, asked: argparse.Namespace) -> dict[str, Any]:
+    address = url(app, (await app.administration.tenant(asked.tenant)).key, asked.host)  # before anything is made
     wanted = Wanted(
         name=asked.name,
         scope=asked.scope,
+        oauth=asked.oauth,
+        federation=_federation(asked),
         expires=expiry(asked.expires) if asked.expires else None,
+        strict=asked.strict,
     )
     issued = await app.administration.issue(asked.tenant, wanted)
-    return documents.issued(issued, app.administration.now)
+    return documents.issued(issued, app.administration.now, address)
+
+
+def _federation(asked: argparse.Namespace) -> Federation | None:
+    given = (asked.entra_tenant, asked.subject, asked.audience)
+    if not asked.federated:
+        if any(given):
+            raise WrongUsage("--entra-tenant, --subject and --audience belong to --federated")
+        return None
+    if asked.oauth or not all(given):
+        raise WrongUsage("--federated needs --entra-tenant, --subject and --audience, and goes without --oauth")
+    return Federation(asked.entra_tenant, tuple(asked.subject), tuple(asked.audience), asked.cloud)
 
 
 async def _list(app: App, asked: argparse.Namespace) -> dict[str, Any]:
@@ -60,8 +85,10 @@ async def _list(app: App, asked: argparse.Namespace) -> dict[str, Any]:
 
 
 async def _renew(app: App, asked: argparse.Namespace) -> dict[str, Any]:
+    old, _ = await app.administration.credential(asked.id)
+    address = url(app, old.tenant, asked.host)
     issued = await app.administration.renew(asked.id, expiry(asked.expires) if asked.expires else None)
-    return documents.issued(issued, app.administration.now)
+    return documents.issued(issued, app.administration.now, address)
 
 
 async def _revoke(app: App, asked: argparse.Namespace) -> dict[str, Any]:
@@ -79,9 +106,19 @@ def _told(asked: argparse.Namespace, result: Any) -> str:
         return table(result["credentials"], columns, "no credentials")
     if asked.action not in ("create", "renew"):
         return fields(result)
+    words = {
+        "clientId": "Client identifier",
+        "clientSecret": "Client secret",
+        "tokenUrl": "Token endpoint",
+        "secretToken": "Secret Token",
+    }
+    shown = {words[name]: result[name] for name in words if name in result}
     until = f"It expires {result['expires']}." if result["expires"] else "It does not expire."
-    lines = [f"Credential {result['id']} ({result['name']}, {result['scope']}).", ""]
-    lines += [f"Secret Token  {result['secretToken']}", "", f"The secret is shown this once. {until}"]
+    once = "The secret is shown this once. " if {"clientSecret", "secretToken"} & set(result) else ""
+    mail = {words[name]: result[name] for name in ("tokenUrl", "clientId") if name in result}
+    lines = [f"Credential {result['id']} ({result['name']}, {result['scope']}).", "", fields(shown), "", once + until]
+    if mail:
+        lines += ["To mail, without the secret:", "", fields(mail | {"Expires": result["expires"] or "never"})]
     if asked.action == "renew":
         lines += [f"The old one, {asked.id}, stays valid: change the client, then revoke it."]
     return "\n".join(lines)

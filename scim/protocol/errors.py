@@ -97,13 +97,22 @@ class InvalidCount(ScimError):
 
 
 class Unauthorized(ScimError):
-    """The request carries no valid token. RFC 7644 §2, RFC 6750 §3."""
+    """The request carries no valid token. RFC 7644 §2, RFC 6750 §3, RFC 9728 §5.1.
+
+    `metadata` is the address of what tells how to get one, `presented` whether the request came with a token.
+    """
 
     status = 401
 
+    def __init__(self, detail: str, presented: bool = False, metadata: str = "") -> None:
+        super().__init__(detail)
+        self.presented, self.metadata = presented, metadata
+
     @property
     def headers(self) -> dict[str, str]:
-        return {"WWW-Authenticate": 'Bearer realm="scim"'}
+        parts = ['error="invalid_token"'] if self.presented else []
+        parts += [f'resource_metadata="{self.metadata}"'] if self.metadata else []
+        return {"WWW-Authenticate": "Bearer " + ", ".join(parts or ['realm="scim"'])}
 
 
 class Forbidden(ScimError):

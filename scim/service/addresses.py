@@ -24,3 +24,10 @@ def tenant_url(default: str, key: str) -> str:
     ending = f"/{DEFAULT_KEY}/v2"
     root = default.removesuffix(ending) if default.endswith(ending) else "/".join(default.split("/")[:3])
     return f"{root}/{key}/v2"
+
+
+def metadata_url(url: str) -> str:
+    """Return where the metadata of the protected resource at a Tenant URL are. RFC 9728 §3.1."""
+    scheme, _, rest = url.partition("://")
+    host, _, path = rest.partition("/")
+    return f"{scheme}://{host}/.well-known/oauth-protected-resource/{path}"

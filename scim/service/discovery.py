@@ -60,7 +60,14 @@ def service_provider_config(base_url: str) -> dict[str, Any]:
                 "description": "A secret token, sent as a bearer token in the Authorization header.",
                 "specUri": "https://www.rfc-editor.org/rfc/rfc6750",
                 "primary": True,
-            }
+            },
+            {
+                "type": "oauth2",
+                "name": "OAuth 2.0 client credentials",
+                "description": "An access token from /oauth/token below this address, for a client id with a secret or"
+                " with an assertion of Microsoft Entra.",
+                "specUri": "https://www.rfc-editor.org/rfc/rfc6749",
+            },
         ],
         "meta": {"resourceType": "ServiceProviderConfig", "location": f"{base_url}/ServiceProviderConfig"},
     }

@@ -22,7 +22,7 @@ def tenant(record: TenantRecord, url: str) -> dict[str, Any]:
 
 def credential(each: Credential, now: datetime, used: str) -> dict[str, Any]:
     """Return a credential, never its secret; `used` is the day of its last use."""
-    return {
+    told: dict[str, Any] = {
         "id": each.id,
         "tenant": each.tenant,
         "name": each.name,
@@ -32,9 +32,22 @@ def credential(each: Credential, now: datetime, used: str) -> dict[str, Any]:
         "created": each.created,
         "expires": each.expires or None,
         "lastUsed": used or None,
+        "strict": each.strict,
     }
+    if (federation := each.federation) is not None:
+        told["federation"] = {
+            "entraTenant": federation.entra_tenant,
+            "subjects": list(federation.subjects),
+            "audiences": list(federation.audiences),
+            "cloud": federation.cloud,
+        }
+    return told
 
 
-def issued(made: Issued, now: datetime) -> dict[str, Any]:
+def issued(made: Issued, now: datetime, url: str) -> dict[str, Any]:
     """Return a credential that was just made, with its secret, which is shown this once."""
-    return credential(made.credential, now, "") | {"secretToken": made.secret}
+    told = credential(made.credential, now, "")
+    if made.credential.kind == "token":
+        return told | {"secretToken": made.secret}
+    client = {"clientId": made.credential.id, "tokenUrl": f"{url}/oauth/token"}
+    return told | client | ({"clientSecret": made.secret} if made.secret else {})

@@ -7,9 +7,9 @@ from urllib.parse import unquote
 from scim.access.admission import Admission
 from scim.access.credential import Scope
 from scim.access.tenants import DEFAULT_KEY, as_key
-from scim.protocol.errors import MethodNotAllowed, NotFound, ScimError
+from scim.protocol.errors import MethodNotAllowed, NotFound, ScimError, Unauthorized
 from scim.service import routes
-from scim.service.addresses import Addresses
+from scim.service.addresses import Addresses, metadata_url
 from scim.service.answers import answered
 from scim.service.messages import JSON, Request, Response
 from scim.service.routes import Route
@@ -91,6 +91,10 @@ class Endpoints:
         request.base_url = self._addresses.tenant(request, request.tenant)
 
     async def _admitted(self, request: Request, needed: Scope) -> TenantService:
-        caller = await self._admission.admit(request.tenant, request.headers.get("authorization"), needed)
+        try:
+            caller = await self._admission.admit(request.tenant, request.headers.get("authorization"), needed)
+        except Unauthorized as error:
+            metadata = "" if request.tenant == "-" else metadata_url(request.base_url)
+            raise Unauthorized(error.detail, error.presented, metadata) from None
         request.credential = caller.credential.id
         return await self._tenants.of(caller.tenant)

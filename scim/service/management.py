@@ -5,7 +5,7 @@ from http import HTTPStatus
 from typing import Any
 
 from scim.access.admission import Admission
-from scim.access.credential import Credential, Scope
+from scim.access.credential import Credential, Federation, Scope
 from scim.access.tenants import as_key
 from scim.protocol.errors import InsufficientScope, InvalidValue, MethodNotAllowed, NotFound, ScimError
 from scim.service import documents
@@ -125,7 +125,8 @@ class Management:
         if caller.scope == "admin" and wanted.scope not in DELEGATED:
             raise InsufficientScope("An administrator makes credentials of scope read and events only.", "operator")
         issued = await self._administration.issue(parameters["key"], wanted)
-        return _answer(201, documents.issued(issued, self._administration.now))
+        url = self._address(request, issued.credential.tenant)
+        return _answer(201, documents.issued(issued, self._administration.now, url))
 
     async def get_credential(self, _request: Request, _caller: Credential, parameters: Parameters) -> Response:
         """One credential."""
@@ -137,7 +138,8 @@ class Management:
         await self._may_change(caller, parameters)
         expires = _members(request, {"expires": str}).get("expires") if request.body else None
         issued = await self._administration.renew(parameters["id"], expiry(expires) if expires else None)
-        return _answer(201, documents.issued(issued, self._administration.now))
+        url = self._address(request, issued.credential.tenant)
+        return _answer(201, documents.issued(issued, self._administration.now, url))
 
     async def revoke_credential(self, _request: Request, caller: Credential, parameters: Parameters) -> Response:
         """Refuse a credential from now on."""
@@ -199,12 +201,25 @@ _SCOPES: tuple[Scope, ...] = ("provision", "read", "events", "admin")
 
 
 def _wanted(request: Request) -> Wanted:
-    body = _members(request, {"name": str, "scope": str, "expires": str})
+    body = _members(
+        request, {"name": str, "scope": str, "oauth": bool, "expires": str, "strict": bool, "federation": dict}
+    )
     scope = next((each for each in _SCOPES if each == body.get("scope")), None)
     if scope is None:
         raise InvalidValue(f"scope must be one of {', '.join(_SCOPES)}.")
     return Wanted(
         name=body.get("name", ""),
         scope=scope,
+        oauth=body.get("oauth", False),
+        federation=_federation(body["federation"]) if "federation" in body else None,
         expires=expiry(body["expires"]) if "expires" in body else None,
+        strict=body.get("strict", False),
     )
+
+
+def _federation(body: Mapping[str, Any]) -> Federation:
+    tid, subjects, audiences = body.get("entraTenant"), body.get("subjects"), body.get("audiences")
+    lists = [each for each in (subjects, audiences) if isinstance(each, list) and 0 < len(each) <= 20]
+    if not isinstance(tid, str) or len(lists) < 2 or not all(isinstance(each, str) for part in lists for each in part):
+        raise InvalidValue("federation must have an entraTenant, and subjects and audiences, lists of 1 to 20 texts.")
+    return Federation(tid, tuple(subjects or ()), tuple(audiences or ()), str(body.get("cloud", "public")))

@@ -11,6 +11,7 @@ Schema = dict[str, Any]
 _TEXT: Schema = {"type": "string"}
 _TIME: Schema = {"type": "string", "format": "date-time"}
 _NAME: Schema = {"type": "string", "minLength": 1, "maxLength": MAX_NAME}
+_TEXTS: Schema = {"type": "array", "items": _TEXT, "minItems": 1, "maxItems": 20}
 _SCOPE: Schema = {"enum": ["provision", "read", "events", "admin"]}
 
 
@@ -26,6 +27,13 @@ def _ref(name: str) -> Schema:
     return {"$ref": f"#/components/schemas/{name}"}
 
 
+_FEDERATION = _object(
+    "entraTenant subjects audiences",
+    entraTenant=_TEXT,
+    subjects=_TEXTS,
+    audiences=_TEXTS,
+    cloud={"enum": ["public", "usgov", "china"]},
+)
 SCHEMAS: dict[str, Schema] = {
     "Tenant": _object(
         "key name status tenantUrl",
@@ -49,24 +57,32 @@ SCHEMAS: dict[str, Schema] = {
         filterable=_or_null({"type": "array", "items": _TEXT, "maxItems": 50}),
     ),
     "Credential": _object(
-        "id tenant name scope kind status created expires lastUsed",
+        "id tenant name scope kind status created expires lastUsed strict",
         id=_TEXT,
         tenant=_TEXT,
         name=_TEXT,
         scope=_SCOPE,
-        kind={"enum": ["token"]},
+        kind={"enum": ["token", "client", "federated"]},
         status={"enum": ["active", "expired", "revoked"]},
         created=_TIME,
         expires=_or_null(_TIME),
         lastUsed=_or_null({"type": "string", "format": "date"}),
+        strict={"type": "boolean"},
+        federation=_FEDERATION,
         secretToken=_TEXT | {"description": "At creation only, and never again."},
+        clientId=_TEXT,
+        clientSecret=_TEXT | {"description": "At creation only, and never again."},
+        tokenUrl={"type": "string", "format": "uri"},
     ),
     "Credentials": _object("credentials", credentials={"type": "array", "items": _ref("Credential")}),
     "NewCredential": _object(
         "name scope",
         name=_NAME,
         scope=_SCOPE,
+        oauth={"type": "boolean", "description": "An OAuth client in place of a secret token."},
         expires=_TEXT | {"description": "A date or a time."},
+        strict={"type": "boolean"},
+        federation=_FEDERATION,
     ),
     "Renewal": _object("", expires=_TEXT),
     "Schemas": _object("schemas", schemas={"type": "array", "items": {"type": "object"}}),

@@ -176,7 +176,8 @@ async def test_the_configuration_advertises_what_there_is(http: Http) -> None:
         "defaultPageSize": DEFAULT_COUNT,
         "maxPageSize": MAX_COUNT,
     }
-    [scheme] = config["authenticationSchemes"]
+    scheme, oauth = config["authenticationSchemes"]
+    assert oauth["type"] == "oauth2"
     assert (scheme["type"], scheme["primary"]) == ("oauthbearertoken", True)
     assert {"name", "description"} <= set(scheme)
     assert config["meta"]["location"] == f"{BASE_URL}/ServiceProviderConfig"

@@ -197,6 +197,8 @@ async def test_nobody_comes_in_without_a_token(app: App, token: str | None) -> N
         ("POST", "/tenants/KEY/credentials", {"name": "a", "scope": "operator"}),
         ("POST", "/tenants/KEY/credentials", {"name": "a", "scope": "read", "expires": "2020-01-01"}),
         ("POST", "/tenants/KEY/credentials", {"name": "a", "scope": "read", "expires": "soon"}),
+        ("POST", "/tenants/KEY/credentials", {"name": "a", "scope": "admin", "oauth": True}),
+        ("POST", "/tenants/KEY/credentials", {"name": "a", "scope": "read", "federation": {"entraTenant": "t"}}),
         ("PUT", "/tenants/KEY/schemas", {"id": "urn:a:Person", "attributes": []}),
         ("PUT", "/tenants/KEY/schemas", {"id": "urn:ietf:params:scim:schemas:core:2.0:User", "attributes": []}),
         ("PUT", "/tenants/KEY/schemas", {"name": "x"}),

@@ -117,7 +117,7 @@ async def test_nothing_is_answered_without_the_token(http: Http, path: str, head
     """401 with WWW-Authenticate and a SCIM body, for known and unknown paths alike; the token is not repeated."""
     answer = await http.request("GET", path, headers={"Authorization": header})
     assert_error(answer, 401, detail="token")
-    assert answer.headers["WWW-Authenticate"] == 'Bearer realm="scim"'
+    assert answer.headers["WWW-Authenticate"].startswith("Bearer ")
     assert TOKEN[:-1] not in str(answer)
 
 
