@@ -1,5 +1,5 @@
 # Set-up happens by itself, once, when a target needs it; `make` alone lists the targets.
-.PHONY: help setup run demo test lint types check azurite bench bench-storage soak conformance template package clean
+.PHONY: help setup run demo test lint types check azurite bench bench-storage soak conformance template publish-as package clean
 .DEFAULT_GOAL := help
 
 VENV ?= .venv
@@ -67,8 +67,12 @@ conformance: setup ## Judge the endpoint by the RFCs' examples, clients' exchang
 template: ## Compile the Bicep anew: infra/azuredeploy.json and infra/snapshots
 	@python3 -m tools.template
 
+publish-as: ## Name a copy as its own for the button: make publish-as OWNER=name [REPOSITORY=name]
+	@python3 -m tools.publish_as $(OWNER) $(REPOSITORY)
+
 package: $(READY) ## Build dist/released-package.zip, which Azure runs
 	@$(PY) tools/package.py
+	@$(PY) -m tools.sbom
 
 clean: ## Remove what set-up and runs have made
 	rm -rf $(VENV) node_modules bench/peers/.venv bench/peers/node_modules .local dist .mypy_cache .ruff_cache .hypothesis

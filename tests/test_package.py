@@ -184,6 +184,37 @@ class TestContents:
         assert [line for line in unexplained if "other" not in line] == []
 
 
+class TestFolder:
+    def test_the_folder_holds_what_the_zip_holds(
+        self, python: Path, checkout: Path, names: list[str], tmp_path: Path
+    ) -> None:
+        """azd and the Functions tools make the zip themselves; compiled code stays, since nothing is ignored."""
+        folder = tool.build_folder(PYTHON, tmp_path / "azd", checkout)
+
+        found = {path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()}
+        assert found == {*names, ".funcignore"}
+        lines = (folder / ".funcignore").read_text().splitlines()
+        assert [line for line in lines if line and not line.startswith("#")] == []
+
+    def test_a_package_that_is_there_is_replaced(self, python: Path, checkout: Path, tmp_path: Path) -> None:
+        """What a module was called before must not be deployed with what it is called now."""
+        folder = tmp_path / "azd"
+        folder.mkdir()
+        (folder / "host.json").write_text("{}")
+        (folder / "gone.py").write_text("")
+        tool.build_folder(PYTHON, folder, checkout)
+
+        assert not (folder / "gone.py").exists()
+
+    def test_a_folder_of_something_else_is_left_alone(self, tmp_path: Path) -> None:
+        """Whoever names the wrong folder loses nothing."""
+        (tmp_path / "letter.txt").write_text("dear")
+        with pytest.raises(tool.PackageError, match="holds something else than a package"):
+            tool.build_folder(PYTHON, tmp_path)
+
+        assert (tmp_path / "letter.txt").read_text() == "dear"
+
+
 class TestReproducibility:
     def test_the_same_checkout_gives_the_same_bytes(self, built: Path, checkout: Path, tmp_path: Path) -> None:
         """Anybody can build the released package again; the second time nothing installed before is used."""

@@ -1,5 +1,7 @@
 """Build the package that Azure runs: python tools/package.py [--python-version 3.13] [--out dist/released-package.zip].
 
+With --folder the same as a folder, for azd and the Functions tools, which make the zip themselves.
+
 What is in it, and why:
 
 - host.json at the root, function_app.py, and scim without what only the command line needs (LEFT_OUT).
@@ -67,6 +69,8 @@ REASONS = {
     "jwt": "msal needs it",
     "typing_extensions": "pydantic and the Azure SDK need it",
 }
+EVERYTHING = "# Nothing: without this file azd leaves compiled code out, and every start compiles anew.\n"
+"""The .funcignore of the folder."""
 EARLIEST = (1980, 1, 1, 0, 0, 0)
 """The first moment that a zip can name."""
 
@@ -77,16 +81,32 @@ class PackageError(Exception):
 
 def build(python_version: str, out: Path, root: Path = ROOT, cache: Path | None = None) -> Path:
     """Write the package and return its path."""
-    python = interpreter(python_version)
     with tempfile.TemporaryDirectory() as folder:
-        stage = Path(folder) / "package"
-        copy_application(root, stage)
-        installed = dependencies(python_version, python, cache or ROOT / "build" / "package")
-        shutil.copytree(installed, stage / SITE_PACKAGES)
-        compile_all(python, stage)
+        stage = assemble(python_version, Path(folder) / "package", root, cache)
         out.parent.mkdir(parents=True, exist_ok=True)
         write_zip(stage, out)
     return out
+
+
+def build_folder(python_version: str, out: Path, root: Path = ROOT, cache: Path | None = None) -> Path:
+    """Write what the package holds as a folder, in place of what was there, and return its path."""
+    if out.exists() and not (out / "host.json").is_file() and any(out.iterdir()):
+        raise PackageError(f"{out} holds something else than a package: name another folder, or an empty one.")
+    with tempfile.TemporaryDirectory() as folder:
+        stage = assemble(python_version, Path(folder) / "package", root, cache)
+        (stage / ".funcignore").write_text(EVERYTHING, encoding="utf-8")
+        shutil.rmtree(out, ignore_errors=True)
+        shutil.copytree(stage, out)
+    return out
+
+
+def assemble(python_version: str, stage: Path, root: Path, cache: Path | None) -> Path:
+    """Put all that the package holds into a folder that does not exist yet, and return it."""
+    python = interpreter(python_version)
+    copy_application(root, stage)
+    shutil.copytree(dependencies(python_version, python, cache or ROOT / "build" / "package"), stage / SITE_PACKAGES)
+    compile_all(python, stage)
+    return stage
 
 
 def interpreter(version: str) -> Path:
@@ -259,6 +279,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description="Build the package that Azure runs.")
     parser.add_argument("--python-version", default="3.13", help="Python of the function app (default: %(default)s)")
     parser.add_argument("--out", type=Path, default=ROOT / "dist" / "released-package.zip")
+    parser.add_argument("--folder", type=Path, help="write a folder in place of the zip")
     parser.add_argument("--root", type=Path, default=ROOT, help="folder with host.json and function_app.py")
     parser.add_argument("--cache", type=Path, help="where installed dependencies are kept (default: build/package)")
     parser.add_argument("--lock", action="store_true", help="write the lock file from requirements.txt instead")
@@ -266,6 +287,8 @@ def main() -> int:
     try:
         if asked.lock:
             sys.stdout.write(f"{write_lock(asked.python_version)}\n")
+        elif asked.folder:
+            sys.stdout.write(f"{build_folder(asked.python_version, asked.folder, asked.root.resolve(), asked.cache)}\n")
         else:
             package = build(asked.python_version, asked.out, asked.root.resolve(), asked.cache)
             sys.stdout.writelines(f"{line}\n" for line in report(package))

@@ -80,6 +80,13 @@ def snapshot(compiler: Path, parameters: Path, mode: str) -> None:
     run(compiler, "snapshot", str(parameters), "--mode", mode, *place, *group)
 
 
+def sort_outputs(file: Path) -> None:
+    """Give the outputs of a snapshot an order; the compiler writes them in another one each time."""
+    content = json.loads(file.read_text(encoding="utf-8"))
+    content["outputs"] = dict(sorted(content["outputs"].items()))
+    file.write_text(json.dumps(content, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+
+
 def sets_of_parameters(infra: Path) -> Iterable[Path]:
     """Return the files of parameters of which there is a snapshot."""
     return sorted((infra / "snapshots").glob("*.bicepparam"))
@@ -99,6 +106,7 @@ def main() -> int:
         build(compiler, INFRA, COMPILED)
         for parameters in sets_of_parameters(INFRA):
             snapshot(compiler, parameters, "Overwrite")
+            sort_outputs(parameters.with_suffix(".snapshot.json"))
         roles.PAGE.write_text(roles.written(), encoding="utf-8")
     except TemplateError as error:
         sys.stderr.write(f"{error}\n")

@@ -13,7 +13,25 @@ FORM: dict[str, Any] = json.loads((INFRA / "createUiDefinition.json").read_text(
 OUTPUTS: dict[str, str] = FORM["outputs"]
 
 # Functions that the portal's documentation lists for forms.
-KNOWN_FUNCTIONS = {"basics", "concat", "empty", "equals", "if", "location", "not", "parse", "replace", "steps"}
+KNOWN_FUNCTIONS = {
+    "and",
+    "basics",
+    "concat",
+    "empty",
+    "equals",
+    "greater",
+    "if",
+    "int",
+    "map",
+    "not",
+    "parse",
+    "replace",
+    "steps",
+    "subscription",
+    "toLower",
+}
+# What is shown, or asked of Azure, and read by no output.
+SHOWN = {"Microsoft.Common.InfoBox", "Microsoft.Common.TextBlock", "Microsoft.Solutions.ArmApiControl"}
 
 
 def elements() -> Iterator[tuple[str, dict[str, Any]]]:
@@ -30,7 +48,7 @@ def choices() -> list[tuple[str, dict[str, Any]]]:
     return [
         (parameter_of(reference), element)
         for reference, element in elements()
-        if "allowedValues" in constraints(element)
+        if isinstance(constraints(element).get("allowedValues"), list)
     ]
 
 
@@ -38,6 +56,15 @@ def constraints(element: dict[str, Any]) -> dict[str, Any]:
     """The constraints of an element, empty without any."""
     found: dict[str, Any] = element.get("constraints", {})
     return found
+
+
+def strings(value: Any) -> Iterator[str]:
+    """Every text inside a value."""
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, dict | list):
+        for inner in value.values() if isinstance(value, dict) else value:
+            yield from strings(inner)
 
 
 def parameter_of(reference: str) -> str:
@@ -77,12 +104,12 @@ def test_boxes_start_unticked_as_in_the_template() -> None:
 
 def test_a_deleted_vault_can_be_brought_back() -> None:
     """Whoever deletes the group and presses the button again meets the name of a vault that is kept for 90 days."""
-    assert OUTPUTS["recoverKeyVault"] == "[steps('access').recover]"
+    assert OUTPUTS["recoverKeyVault"] == "[steps('more').recover]"
 
 
 def test_each_element_is_read_by_an_output() -> None:
     """Nothing is asked that has no effect."""
-    asked = [reference for reference, element in elements() if element["type"] != "Microsoft.Common.InfoBox"]
+    asked = [reference for reference, element in elements() if element["type"] not in SHOWN]
     assert [reference for reference in asked if not any(reference in text for text in OUTPUTS.values())] == []
 
 
@@ -95,8 +122,8 @@ def test_outputs_read_elements_that_exist() -> None:
 
 def test_expressions_use_functions_of_forms() -> None:
     """Functions of templates, such as split, do not exist in forms."""
-    visible = [str(element.get("visible", "")) for _, element in elements()]
-    expressions = [re.sub(r"'[^']*'", "''", text) for text in [*OUTPUTS.values(), *visible]]
+    texts = [text for _, element in elements() for text in strings(element) if text.startswith("[")]
+    expressions = [re.sub(r"'[^']*'", "''", text) for text in [*OUTPUTS.values(), *texts]]
     used = {name for text in expressions for name in re.findall(r"(\w+)\(", text)}
     assert used <= KNOWN_FUNCTIONS
 
@@ -132,11 +159,11 @@ def test_text_boxes_are_checked() -> None:
 @pytest.mark.parametrize(
     ("reference", "good", "bad"),
     [
-        ("basics('namePrefix')", "scim2", "Scim-2"),
-        ("basics('scimTenant')", "Contoso1", "1contoso"),
-        ("steps('access').ranges", "203.0.113.7/32, 198.51.100.0/24", "203.0.113.7"),
-        ("steps('access').adminAddresses", "203.0.113.7, 198.51.100.0/24", "203.0.113"),
-        ("steps('monitoring').emails", "idm@contoso.com, oncall@contoso.com", 'idm"@contoso.com'),
+        ("steps('more').namePrefix", "scim2", "Scim-2"),
+        ("steps('more').scimTenant", "Contoso1", "1contoso"),
+        ("steps('more').ranges", "203.0.113.7/32, 198.51.100.0/24", "203.0.113.7"),
+        ("steps('more').adminAddresses", "203.0.113.7, 198.51.100.0/24", "203.0.113"),
+        ("basics('emails')", "idm@contoso.com, oncall@contoso.com", 'idm"@contoso.com'),
     ],
 )
 def test_text_patterns(reference: str, good: str, bad: str) -> None:
@@ -154,3 +181,66 @@ def test_lists_become_arrays(name: str) -> None:
     assert "parse('[]')" in template
     assert "parse(concat('[\"', replace(replace(" in template
     assert parameters()[name]["defaultValue"] == []
+
+
+def test_few_questions_come_first() -> None:
+    """Region and mail are asked; everything else has an answer on a page that nobody needs to open."""
+    asked = [element["name"] for element in FORM["basics"] if element["type"] not in SHOWN]
+    assert asked == ["region", "emails"]
+    for _, element in elements():
+        required = constraints(element).get("required", False) and element["name"] != "region"
+        assert not required or element["defaultValue"] != "", element["name"]
+
+
+def test_only_regions_with_flex_consumption_are_offered() -> None:
+    """Azure is asked which; the built-in list has them all and is hidden; a list stands by for an empty answer."""
+    assert FORM["config"]["basics"]["location"] == {"visible": False}
+    request = next(element["request"] for _, element in elements() if "request" in element)
+    assert request["path"].endswith("&sku=FlexConsumption')]")
+    region = dict(elements())["basics('region')"]["constraints"]["allowedValues"]
+    assert region.startswith("[if(empty(basics('flexRegions').value), parse('[")
+    fixed = json.loads(re.findall(r"parse\('(\[.*?\])'\)", region)[0])
+    assert {choice["label"].replace(" ", "").lower() for choice in fixed} == {choice["value"] for choice in fixed}
+    assert OUTPUTS["location"] == "[basics('region')]"
+
+
+def test_numbers_are_sent_as_numbers() -> None:
+    """A drop-down may hand out text, which the template refuses."""
+    numbers = {name for name in OUTPUTS if parameters()[name].get("type") == "int"}
+    assert numbers == {"instanceMemoryMB", "httpAlwaysReady", "logRetentionDays"}
+    assert [name for name in numbers if "int(" not in OUTPUTS[name]] == []
+
+
+def test_every_question_has_a_tool_tip() -> None:
+    """Microsoft's template tests ask for one, and so does whoever fills in the form."""
+    silent = [
+        element["name"] for _, element in elements() if element["type"] not in SHOWN and not element.get("toolTip")
+    ]
+    assert silent == []
+
+
+def test_every_pattern_is_bounded() -> None:
+    """A text that the template would take as a list has a length; no element is named twice."""
+    assert "{0,9}" in constraints(dict(elements())["basics('emails')"])["regex"]
+    names = [reference for reference, _ in elements()]
+    assert len(names) == len(set(names))
+
+
+def test_the_last_page_says_what_is_made_and_what_it_costs() -> None:
+    """Before the button is pressed, and for the answers that were given."""
+    last = FORM["steps"][-1]
+    assert last["name"] == "made"
+    assert {element["type"] for element in last["elements"]} == {"Microsoft.Common.TextBlock"}
+    conditional = [element["name"] for element in last["elements"] if element["visible"] is not True]
+    assert conditional == ["premium", "warm", "alerts", "network"]
+    assert all("$" in element["options"]["text"] for element in last["elements"] if element["name"] != "next")
+
+
+def test_the_form_is_of_the_kind_that_the_portal_knows() -> None:
+    """Schema, handler and version as documented, and every type of element from its list."""
+    whole = json.loads((INFRA / "createUiDefinition.json").read_text(encoding="utf-8"))
+    assert whole["handler"] == "Microsoft.Azure.CreateUIDef"
+    assert f"/{whole['version']}/CreateUIDefinition" in whole["$schema"]
+    kinds = {"CheckBox", "DropDown", "InfoBox", "OptionsGroup", "TextBlock", "TextBox"}
+    known = {f"Microsoft.Common.{kind}" for kind in kinds} | SHOWN
+    assert {element["type"] for _, element in elements()} <= known
