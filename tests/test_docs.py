@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from scim.__main__ import COMMANDS
-from scim.directory import planning, search, stored
+from scim.directory import memberships, planning, search, stored
 from scim.protocol import errors, patch, projection, query, validation
 from scim.protocol import filter as grammar
 from scim.protocol.errors import MethodNotAllowed, ScimError
@@ -81,6 +81,7 @@ def test_each_limit_that_is_told_is_in_force() -> None:
         "page of a list": f"{query.DEFAULT_COUNT} if nothing is asked, {query.MAX_COUNT:,} at most",
         "resources of one page, as stored": f"{search.MAX_PAGE_BYTES // 2**20} MiB",
         "memberships on one page": f"{search.MAX_EDGES:,}",
+        "names of groups (`groups.display`) in one answer": str(memberships.MAX_NAMED),
         "memberships of one resource in a search": f"{search.MAX_OWN_EDGES:,}",
         "operations in one Bulk request": f"{MAX_OPERATIONS:,}",
         "operations in one PATCH": f"{patch.MAX_OPERATIONS:,}",

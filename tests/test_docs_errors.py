@@ -95,6 +95,8 @@ REQUESTS: dict[str, Provoke] = {
     "NoTarget among several": several_telephones,
     "InvalidValue of something required": asking("POST", "/Users", {"active": True}),
     "InvalidValue of a type": patching({"op": "replace", "path": "active", "value": "perhaps"}),
+    "InvalidValue of a blank name": patching({"op": "replace", "path": "userName", "value": " "}),
+    "InvalidValue of an address": asking("POST", "/Users", {"userName": "a", "profileUrl": "not there yet"}),
     "InvalidValue of a member": a_member_who_is_not_there,
     "InvalidCursor": asking("GET", "/Users?cursor=x"),
     "InvalidCount": asking("GET", "/Users?count=many"),

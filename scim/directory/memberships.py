@@ -9,6 +9,7 @@ tombstone away last.
 """
 
 import asyncio
+import json
 import logging
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -26,6 +27,8 @@ FEW = 64
 """Up to so many members are looked at one by one; more may be cheaper to find in a scan."""
 ROWS_PER_READ = 20
 """A range of a thousand rows costs about as much as this share of a thousand point reads."""
+MAX_NAMED = 200
+"""Most groups of which one answer shows the names: each of them is read for it."""
 AT_ONCE = 16
 """Resources whose memberships are read at the same time; each may have very many."""
 
@@ -106,6 +109,12 @@ class Memberships:
             if sum(map(len, found.values())) > limit:
                 return None
         return found
+
+    async def names(self, groups: Iterable[Edge]) -> dict[str, str]:
+        """Return the names that groups have now, by id; of the first MAX_NAMED of them, and none of a deleted one."""
+        ids = list(dict.fromkeys(edge.id for edge in groups))[:MAX_NAMED]
+        rows = await self._tenant.read_all([keys.resource("g", each) for each in ids])
+        return {keys.last_part(row.key): json.loads(row.body)["displayName"] for row in rows if row}
 
     async def tombstones(self) -> set[str]:
         """Return the ids of what is deleted, or not there yet, but has memberships: they are not shown."""

@@ -229,6 +229,11 @@ def _check_addresses(kind: Kind, tree: Filter) -> None:
     instead = {"meta.location": "id", f"{kind.edges}.$ref": f"{kind.edges}.value"}
     for around, comparison in comparisons(tree):
         target = kind.type.resolve(replace(around, sub=comparison.path.name) if around else comparison.path)
+        if str(target) == "groups.display":
+            raise InvalidFilter(
+                "groups.display is read for each answer and cannot be searched for. Search for the id of the group,"
+                " with 'groups.value eq'."
+            )
         if target is None or target.sub is None or comparison.value is None:
             continue
         if (better := instead.get(str(target))) is not None:

@@ -65,13 +65,18 @@ class Stored:
         listed = [tag.strip() for tag in tags.split(",")]
         return "*" in listed or _opaque(self.etag) in map(_opaque, listed)
 
-    def resource(self, base_url: str) -> Resource:
-        """Return the resource as a client sees it, under the base URL of the request."""
+    def resource(self, base_url: str, names: Mapping[str, str] | None = None) -> Resource:
+        """Return the resource as a client sees it, under the base URL of the request.
+
+        `names` are those of groups by id, where the client asks for the names of a user's groups.
+        """
         document = dict(self.document)
         created = document.pop("meta", {}).get("created", self.modified)
         resource: Resource = {"schemas": schemas_of(self.kind.type, document), "id": self.id, **document}
         if self.edges:
-            resource[self.kind.edges] = [self.kind.edge(edge, base_url) for edge in self.edges]
+            resource[self.kind.edges] = [
+                self.kind.edge(edge, base_url, (names or {}).get(edge.id)) for edge in self.edges
+            ]
         resource["meta"] = {
             "resourceType": self.kind.type.name,
             "created": created,
@@ -119,11 +124,12 @@ class Kind:
         """What the keys of all resources of the kind begin with."""
         return keys.resource(self.letter, "")
 
-    def edge(self, edge: Edge, base_url: str) -> Resource:
-        """Return a value of `members` or `groups`."""
+    def edge(self, edge: Edge, base_url: str, display: str | None = None) -> Resource:
+        """Return a value of `members` or `groups`, with the name of its other end if that is given."""
         endpoint, name = ("/Users", "User") if edge.kind == "u" else ("/Groups", "Group")
         what = name if self.letter == "g" else "direct"
-        return {"value": edge.id, "$ref": f"{base_url}{endpoint}/{edge.id}", "type": what}
+        named = {} if display is None else {"display": display}
+        return {"value": edge.id, "$ref": f"{base_url}{endpoint}/{edge.id}", **named, "type": what}
 
     def names(self, document: Mapping[str, Any]) -> dict[str, str]:
         """Return the unique values of a document: the key of the name row, and the attribute's path."""

@@ -34,7 +34,12 @@ def rewrite_single(attribute: Attribute, value: Any) -> Any:
         return _as_object(attribute, value)
     if isinstance(value, str):
         return _as_scalar(attribute.type, value)
-    return value
+    return _as_digits(value) if attribute.type == "string" else value
+
+
+def _as_digits(value: Any) -> Any:
+    """HR exports, and mappings of Entra's type Integer, have numbers for employees, postal codes and telephones."""
+    return str(value) if isinstance(value, int) and not isinstance(value, bool) else value
 
 
 def unpacked(value: Any) -> Any:
@@ -58,6 +63,7 @@ def _as_list(value: Any) -> Any:
         return None
     if isinstance(listed := unpacked(value), list):
         return listed
+    value = _as_digits(value)
     return [value] if isinstance(value, (dict, str)) else value
 
 
@@ -66,8 +72,9 @@ def _as_object(attribute: Attribute, value: Any) -> Any:
         value = _object_in(attribute, value)
     if isinstance(value, list) and len(value) == 1 and not attribute.multi_valued:
         value = value[0]  # Microsoft's page shows `manager` as a list of one object
-    if isinstance(value, str) and attribute.sub("value"):
-        value = {"value": value}  # Entra's gallery test: manager is the bare id
+    if sub := attribute.sub("value"):
+        bare = _as_digits(value) if sub.type == "string" else value
+        value = {sub.name: bare} if isinstance(bare, str) else value  # Entra's gallery test: manager is the bare id
     if isinstance(value, dict) and attribute.sub("display"):
         return _unpack_role(value)
     if isinstance(value, dict) and not attribute.multi_valued and attribute.sub("value"):

@@ -135,7 +135,7 @@ class _Patch:
         if self._sought is not None:
             raise MembersNeeded(self._sought)
         for place in self._touched.values():
-            place.prune(self._before)
+            place.prune()
         for schema in self._type.extensions:
             if not self._resource.get(schema.id):
                 self._resource.pop(schema.id, None)

@@ -6,14 +6,12 @@ from scim.protocol.active import ACTIVE, removed
 from scim.protocol.errors import InvalidFilter, InvalidPath, Mutability, NoTarget
 from scim.protocol.filter import And, Comparison, Filter
 from scim.protocol.query import Matcher, normal, value_matcher
-from scim.protocol.resource import Resource, values
+from scim.protocol.resource import Resource
 from scim.protocol.schema import Attribute, Target
-from scim.protocol.validation import LABELS, check_primary, read_single, read_value
+from scim.protocol.validation import check_primary, read_single, read_value, says_nothing
 
 _DEMOTED = " gave primary away"
 """Marks, while a PATCH lasts, a value that another one took `primary` from, with a number that grows."""
-_LABELS = LABELS | {_DEMOTED}
-"""What says which value it is; a PATCH that makes a value of nothing else has made none."""
 
 
 def path_matcher(selection: Filter, target: Target) -> Matcher:
@@ -55,8 +53,8 @@ class Place:
         else:
             container[self._attribute.name] = after
 
-    def prune(self, before: Resource) -> None:
-        """Take away values that say nothing but which value they are, unless they were there before the PATCH.
+    def prune(self) -> None:
+        """Take away values that say nothing but which value they are.
 
         Not before the last operation: Entra's Adds for one element come as separate operations, in any order. A value
         that is none has not taken `primary` from another one either.
@@ -65,14 +63,11 @@ class Place:
         value = container.get(self._attribute.name)
         if self._attribute.type != "complex" or not isinstance(value, list):
             return
-        whole = Target(self._target.extension, self._attribute)
-        stored = [each for each in values(before, whole) if _LABELS.issuperset(each)]
-        types = {str(each.get("type")) for each in stored}
         kept: list[Resource] = []
         none: list[Resource] = []
         for each in value:
-            stays = str(each.get("type")) in types and (each in stored or not _is_primary(each))
-            (none if _LABELS.issuperset(each) and not stays else kept).append(each)
+            said = {name: item for name, item in each.items() if name != _DEMOTED}
+            (none if says_nothing(self._attribute, said) else kept).append(each)
         container[self._attribute.name] = _unmarked(kept, any(map(_is_primary, none)))
         if not kept:
             del container[self._attribute.name]

@@ -1,6 +1,6 @@
 """Which attributes of a resource a response carries, and which of their values. RFC 7644 §3.9, RFC 7643 §7."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,9 +13,9 @@ from scim.protocol.schema import Attribute, ResourceType, Target
 MAX_COMPARISONS = 10
 """Most comparisons in the filters of the names in one parameter: each is made with every value on a page."""
 Selection = dict[str, Any]
-"""Named attributes as nested objects by lower-case name; an empty object selects all that is below the name."""
-NOTHING: Selection = {"": {}}
-"""Selects no attribute, which an empty object would not: that selects all."""
+"""Named attributes as nested objects by lower-case name, WHOLE among them where all that is below is selected."""
+WHOLE = "*"
+"""Selects what is returned by default; what is named beside it as well, as in `groups,groups.display`."""
 
 
 class Projection:
@@ -33,15 +33,20 @@ class Projection:
         named = list(attributes)
         wanted, unwanted = _read(resource_type, named), _read(resource_type, excluded)
         self._attributes = resource_type.attributes
-        chosen = _selection(_whole(each.target) if each.matches else each.target for each in wanted)
+        chosen = _selection(target for each in wanted for target in each.targets())
         self._wanted = chosen if named else None
         self._excluded = _selection(each.target for each in unwanted if each.matches is None)
         self._values = [*_filtered(wanted, returned=True), *_filtered(unwanted, returned=False)]
         self._everything = not named and not unwanted and not resource_type.hides_by_default
 
-    def wants(self, name: str) -> bool:
-        """Whether the attribute of that name is returned at all, so that it has to be read."""
-        return _kept(self._attributes[name.lower()], self._wanted, self._excluded)
+    def wants(self, name: str, sub: str = "") -> bool:
+        """Whether the attribute of that name, or its sub-attribute, is returned at all, so that it has to be read."""
+        attribute = self._attributes[name.lower()]
+        kept = _kept(attribute, self._wanted, self._excluded)
+        if not sub:
+            return kept
+        part = attribute.sub(sub)
+        return kept and part is not None and _kept(part, *_below(attribute, self._wanted, self._excluded))
 
     def apply(self, resource: Resource) -> Resource:
         """Return the resource with only the attributes that the client gets."""
@@ -56,9 +61,16 @@ def _kept(attribute: Attribute, wanted: Selection | None, excluded: Selection) -
     name = attribute.name.lower()
     if attribute.returned == "always":
         return True
-    if attribute.returned == "never" or excluded.get(name) == {}:
+    if attribute.returned == "never" or WHOLE in excluded.get(name, {}):
         return False
-    return attribute.returned == "default" if wanted is None else name in wanted
+    by_default = attribute.returned == "default"
+    return by_default if wanted is None else name in wanted or (by_default and WHOLE in wanted)
+
+
+def _below(attribute: Attribute, wanted: Selection | None, excluded: Selection) -> tuple[Selection | None, Selection]:
+    """Return what is wanted and what is excluded of the attributes below one that is kept."""
+    key = attribute.name.lower()
+    return wanted and wanted.get(key), excluded.get(key, {})
 
 
 def _has_always(attribute: Attribute) -> bool:
@@ -76,12 +88,11 @@ def _choose(
         attribute = attributes.get(name.lower())
         if attribute is None:
             continue
-        key = name.lower()
-        below = (wanted or {}).get(key) or None, excluded.get(key) or {}
+        below = _below(attribute, wanted, excluded)
         if not _kept(attribute, wanted, excluded):
             if not _has_always(attribute):
                 continue
-            below = NOTHING, {}
+            below = {}, {}
         if attribute.sub_attributes:
             if isinstance(item, list):
                 item = [part for each in item if (part := _choose(attribute.sub_attributes, each, *below))]
@@ -99,6 +110,12 @@ class _Named:
 
     target: Target
     matches: Matcher | None
+
+    def targets(self) -> Iterable[Target]:
+        """Yield what has to be read for it, and what would not be returned if it were not named."""
+        if self.matches:
+            yield _whole(self.target)
+        yield self.target
 
     def means(self, value: Resource) -> bool:
         """Whether it is about this value."""
@@ -145,11 +162,11 @@ class _Values:
     def _part(self, attribute: Attribute, value: Resource) -> Resource:
         """Return what is returned of a value: some is always, whatever names say."""
         subs = [each.target.sub for each in self.named if each.means(value)]
-        selection: Selection = {sub.name.lower(): {} for sub in subs if sub}
+        selection: Selection = {sub.name.lower(): {WHOLE: {}} for sub in subs if sub}
         if None in subs:
-            return value if self.returned else _choose(attribute.sub_attributes, value, NOTHING, {})
+            return value if self.returned else _choose(attribute.sub_attributes, value, {}, {})
         if self.returned:
-            return _choose(attribute.sub_attributes, value, selection or NOTHING, {})
+            return _choose(attribute.sub_attributes, value, selection, {})
         return _choose(attribute.sub_attributes, value, None, selection)
 
 
@@ -166,15 +183,19 @@ def _filtered(named: Iterable[_Named], *, returned: bool) -> Iterable[_Values]:
 def _selection(targets: Iterable[Target]) -> Selection:
     selection: Selection = {}
     for target in targets:
-        _select(selection, target)
+        names = (target.extension, *(each.name for each in (target.attribute, target.sub) if each))
+        hidden = target.leaf is not None and target.leaf.returned == "request"
+        _select(selection, [name.lower() for name in names if name], hidden)
     return selection
 
 
-def _select(selection: Selection, target: Target) -> None:
-    steps = [target.extension, *(each.name for each in (target.attribute, target.sub) if each)]
-    names = [each.lower() for each in steps if each]
-    for name in names[:-1]:
-        if selection.get(name) == {}:
-            return  # all of it is selected already
-        selection = selection.setdefault(name, {})
-    selection[names[-1]] = {}
+def _select(selection: Selection, names: Sequence[str], hidden: bool) -> None:
+    """Add what lies below the names; what is `hidden` is not part of the whole, and has to be named."""
+    if WHOLE in selection and not hidden:
+        return
+    if names:
+        _select(selection.setdefault(names[0], {WHOLE: {}} if WHOLE in selection else {}), names[1:], hidden)
+        return
+    for part in selection.values():
+        part[WHOLE] = {}
+    selection[WHOLE] = {}

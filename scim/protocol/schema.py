@@ -40,6 +40,11 @@ class Attribute:
     canonical_values: tuple[str, ...] = ()
     sub_attributes: Mapping[str, "Attribute"] = field(default_factory=dict)
 
+    @property
+    def identifying(self) -> bool:
+        """Whether its value is what a resource is found by and told apart: a text that is required or unique."""
+        return self.type == "string" and (self.required or self.uniqueness != "none")
+
     def sub(self, name: str) -> "Attribute | None":
         """Return the sub-attribute of that name, whatever its case."""
         return self.sub_attributes.get(name.lower())
@@ -254,7 +259,12 @@ class ResourceType:
 
 
 def _hides(attributes: Iterable[Attribute]) -> bool:
-    return any(each.returned in ("never", "request") or _hides(each.sub_attributes.values()) for each in attributes)
+    """What is read-only comes from the service, which reads it for nobody who does not ask."""
+    return any(
+        (each.returned in ("never", "request") and each.mutability != "readOnly")
+        or _hides(each.sub_attributes.values())
+        for each in attributes
+    )
 
 
 def _split(names: str) -> tuple[str, str]:

@@ -14,11 +14,12 @@ from scim.protocol.errors import InvalidPath, InvalidSyntax, InvalidValue, Mutab
 from scim.protocol.filter import AttributePath, parse_attribute
 from scim.protocol.resource import DATE_TIME, Resource, parse_date_time, values
 from scim.protocol.schema import Attribute, ResourceType, Target
+from scim.protocol.uri import is_uri_reference
 
 logger = logging.getLogger(__name__)
 
 MAX_INTEGER = 2**63 - 1
-LABELS = frozenset({"type", "primary"})
+LABELS = frozenset({"type", "primary", "display"})
 """What says which value of a list it is, and nothing else of it."""
 MAX_UNKNOWN = 1_000
 """Most names in one request that no schema knows."""
@@ -148,18 +149,18 @@ def read_value(attribute: Attribute, value: Any, where: str) -> Any:
         return None
     if not isinstance(value, list):
         raise InvalidValue(f"{where} must be a list.", where)
-    listed = [each for item in value if (each := _read_item(attribute, item, where)) is not None]
+    read = [each for item in value if (each := read_single(attribute, item, where)) is not None]
+    listed = [each for each in read if not says_nothing(attribute, each)]
     check_primary(listed, where)
     return listed or None
 
 
-def _read_item(attribute: Attribute, item: Any, where: str) -> Any:
-    """Return one value of a list; none where it has an empty `value` and only says which one that is, as Okta's PUT."""
-    read = read_single(attribute, item, where)
-    if isinstance(read, dict) and read.keys() <= LABELS:
-        emptied = any(name.lower() == "value" for name in item)
-        return None if emptied else read
-    return read
+def says_nothing(attribute: Attribute, value: Any) -> bool:
+    """Whether a value of a list has nothing but LABELS: it is none, as an address of which every part was emptied.
+
+    Not so where the attribute has no other sub-attributes.
+    """
+    return isinstance(value, dict) and value.keys() <= LABELS and not attribute.sub_attributes.keys() <= LABELS
 
 
 def read_single(attribute: Attribute, value: Any, where: str) -> Any:
@@ -172,6 +173,8 @@ def read_single(attribute: Attribute, value: Any, where: str) -> Any:
     check, expected = _CHECKS[attribute.type]
     if not check(value):
         raise InvalidValue(f"{where} must be {expected}.", where)
+    if attribute.identifying and value.isspace():
+        raise InvalidValue(f"{where} must not be blank: nobody could tell who that is.", where)
     return value
 
 
@@ -277,6 +280,10 @@ def _is_string(value: Any) -> bool:
     return isinstance(value, str)
 
 
+def _is_reference(value: Any) -> bool:
+    return isinstance(value, str) and is_uri_reference(value)
+
+
 def _is_integer(value: Any) -> bool:
     return isinstance(value, int) and not isinstance(value, bool) and -MAX_INTEGER - 1 <= value <= MAX_INTEGER
 
@@ -301,7 +308,7 @@ def _is_binary(value: Any) -> bool:
 
 _CHECKS: dict[str, tuple[Callable[[Any], bool], str]] = {
     "string": (_is_string, "a string"),
-    "reference": (_is_string, "a string with an address"),
+    "reference": (_is_reference, "an address, a URI reference of RFC 3986 without blanks"),
     "boolean": (_is_boolean, "true or false"),
     "integer": (_is_integer, "an integer of at most 64 bits"),
     "decimal": (_is_decimal, "a number that 64 bits can hold"),

@@ -59,7 +59,8 @@ class Operations:
         stored = await self._directory.get(kind, parameters["id"], projection)
         stored.check_version(request.headers.get("if-match"))  # before If-None-Match: RFC 9110 §13.2.2
         known = request.headers.get("if-none-match")
-        if known is not None and stored.has_version(known) and not stored.shifting:
+        same = not stored.shifting and not projection.wants(kind.edges, "display")  # a group's name has its own version
+        if known is not None and same and stored.has_version(known):
             return Response(304, headers={"ETag": stored.etag})
         return await self._resource(request, 200, stored, projection)
 
@@ -122,7 +123,10 @@ class Operations:
         kinds = [self._kind(route)] if route.resource_type else list(self._directory.kinds.values())
         projections = {kind.type.name: _projection(kind, search) for kind in kinds}
         page = await self._search.page(kinds, search, projections)
-        resources = [projections[each.kind.type.name].apply(each.resource(request.base_url)) for each in page.resources]
+        names = await self._names(page.resources, projections)
+        resources = [
+            projections[each.kind.type.name].apply(each.resource(request.base_url, names)) for each in page.resources
+        ]
         figures: dict[str, int | str | None] = {"totalResults": page.total}
         if search.cursor is None:
             figures["startIndex"] = search.start_index
@@ -194,7 +198,14 @@ class Operations:
         if stored.edges is None and projection.wants(stored.kind.edges):
             stored = await self._directory.memberships.attached(stored)
         headers = {"ETag": stored.etag, "Location": stored.location(request.base_url)}
-        return Response(status, projection.apply(stored.resource(request.base_url)), headers)
+        names = await self._names([stored], {stored.kind.type.name: projection})
+        return Response(status, projection.apply(stored.resource(request.base_url, names)), headers)
+
+    async def _names(self, found: Sequence[Stored], projections: Mapping[str, Projection]) -> Mapping[str, str]:
+        """Return the names of groups by id, where the client asks for `groups.display`. RFC 7643 §4.1.2."""
+        asked = [each for each in found if projections[each.kind.type.name].wants(each.kind.edges, "display")]
+        groups = [edge for each in asked for edge in each.edges or ()]
+        return await self._directory.memberships.names(groups) if groups else {}
 
 
 def _inner(request: Request, method: str, path: str, data: Any, version: str | None) -> Request:

@@ -63,7 +63,9 @@ def test_a_string_is_read_in_the_type_of_the_attribute(path: str, sent: Any, mea
         (None, None),
         ([], []),
         ([{"value": "a"}], [{"value": "a"}]),
-        (5, 5),
+        (5, ["5"]),
+        (0.5, 0.5),
+        (True, True),
     ],
 )
 def test_a_single_value_of_a_list_becomes_a_list(sent: Any, meant: Any) -> None:
@@ -82,7 +84,8 @@ def test_a_single_value_of_a_list_becomes_a_list(sent: Any, meant: Any) -> None:
         ({"Value": None, "displayName": "x"}, None),
         ({"displayName": "x"}, {"displayName": "x"}),
         ([{"value": "26"}, {"value": "27"}], [{"value": "26"}, {"value": "27"}]),
-        (26, 26),
+        (26, {"value": "26"}),
+        (True, True),
     ],
 )
 def test_the_manager_may_be_an_id_an_object_or_a_list_of_one(sent: Any, meant: Any) -> None:
@@ -109,7 +112,8 @@ def test_an_attribute_without_value_is_not_cleared_by_one() -> None:
         ({"value": "a", "displayName": "A"}, {"value": "a", "displayName": "A", "display": "A"}),
         ({"value": "a", "displayName": "A", "display": "B"}, {"value": "a", "displayName": "A", "display": "B"}),
         ("a", {"value": "a"}),
-        (5, 5),
+        (5, {"value": "5"}),
+        (0.5, 0.5),
     ],
 )
 def test_a_role_may_be_json_text_or_have_a_display_name(sent: Any, meant: Any) -> None:

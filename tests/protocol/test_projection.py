@@ -180,3 +180,21 @@ def test_a_projection_does_not_change_the_resource() -> None:
 def test_without_hidden_attributes_nothing_is_copied() -> None:
     """Where all is returned, as with the built-in schemas, the resource itself is what is shown."""
     assert Projection(load_schemas().user).apply(MIRA) is MIRA
+
+
+@pytest.mark.parametrize("attributes", [f"{CONTOSO} {CONTOSO}:remarks", f"{CONTOSO}:remarks {CONTOSO}"])
+def test_what_has_to_be_named_is_there_beside_the_whole(attributes: str) -> None:
+    """In whichever order: what is returned on request is no part of "all of it"."""
+    assert shown(attributes)[CONTOSO] == {**shown()[CONTOSO], "remarks": "ill"}
+
+
+def test_a_part_is_wanted_where_it_is_returned() -> None:
+    """So that the names of groups are read for nobody who does not see them."""
+    assert not Projection(USER).wants("groups", "display")
+    assert not Projection(USER, ["groups"]).wants("groups", "display")
+    assert not Projection(USER, ["userName"]).wants("groups", "display")
+    assert not Projection(USER, ["groups.display"], ["groups"]).wants("groups", "display")
+    assert not Projection(USER, ["groups.display"]).wants("groups", "nobody")
+    filtered = ['groups[type eq "direct"].display']
+    for asked in (["groups.display"], ["groups", "groups.display"], ["groups.display", "groups"], filtered):
+        assert Projection(USER, asked).wants("groups", "display")

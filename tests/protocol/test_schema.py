@@ -45,15 +45,21 @@ def test_discovery_serves_the_document_itself() -> None:
 def test_the_documents_tell_what_entra_looks_for() -> None:
     """externalId is listed for users and groups; emails, phoneNumbers and addresses say which types they have.
 
-    Entra makes `emails[type eq "work"].value` of canonical types and `roles[primary eq "True"].value` without them.
+    Entra makes `emails[type eq "work"].value` of canonical types.
     """
     user, group = USER.schema.attributes, GROUP.schema.attributes
     assert "externalid" in user and "externalid" in group
     for name in ("emails", "phonenumbers", "addresses"):
         kind = user[name].sub("type")
         assert kind and "work" in kind.canonical_values
-    role = user["roles"].sub("type")
-    assert role and not role.canonical_values
+
+
+def test_every_type_has_canonical_values() -> None:
+    """draft-zollner-scim-interop-profile asks for them, so that clients know which types they may write."""
+    typed = [each for resource_type in (USER, GROUP) for each in resource_type.schema.attributes.values()]
+    kinds = {each.name: each.sub("type") for each in typed if each.multi_valued and each.sub("type")}
+    assert {"emails", "members", "roles", "entitlements", "x509Certificates"} <= set(kinds)
+    assert [name for name, kind in kinds.items() if not (kind and kind.canonical_values)] == []
 
 
 def test_the_documents_leave_out_what_entra_must_not_map() -> None:

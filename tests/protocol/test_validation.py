@@ -152,17 +152,18 @@ def test_a_body_that_is_no_object_is_invalid_syntax(body: Any) -> None:
         {"userName": "a", "username": "b"},
         {"userName": "a", "schemas": {"urn": 1}},
         {"userName": "a", "Schemas": [5]},
-        {"userName": 5},
+        {"userName": 0.5},
+        {"userName": True},
         {"userName": ["a", "b"]},
         {"userName": {"value": "a"}},
         {"userName": "a", "active": "maybe"},
         {"userName": "a", "active": 1},
         {"userName": "a", "name": "Mira"},
         {"userName": "a", "name": [{"givenName": "x"}, {"givenName": "y"}]},
-        {"userName": "a", "name": {"givenName": 5}},
+        {"userName": "a", "name": {"givenName": 0.5}},
         {"userName": "a", "name": {"givenName": "x", "GivenName": "y"}},
-        {"userName": "a", "emails": 5},
-        {"userName": "a", "emails": [5]},
+        {"userName": "a", "emails": 0.5},
+        {"userName": "a", "emails": [True]},
         {"userName": "a", "emails": [[{"value": "x"}]]},
         {"userName": "a", "emails": [{"value": {"x": 1}}]},
         {"userName": "a", "emails": [{"value": "x", "primary": True}, {"value": "y", "primary": "true"}]},
@@ -184,8 +185,8 @@ def test_a_value_that_does_not_fit_is_invalid_value(body: Resource) -> None:
     ("attributes", "detail"),
     [
         ({"active": "maybe"}, "active must be true or false."),
-        ({"name": {"givenName": 5}}, "name.givenName must be a string."),
-        ({ENTERPRISE: {"department": 5}}, f"{ENTERPRISE}:department must be a string."),
+        ({"name": {"givenName": 0.5}}, "name.givenName must be a string."),
+        ({ENTERPRISE: {"department": 0.5}}, f"{ENTERPRISE}:department must be a string."),
         ({"userName": ""}, "userName is required and must not be empty."),
     ],
 )
@@ -250,7 +251,7 @@ def test_values_are_stored_as_they_were_sent(name: str, sent: Any, stored: Any) 
         ("signature", "not base64!"),
         ("signature", "QUI"),
         ("signature", "å"),
-        ("languages", [5]),
+        ("languages", [0.5]),
         ("languages", {"value": "nb"}),
         ("languages", [["nb"]]),
         ("office", {"floor": "ground"}),
@@ -367,12 +368,6 @@ def test_the_same_may_be_said_twice() -> None:
     """Some clients send the nested form and the path for whoever reads only one of them."""
     twice = {"name": {"givenName": "Mira"}, "name.givenName": "Mira", "title": "Pilot", f"{CORE}:title": "Pilot"}
     assert read(**twice) == {**BARE, "name": {"givenName": "Mira"}, "title": "Pilot"}
-
-
-def test_a_value_of_a_list_that_is_given_empty_is_none() -> None:
-    """Okta's PUT echoes every key with an empty text; a value without the key may be meant."""
-    body = {"emails": [{"type": "work", "value": ""}, {"type": "home", "value": "h"}], "roles": [{"type": "Admin"}]}
-    assert read(**body) == {**BARE, "emails": [{"type": "home", "value": "h"}], "roles": [{"type": "Admin"}]}
 
 
 @pytest.mark.parametrize(

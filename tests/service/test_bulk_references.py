@@ -188,7 +188,7 @@ async def test_text_that_stands_for_no_resource_stays_as_it_is(http: Http, text:
         "externalId": text,
         "nickName": text,
         "displayName": text,
-        "profileUrl": text,
+        "profileUrl": f"/{text.replace(' ', '%20')}",
         "name": {"familyName": text},
         "emails": [{"value": text}],
         "roles": [{"value": text}],

@@ -192,7 +192,7 @@ async def test_a_failing_operation_undoes_those_before_it(http: Http, rows: Rows
     body = patch(
         {"op": "replace", "path": "displayName", "value": "Gang"},
         {"op": "remove", "path": "members"},
-        {"op": "replace", "path": "displayName", "value": 5},
+        {"op": "replace", "path": "displayName", "value": 0.5},
     )
     assert_error(await http.request("PATCH", f"/Groups/{group['id']}", body), 400, "invalidValue", "Operation 3")
     assert await everything(rows) == before

@@ -46,7 +46,7 @@ async def test_what_it_requires_is_required_of_those_who_use_it(http: Http) -> N
         ("remote", "maybe"),
         ("hiredAt", "yesterday"),
         ("signature", "%%%"),
-        ("languages", [1]),
+        ("languages", [0.5]),
         ("office", {"floor": "up"}),
         ("devices", [{"seal": "S-1"}]),
     ],
