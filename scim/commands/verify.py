@@ -14,6 +14,7 @@ from scim.app import from_environ
 from scim.commands.command import DONE, FAILED, Parser, add_tenant
 from scim.commands.inspection import Finding, Inspection, Suspect, document_of, fits, problem, same
 from scim.commands.progress import Progress, Silent, shown
+from scim.commands.twins import Twins
 from scim.directory import keys
 from scim.directory.stored import Kind
 from scim.directory.tenant import PAGE, TRIES, Tenant
@@ -106,6 +107,8 @@ class Report:
     pending: int = 0
     findings: dict[str, bool] = field(default_factory=dict)
     """Each finding, and whether it was repaired."""
+    remarks: int = 0
+    """How many things are not wrong and worth a look."""
 
     @property
     def left(self) -> int:
@@ -118,7 +121,8 @@ class Report:
         pending = f", {self.pending:,} deletes for the timer to finish" if self.pending else ""
         found = len(self.findings)
         repaired = f", {found - self.left:,} repaired, {self.left:,} left" if found > self.left else ""
-        return f"{what}{pending}: " + (f"{found:,} findings{repaired}" if found else "nothing is wrong")
+        remarks = f", {self.remarks:,} remarks" if self.remarks else ""
+        return f"{what}{pending}: " + (f"{found:,} findings{repaired}" if found else "nothing is wrong") + remarks
 
 
 class _Owner(NamedTuple):
@@ -154,8 +158,8 @@ class Verification:
         await self._check_look_ups()
         await self._check_change_rows()
         await self._check_strangers()
-        sums = Sums()
-        await self._walk(sums)
+        sums, twins = Sums(), Twins()
+        await self._walk(sums, twins)
         uneven = sums.uneven()
         size = max(1, HELD * PARTS // max(sums.rows, 1))
         for start in range(0, len(uneven), size):
@@ -163,6 +167,7 @@ class Verification:
             await self._walk(differences)
             self._suspects |= differences.suspects()
         await self._judge()
+        await self._remark(twins)
         if self._repair:
             await self._service.indexes.declare_complete(self._complete)
         self._report.pending = len(await self._service.directory.tombstones.all())
@@ -249,18 +254,18 @@ class Verification:
 
     # Walking
 
-    async def _walk(self, sink: Sink) -> None:
+    async def _walk(self, sink: Sink, twins: Twins | None = None) -> None:
         """Tell the sink of every row that follows from another; suspect what looks wrong by itself."""
         graves = await self._tenant.under(keys.tombstone())
         self._graves = {keys.entombed(row.key): row.body or "g" for row in graves}
         self._suspects |= {Suspect("tombstone", row.key) for row in graves}
         self._report.memberships = 0
-        async for row, group in _joined(self._resources("g", sink), self._rows("m.", "members")):
+        async for row, group in _joined(self._resources("g", sink, twins), self._rows("m.", "members")):
             self._report.memberships += 1
             sink.expect("membership", row.key, row.body)
             if group is None and row.key.split(".")[1] not in self._graves:
                 self._suspects.add(Suspect("membership", row.key))
-        everybody = _merged(self._resources("u", sink), self._groups())
+        everybody = _merged(self._resources("u", sink, twins), self._groups())
         async for row, member in _joined(everybody, self._rows("r.", "groups", keys_only=True)):
             _, member_id, group_id = row.key.split(".")
             kind = member.kind if member else self._graves.get(member_id, "")
@@ -271,7 +276,7 @@ class Verification:
             if self._attributes.get(_look_ups_of(row.key)) in self._complete:
                 sink.find("look-up", row.key)
 
-    async def _resources(self, letter: str, sink: Sink) -> AsyncIterator[_Owner]:
+    async def _resources(self, letter: str, sink: Sink, twins: Twins | None) -> AsyncIterator[_Owner]:
         kind = self._kinds[letter]
         counted: Counter[str] = Counter()
         async for row in self._rows(kind.prefix, kind.type.endpoint.strip("/").lower()):
@@ -281,6 +286,8 @@ class Verification:
                 self._suspects.add(Suspect("document", row.key))
             if document := document_of(kind, row):
                 self._expect(kind, resource_id, document, sink)
+                if twins:
+                    twins.see(kind, document)
             yield _Owner(resource_id, letter)
         self._report.resources[letter] = counted.total()
         found = {row.key: row.body for row in await self._tenant.under(keys.counts(letter))}
@@ -306,6 +313,16 @@ class Verification:
                 yield row
             done += len(page)
             self._progress.at(stage, done, _about(done, page[-1].key))
+
+    async def _remark(self, twins: Twins) -> None:
+        """Say who is easily taken for somebody else, which is not wrong."""
+        for kind in self._kinds.values() if twins.suspected else ():
+            async for row in self._rows(kind.prefix, "twins"):
+                if document := document_of(kind, row):
+                    twins.look_again(kind, keys.last_part(row.key), document)
+        for text in twins.remarks():
+            self._report.remarks += 1
+            self._say(f"remark: {text}")
 
     # Judging
 
