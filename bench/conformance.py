@@ -25,6 +25,7 @@ from bench.hosts.servers import OURS, running
 from bench.load.generator import Tenant
 from bench.load.remote import RemoteHttp, client
 from bench.page.machine import ROOT, described, revision
+from bench.page.sections import write_section
 from scim.simulate.job.progress import Silent
 from scim.simulate.report.outcome import Plan, as_json
 from scim.simulate.simulation import simulate
@@ -178,27 +179,6 @@ def table(verdicts: Sequence[Verdict]) -> str:
     return "\n".join(lines).strip()
 
 
-HEAD = """\
-# Conformance
-
-`make conformance` asks a running endpoint whatever we know how to ask, in one go: the examples of RFC 7643 and 7644,
-recorded exchanges of the clients that people use, the checks of an independent project, and the
-[simulator](simulate.md) that plays Entra in both of its PATCH dialects. `python -m bench.conformance URL TOKEN` does
-the same with any other endpoint whose tenant is empty.
-
-A file of exchanges passes when each answer has the status and the values that the file names. The simulator's requests
-pass when the directory read back afterwards equals that of Entra, attribute by attribute and member by member, and
-there was nothing to remark.
-
-What no suite here can tell is how the real services behave on the day you connect them: nothing of this was run
-against Entra itself.
-
-One thing is otherwise than in RFC 7643 on purpose: `/Schemas` says `required: true` of `active`. The RFC leaves it
-optional, and a client that may remove it leaves open who may come in. Nobody has to send it: a user who is created
-without it is active.
-"""
-
-
 def main() -> int:
     """Judge, print, and with --write put the table into the documentation."""
     parser = argparse.ArgumentParser(description=inspect.cleandoc(__doc__ or "").splitlines()[0])
@@ -215,7 +195,7 @@ def main() -> int:
     sys.stdout.write(f"{text}\n")
     if options.write:
         taken = described(["scim2-tester", "scim2-models", "azure-functions"], further=[f"commit {revision()}"])
-        DOCUMENT.write_text(f"{HEAD}\n`python -m bench.conformance {command}`; {taken}.\n\n{text}\n", encoding="utf-8")
+        write_section("results", f"`python -m bench.conformance {command}`; {taken}.\n\n{text}", DOCUMENT)
     return 1 if any(each.failures for each in verdicts) else 0
 
 
