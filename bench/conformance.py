@@ -51,6 +51,7 @@ CLIENTS = {
     "onelogin": "OneLogin",
     "ping": "Ping Identity",
     "sailpoint": "SailPoint",
+    "simpleidserver": "SimpleIdServer",
     "wso2": "WSO2",
 }
 """Clients whose name is more than that of the folder with a capital letter."""
