@@ -1,5 +1,5 @@
 # Set-up happens by itself, once, when a target needs it; `make` alone lists the targets.
-.PHONY: help setup run demo test lint types check azurite bench bench-storage soak conformance template publish-as package clean
+.PHONY: help setup run func demo test lint types check azurite bench bench-storage soak conformance template publish-as package clean
 .DEFAULT_GOAL := help
 
 VENV ?= .venv
@@ -22,6 +22,9 @@ node_modules/.ready: package.json package-lock.json
 
 run: $(READY) ## Serve the endpoint on this machine, http://127.0.0.1:7071/scim/v2
 	@$(PY) -m scim serve $(PORT)
+
+func: setup ## Serve the endpoint with the real Functions host, which Azure Functions Core Tools bring
+	@sh tools/func.sh $(VENV)
 
 demo: ## Play Entra against the endpoint, while `make run` serves it in another terminal
 	@[ -f .local/token ] || { echo "make demo: start \`make run\` in another terminal first; it writes .local/token" >&2; exit 1; }

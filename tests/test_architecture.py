@@ -29,8 +29,8 @@ SIMULATOR_FLOORS = (
     ("source", "wire"),
     ("job",),
     ("report",),
-    ("simulation", "options"),
-    ("command",),
+    ("simulation", "options", "life"),
+    ("command", "check"),
     ("__main__",),
 )
 """The same of `scim/simulate`."""

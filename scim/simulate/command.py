@@ -5,15 +5,13 @@ import asyncio
 import json
 import sys
 from collections.abc import Sequence
-from pathlib import Path
 from urllib.parse import parse_qsl, urlsplit
 
 from rich.console import Console
-from yarl import URL
 
 from scim.simulate.job.dialect import FLAG_NAME
 from scim.simulate.job.progress import Progress, Silent, Visible
-from scim.simulate.options import MATCHING, UnusableOptions, parser
+from scim.simulate.options import MATCHING, UnusableOptions, parser, secret_token, usable_url
 from scim.simulate.report.outcome import Plan, as_json
 from scim.simulate.report.tables import show
 from scim.simulate.simulation import CannotStart, simulate
@@ -74,8 +72,9 @@ def _plan(options: argparse.Namespace) -> Plan:
     rates = Rates(
         options.joiners, options.movers, options.leavers, options.renames, options.restores, options.team_changes
     )
+    url, token = usable_url(options.tenant_url), secret_token(options)
     return Plan(
-        wire=Wire(_url(options.tenant_url), _token(options), options.timeout, options.max_wait, options.rate),
+        wire=Wire(url, token, options.timeout, options.max_wait, options.rate),
         directory=directory,
         invention=invention,
         invented=not options.directory,
@@ -93,33 +92,7 @@ def _plan(options: argparse.Namespace) -> Plan:
     )
 
 
-def _url(text: str) -> str:
-    try:
-        URL(text)
-        usable = urlsplit(text).scheme in ("http", "https") and bool(urlsplit(text).hostname)
-    except ValueError:
-        usable = False
-    if not usable or any(letter.isspace() for letter in text):
-        raise UnusableOptions(f"{text or repr(text)} is no Tenant URL; write it as https://host/scim/v2")
-    return text
-
-
 def _dialect(tenant_url: str) -> str:
     """The flag in the Tenant URL chooses its dialect, as it does in Entra."""
     flags = dict(parse_qsl(urlsplit(tenant_url).query, keep_blank_values=True))
     return "flag" if FLAG_NAME in flags else "both"
-
-
-def _token(options: argparse.Namespace) -> str:
-    token: str | None = options.token
-    if options.token_file:
-        try:
-            token = Path(options.token_file).read_text(encoding="utf-8").strip()
-        except (OSError, UnicodeDecodeError) as error:
-            reason = error.strerror if isinstance(error, OSError) else "it is no text"
-            raise UnusableOptions(f"--token-file {options.token_file} cannot be read: {reason}") from error
-    if not token:
-        raise UnusableOptions("the secret token is missing; pass it with --token or --token-file")
-    if not token.isascii() or not token.isprintable() or " " in token:
-        raise UnusableOptions("the token must be printable ASCII without spaces, as a header holds it")
-    return token

@@ -4,6 +4,9 @@ import argparse
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NoReturn
+from urllib.parse import urlsplit
+
+from yarl import URL
 
 from scim.simulate.job.dialect import Dialects
 from scim.simulate.source.mapping import EMAIL
@@ -17,7 +20,9 @@ class UnusableOptions(Exception):
     """The command line cannot be carried out; the text says what to change."""
 
 
-class _Parser(argparse.ArgumentParser):
+class Parser(argparse.ArgumentParser):
+    """Reads options; what is wrong with them is UnusableOptions."""
+
     def error(self, message: str) -> NoReturn:
         raise UnusableOptions(f"{message}. See --help.")
 
@@ -83,15 +88,20 @@ _SWITCHES = (
 )
 
 
-def parser() -> argparse.ArgumentParser:
-    """Return the parser; its errors raise UnusableOptions."""
-    made = _Parser(
-        prog="python -m scim simulate",
-        description="Plays Microsoft Entra's provisioning service against a SCIM endpoint, then compares.",
-    )
+def add_endpoint(made: argparse.ArgumentParser) -> None:
+    """Let a command be told which endpoint it is about."""
     made.add_argument("tenant_url", nargs="?", default=LOCAL, help="the Tenant URL, up to before /Users (%(default)s)")
     made.add_argument("--token", help="the secret token, sent as Bearer")
     made.add_argument("--token-file", type=Path, help="a file that holds the secret token")
+
+
+def parser() -> argparse.ArgumentParser:
+    """Return the parser; its errors raise UnusableOptions."""
+    made = Parser(
+        prog="python -m scim simulate",
+        description="Plays Microsoft Entra's provisioning service against a SCIM endpoint, then compares.",
+    )
+    add_endpoint(made)
     for title, options in _OPTIONS.items():
         group = made.add_argument_group(title)
         for name, kind, default, meaning in options:
@@ -101,3 +111,31 @@ def parser() -> argparse.ArgumentParser:
     for name, meaning in _SWITCHES:
         made.add_argument(name, action="store_true", help=meaning)
     return made
+
+
+def usable_url(text: str) -> str:
+    """Return a Tenant URL as it was given. Raises UnusableOptions when it is none."""
+    try:
+        URL(text)
+        usable = urlsplit(text).scheme in ("http", "https") and bool(urlsplit(text).hostname)
+    except ValueError:
+        usable = False
+    if not usable or any(letter.isspace() for letter in text):
+        raise UnusableOptions(f"{text or repr(text)} is no Tenant URL; write it as https://host/scim/v2")
+    return text
+
+
+def secret_token(options: argparse.Namespace) -> str:
+    """Return the token that --token or --token-file gives. Raises UnusableOptions when it can be none."""
+    token: str | None = options.token
+    if options.token_file:
+        try:
+            token = Path(options.token_file).read_text(encoding="utf-8").strip()
+        except (OSError, UnicodeDecodeError) as error:
+            reason = error.strerror if isinstance(error, OSError) else "it is no text"
+            raise UnusableOptions(f"--token-file {options.token_file} cannot be read: {reason}") from error
+    if not token:
+        raise UnusableOptions("the secret token is missing; pass it with --token or --token-file")
+    if not token.isascii() or not token.isprintable() or " " in token:
+        raise UnusableOptions("the token must be printable ASCII without spaces, as a header holds it")
+    return token

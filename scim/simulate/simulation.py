@@ -43,10 +43,10 @@ async def _connect(plan: Plan, endpoint: Endpoint) -> None:
     try:
         await test_connection(endpoint, plan.match)
     except Failure as failure:
-        raise CannotStart(_advice(plan.wire.base, failure)) from failure
+        raise CannotStart(advice(plan.wire.base, failure)) from failure
 
 
-def _advice(url: str, failure: Failure) -> str:
+def advice(url: str, failure: Failure) -> str:
     """Return one line that names the failure of Test Connection and what to change."""
     if failure.status in (401, 403):
         return f"{url} refused the token ({failure.status} {failure.detail}). Pass its secret token with --token."
