@@ -10,7 +10,7 @@ from scim.protocol.resource import values
 from scim.protocol.schema import Target
 
 BITS = 2**28
-"""Bits that remember what was seen, in 32 MiB: among two million values about two are suspected without a reason."""
+"""Bits that remember what was seen, in 32 MiB: of two million values, less than one is likely suspected wrongly."""
 MOST = 100_000
 """Most values that are looked at again."""
 SHOWN = 5

@@ -213,3 +213,9 @@ async def test_an_extension_is_discovered_like_the_rest(rows: Rows, clock: Clock
     types = await documents(http, "/ResourceTypes")
     assert [each["schema"] for each in types["User"]["schemaExtensions"]] == [ENTERPRISE, CONTOSO]
     assert types["Group"]["schemaExtensions"] == []
+
+
+async def test_conformance_to_the_interoperability_profile_is_not_claimed(http: Http) -> None:
+    """The draft asks to refuse what Entra and Okta send (docs/conformance.md); who does not says nothing of it."""
+    config = (await http.request("GET", "/ServiceProviderConfig")).body
+    assert not config.get("interopProfileConformant")
