@@ -7,7 +7,7 @@ from typing import Any
 
 from scim.protocol.entra import unpacked
 from scim.protocol.errors import InvalidPath, InvalidSyntax, InvalidValue
-from scim.protocol.filter import And, AttributePath, Comparison, Filter, Not, Or, comparisons
+from scim.protocol.filter import MAX_LENGTH, And, AttributePath, Comparison, Filter, Not, Or, comparisons
 
 _ADDRESS = re.compile(r"(?:[^?#]*/)?(?:Users|Groups)/([^/?#]+)/?", re.IGNORECASE)
 
@@ -85,7 +85,8 @@ def _identifying(member: dict[str, Any]) -> Any:
 
 def _addressed(text: str) -> str:
     """Return the id at the end of the address of a user or group, or "" when the text is none."""
-    found = _ADDRESS.fullmatch(text) if "/" in text else None  # most often it is an id, one of very many
+    # Most often it is an id, one of very many; and no address is longer than a path may be.
+    found = _ADDRESS.fullmatch(text) if "/" in text and len(text) <= MAX_LENGTH else None
     return found[1] if found else ""
 
 

@@ -9,7 +9,7 @@ from typing import Any, Protocol
 
 from scim.protocol.entra import rewrite_single
 from scim.protocol.errors import InvalidCount, InvalidFilter, InvalidSyntax, InvalidValue
-from scim.protocol.filter import STRING, Among, And, AttributePath, Comparison, Filter, Not, Or, ValuePath
+from scim.protocol.filter import Among, And, AttributePath, Comparison, Filter, Not, Or, ValuePath
 from scim.protocol.resource import DATE_TIME, Resource, fold, parse_date_time, values
 from scim.protocol.schema import Attribute, Target
 
@@ -18,7 +18,8 @@ DEFAULT_COUNT = 100
 MAX_COUNT = 1000
 MAX_NAMES = 300
 """Most names in `attributes` or `excludedAttributes`: looking up each takes time in which nobody else is answered."""
-_BETWEEN_COMMAS = re.compile(rf"(?:{STRING}|[^,])+", re.DOTALL)
+_BETWEEN_COMMAS = re.compile(r"""(?:"(?:[^"\\]|\\.)*"?|'(?:[^'\\]|\\.)*'?|[^,])+""", re.DOTALL)
+"""A name, in whose filter a string may hold commas; one that is not closed takes the rest, so that it is read once."""
 ASCENDING, DESCENDING = ORDERS = ("ascending", "descending")
 
 Matcher = Callable[[Mapping[str, Any]], bool]

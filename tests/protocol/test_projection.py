@@ -1,6 +1,7 @@
 """Which attributes of a resource, and which of their values, a response carries."""
 
 import copy
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -101,6 +102,18 @@ def test_excluded_attributes_are_left_out_unless_always_returned(excluded: str, 
 def test_a_name_with_a_filter_chooses_the_values_that_it_selects(name: str, chosen: Resource) -> None:
     """Microsoft's reference tests ask for `emails[type eq "work"]`, which the RFC's grammar of names does not have."""
     assert Projection(USER, [name]).apply(FULL) == {**ALWAYS, **chosen}
+
+
+def test_what_is_for_those_who_ask_is_there_behind_a_filter_too() -> None:
+    """A sub-attribute that is returned on request is asked for by its name, whatever stands before it."""
+    plain = USER.core["emails"]
+    kinds = {**plain.sub_attributes, "type": replace(plain.sub_attributes["type"], returned="request")}
+    schema = replace(USER.schema, attributes={**USER.schema.attributes, "emails": replace(plain, sub_attributes=kinds)})
+    kind = replace(USER, schema=schema)
+    assert Projection(kind, ['emails[type eq "work"]']).apply(FULL)["emails"] == [
+        {"value": WORK["value"], "primary": True}
+    ]
+    assert Projection(kind, ['emails[type eq "work"].type']).apply(FULL)["emails"] == [{"type": "work"}]
 
 
 def test_names_of_one_attribute_with_several_filters_choose_what_one_of_them_selects() -> None:

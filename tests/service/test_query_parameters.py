@@ -78,6 +78,12 @@ async def test_a_search_takes_repeated_and_empty_parameters(http: Http, query: s
     assert ("startIndex" in answer.body) is ("cursor" not in query)
 
 
+@pytest.mark.parametrize("text", ['"\\' * 100_000, "'\\" * 100_000, "\"'" * 100_000, "'" * 100_000])
+def test_quotes_that_are_never_closed_cost_no_more_than_other_text(text: str) -> None:
+    """Looking for the end of each anew would take minutes, in which nobody else is answered."""
+    assert len(query_search([("attributes", text)]).attributes) == 1
+
+
 async def test_a_search_that_says_two_things_is_refused(http: Http) -> None:
     """400 in SCIM's form, at each address with a query."""
     user = await http.user("mira")
