@@ -93,6 +93,10 @@ param restrictToEntra bool = false
 @description('Ranges that may call the endpoint, such as 203.0.113.7/32. When one is given, all others but Entra under restrictToEntra are refused.')
 param allowedIpCidrs string[] = []
 
+@description('Host name of your own, such as scim.contoso.com, by which clients call the endpoint. Bind it to the app first: docs/deploy.md says how.')
+@maxLength(253)
+param hostName string = ''
+
 @description('Reach storage and vault through private endpoints only. The endpoint itself stays public: Entra calls from the internet.')
 param networkIsolation bool = false
 
@@ -275,10 +279,14 @@ var templateSettings = {
 }
 var takenSettings = filter(
   objectKeys(additionalAppSettings),
-  name => contains(map(objectKeys(templateSettings), own => toLower(own)), toLower(name))
+  name => contains(map([...objectKeys(templateSettings), 'SCIM_BASE_URL'], own => toLower(own)), toLower(name))
 )
 var appSettings = empty(takenSettings)
-  ? union(templateSettings, additionalAppSettings)
+  ? union(
+      templateSettings,
+      additionalAppSettings,
+      empty(hostName) ? {} : { SCIM_BASE_URL: 'https://${hostName}/scim/v2' }
+    )
   : fail('additionalAppSettings has ${join(takenSettings, ', ')}: the template sets that itself. Leave it out, or use the parameter for it')
 
 // ---- Resources
@@ -424,8 +432,9 @@ module code 'modules/package.bicep' = if (isFlex && deployPackage) {
   dependsOn: [storage, keyVault, roles, privateEndpoints, flexApp]
 }
 
-var hostName = isFlex ? flexApp!.outputs.hostName : premiumApp!.outputs.hostName
-var healthUrl = 'https://${hostName}/health'
+var ownHostName = isFlex ? flexApp!.outputs.hostName : premiumApp!.outputs.hostName
+var clientHostName = empty(hostName) ? ownHostName : hostName
+var healthUrl = 'https://${clientHostName}/health'
 
 module alerts 'modules/alerts.bicep' = if (hasAlerts) {
   params: {
@@ -442,7 +451,7 @@ module alerts 'modules/alerts.bicep' = if (hasAlerts) {
 // ---- What the administrator needs next
 
 @description('Paste into Entra as Tenant URL.')
-output TENANT_URL string = 'https://${hostName}/scim/v2'
+output TENANT_URL string = 'https://${clientHostName}/scim/v2'
 
 @description('Run this to see the Secret Token for Entra.')
 output GET_TOKEN_COMMAND string = 'az keyvault secret show --vault-name ${vaultName} --name ${tokenSecretName} --query value --output tsv'

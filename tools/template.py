@@ -6,6 +6,7 @@ Formats every Bicep file, lets the compiler judge it, and writes:
 - infra/snapshots/NAME.snapshot.json for each NAME.bicepparam there: every resource that this set of parameters makes,
   with its name and properties. Tests read them, and show in a review what a change of the Bicep changes in Azure.
 - The table of roles in docs/deploy.md.
+- The version of pyproject.toml, in main.bicep and azure.yaml.
 
 The compiler is the one that the variable BICEP names, or `bicep` on the path. It writes its version into
 azuredeploy.json, so a newer one changes that file: take it in a commit of its own.
@@ -13,9 +14,11 @@ azuredeploy.json, so a newer one changes that file: take it in a commit of its o
 
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
+import tomllib
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -26,6 +29,13 @@ INFRA = ROOT / "infra"
 COMPILED = INFRA / "azuredeploy.json"
 NOWHERE = "00000000-0000-0000-0000-000000000000"
 """The subscription and the tenant in which snapshots pretend to deploy."""
+
+
+VERSIONED = {
+    "infra/main.bicep": r"(param releaseTag string = 'v)[^']*(')",
+    "azure.yaml": r"(template: entra-scim-functions@)\S+()",
+}
+"""Where the version of the product stands besides pyproject.toml: around it, as a pattern."""
 
 
 class TemplateError(Exception):
@@ -80,6 +90,15 @@ def snapshot(compiler: Path, parameters: Path, mode: str) -> None:
     run(compiler, "snapshot", str(parameters), "--mode", mode, *place, *group)
 
 
+def write_version(root: Path) -> None:
+    """Write the version in pyproject.toml, the only place to raise it, where others read it."""
+    version = tomllib.loads((root / "pyproject.toml").read_text(encoding="utf-8"))["project"]["version"]
+    for name, pattern in VERSIONED.items():
+        file = root / name
+        text = re.sub(pattern, rf"\g<1>{version}\g<2>", file.read_text(encoding="utf-8"))
+        file.write_text(text, encoding="utf-8")
+
+
 def sort_outputs(file: Path) -> None:
     """Give the outputs of a snapshot an order; the compiler writes them in another one each time."""
     content = json.loads(file.read_text(encoding="utf-8"))
@@ -102,6 +121,7 @@ def main() -> int:
                 f"There is no Bicep compiler: install {version} from https://github.com/Azure/bicep/releases, and put "
                 "it on the path or name it in the variable BICEP."
             )
+        write_version(ROOT)
         format_all(compiler, INFRA)
         build(compiler, INFRA, COMPILED)
         for parameters in sets_of_parameters(INFRA):

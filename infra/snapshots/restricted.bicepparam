@@ -6,5 +6,6 @@ param restrictToEntra = true
 param allowedIpCidrs = ['203.0.113.7/32', '198.51.100.0/24']
 param alertEmails = ['idm@contoso.example']
 param enableAvailabilityTest = true
+param hostName = 'scim.contoso.example'
 param tags = { costCenter: '4711' }
 param additionalAppSettings = { SCIM_FILTERABLE: 'User.userName,Group.displayName' }

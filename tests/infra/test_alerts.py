@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from scim.service.routes import ANYWHERE
 from tests.infra.template import ROOT, of_kind, the
 
 RULE = "Microsoft.Insights/scheduledQueryRules"
@@ -65,9 +66,22 @@ def test_each_alert_is_explained(name: str) -> None:
     assert f"`{name}`" in PAGE
 
 
-def test_only_scim_paths_count_as_refused_tokens() -> None:
-    """A scanner that asks for `/.env` is no client with a wrong token."""
-    assert 'url has "/scim/"' in query("refused-tokens")
+def excluded(name: str) -> set[str]:
+    """The functions that a query leaves out."""
+    (listed,) = re.findall(r"name !in \(([^)]*)\)", query(name))
+    return set(re.findall(r'"(\w+)"', listed))
+
+
+def test_only_what_clients_call_counts_as_refused_tokens() -> None:
+    """A scanner that asks for `/.env` is no client with a wrong token; a wrong token of the operator is."""
+    assert excluded("refused-tokens") == {"Health", "Maintenance", ANYWHERE}
+
+
+def test_only_scim_requests_break_the_silence() -> None:
+    """The host tells functions apart by name, whatever tenant is in the path; a new function is one or the other."""
+    source = (ROOT / "function_app.py").read_text(encoding="utf-8")
+    others = set(re.findall(r'_register\("(\w+)"|async def (\w+)\(\w+: func\.T', source))
+    assert excluded("silence") == {name for pair in others for name in pair if name} | {ANYWHERE}
 
 
 def test_the_probe_is_made_when_asked_for() -> None:

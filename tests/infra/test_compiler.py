@@ -129,6 +129,17 @@ def test_a_mistake_is_met_before_anything_is_made(mistake: Callable[[Path], str]
         tool.snapshot(compiler, infra / "snapshots" / "restricted.bicepparam", "Validate")
 
 
+def test_the_version_is_raised_in_one_place(tmp_path: Path) -> None:
+    """Whoever makes a release changes pyproject.toml, and `make template` does the rest."""
+    for name in ("pyproject.toml", *tool.VERSIONED):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        shutil.copy(INFRA.parent / name, tmp_path / name)
+    edit(tmp_path / "pyproject.toml", 'version = "0.1.0"', 'version = "7.8.9"')
+    tool.write_version(tmp_path)
+    assert "param releaseTag string = 'v7.8.9'\n" in (tmp_path / "infra" / "main.bicep").read_text()
+    assert "  template: entra-scim-functions@7.8.9\n" in (tmp_path / "azure.yaml").read_text()
+
+
 def test_without_a_compiler_the_command_says_which_to_install(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -9,6 +9,8 @@ from tests.infra.template import ROOT, outputs, parameters, source
 
 PAGE = (ROOT / "docs" / "deploy.md").read_text(encoding="utf-8")
 
+BENCHMARKS = (ROOT / "docs" / "benchmarks.md").read_text(encoding="utf-8")
+
 
 def table_after(heading: str) -> list[list[str]]:
     """Rows of the first table after a heading, each as its cells, without the two lines of its head."""
@@ -72,19 +74,36 @@ def test_links_inside_the_page_lead_somewhere() -> None:
 
 
 def test_the_figures_follow_from_the_prices() -> None:
-    """Whoever changes a price sees which sums change with it."""
+    """Whoever changes a price, or measures anew, sees which sums change with it."""
     second, execution, operation, log = 0.000026, 0.40, 0.00036 / 10_000, 2.30
-    together, alone = 1_000_000 * 0.060 / 4, 1_000_000
+    steady, tables, logs = 1_000_000 / 25, 6_000_000 * operation, 5 * 1_000_000 / 25 / 1_000_000 * log
+    sums = {memory: memory * steady * second + execution + round(tables, 2) for memory in (2, 0.5)}
     figures = [
-        f"${2 * together * second:.2f}",
-        f"${0.5 * together * second:.3f}",
-        f"${2 * alone * second:.0f}",
-        f"${0.5 * alone * second:.0f}",
-        f"${6_000_000 * operation:.2f}",
-        f"${5 * log:.2f}",
+        f"${tables:.2f} at 6 operations",
+        f"${logs:.2f} at 25 requests a second",
+        f"**${sums[2]:.2f} at 2 GB, ${sums[0.5]:.2f} at 512 MB**",
+        f"sampled ${sums[2] + logs:.2f}\nand ${sums[0.5] + logs:.2f}",
         f"${2 * 730 * 3600 * 0.000004:.2f}",
         f"${0.5 * 730 * 3600 * 0.000004:.2f}",
         f"{2 * 730 * 12:,} GB-seconds at 2 GB (else ${2 * 730 * 12 * second:.2f})",
-        f"about ${2 * together * second + execution + 6_000_000 * operation + 5 * log:.0f} at 2 GB",
+        f"100 of 2 GB cost ${100 * 2 * 3600 * second:.2f} an hour",
     ]
     assert [figure for figure in figures if figure not in PAGE] == []
+
+
+RATES = re.findall(r"^\| [^|]*? \| ([\d,]+) \| \$([\d.]+) \| \$([\d.]+) \|$", PAGE, re.M)
+
+
+def test_each_rate_has_its_price() -> None:
+    """Seconds of active instances, at two sizes of memory."""
+    assert len(RATES) == 5
+    for seconds, large, small in RATES:
+        active = int(seconds.replace(",", "")) * 0.000026
+        assert (f"{2 * active:.2f}", f"{active / 2:.2f}") == (large, small)
+
+
+def test_the_packed_rates_are_the_measured_ones() -> None:
+    """Those of the page that measures, so that a new measurement is not forgotten here."""
+    measured = dict(re.findall(r"^\| (GET a user|PATCH a user) \| [\d.]+ \| (\d+) \|", BENCHMARKS, re.M))
+    for name, words in (("GET a user", "reads"), ("PATCH a user", "PATCH")):
+        assert f"packed: {words}, {measured[name]} a second | {1_000_000 / int(measured[name]):,.0f} |" in PAGE

@@ -1,8 +1,10 @@
 """What Flex Consumption refuses is not there, what it needs is; and Elastic Premium gets the same settings."""
 
+import json
+
 import pytest
 
-from tests.infra.template import ROOT, SNAPSHOTS, app_settings, of_kind, resources, the, words
+from tests.infra.template import ROOT, SNAPSHOTS, app_settings, of_kind, resources, source, the, words
 
 # Azure answers 400 to these, in some regions at least (Azure/azure-cli#31414, Azure/azure-functions-host#10643).
 REFUSED_SITE_CONFIG = {
@@ -86,7 +88,14 @@ def test_both_plans_get_the_same_settings() -> None:
 def test_own_app_settings_join_those_of_the_template() -> None:
     """An optional setting given to the deployment survives the next one."""
     assert app_settings("restricted")["SCIM_FILTERABLE"] == "User.userName,Group.displayName"
-    assert app_settings("defaults").keys() == app_settings("restricted").keys() - {"SCIM_FILTERABLE"}
+    assert app_settings("defaults").keys() == app_settings("restricted").keys() - {"SCIM_FILTERABLE", "SCIM_BASE_URL"}
+
+
+def test_an_own_host_name_is_the_one_that_answers_name() -> None:
+    """Entra keeps the addresses in `meta.location`: they must be those by which it calls."""
+    assert app_settings("restricted")["SCIM_BASE_URL"] == "https://scim.contoso.example/scim/v2"
+    outputs = json.loads(source("snapshots/restricted.snapshot.json"))["outputs"]
+    assert outputs["TENANT_URL"] == "https://scim.contoso.example/scim/v2"
 
 
 def test_runtime_and_scale_are_in_function_app_config() -> None:
