@@ -11,6 +11,7 @@ from scim.access.admission import Admission
 from scim.access.auth import FixedTokens, TokenSource
 from scim.access.registry import Registry, registry_name
 from scim.access.tenants import DEFAULT_KEY
+from scim.directory.feed import Feed
 from scim.directory.indexes import Indexes
 from scim.directory.maintenance import Maintenance
 from scim.directory.resources import Directory
@@ -97,6 +98,11 @@ class App:
     def indexes(self) -> Indexes:
         """The look-ups of the default tenant."""
         return self.tenants.default.indexes
+
+    @property
+    def feed(self) -> Feed:
+        """The feed of the default tenant."""
+        return self.tenants.default.feed
 
     @property
     def maintenance(self) -> Maintenance:

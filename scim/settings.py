@@ -41,6 +41,8 @@ class Settings:
     """Days for which change rows are kept."""
     access_token_seconds: int = 3600
     """Seconds that an access token of an OAuth client lives."""
+    event_retention_days: int = 30
+    """Days for which events are kept in the feed."""
     client_id: str = ""
     """Client id of the managed identity; the setting is `AZURE_CLIENT_ID`, as the Azure SDKs know it."""
 
@@ -139,6 +141,7 @@ _READERS: dict[str, Callable[[str], Any]] = {
     "scan_seconds": _seconds,
     "change_retention_days": _whole_number(1, 36_500),
     "access_token_seconds": _whole_number(300, 21_600),
+    "event_retention_days": _whole_number(1, 366),
     "client_id": str,
 }
 """By field, what reads the text of its setting, or raises ValueError saying what the setting must be.

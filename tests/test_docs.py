@@ -60,7 +60,9 @@ def test_each_setting_is_explained() -> None:
     assert {name for each in headings for name in re.findall(r"[A-Z_]{5,}", each)} == set(VARIABLES.values())
 
 
-@pytest.mark.parametrize("name", ["tenant", "filterable", "scan_rows", "scan_seconds", "change_retention_days"])
+@pytest.mark.parametrize(
+    "name", ["tenant", "filterable", "scan_rows", "scan_seconds", "change_retention_days", "event_retention_days"]
+)
 def test_the_default_that_is_told_is_the_default(name: str) -> None:
     """As the code has it."""
     told = {plain(row[0]): plain(row[1]) for row in table(page("docs/settings.md"), "At a glance")}

@@ -15,11 +15,13 @@ from scim.access.token import made
 from scim.app import App
 from scim.azure.tables import TableRows
 from scim.azure.vault import VaultTokens
+from scim.directory import keys
 from scim.protocol.errors import Unavailable
 from scim.service.messages import Request
-from scim.storage.rows import Insert, Row
+from scim.storage.rows import Delete, Insert, Row
 from scim.storage.sqlite import SqliteRows
 from tests.conftest import TOKEN, Clock, Http, make_app
+from tests.tenancy import client
 
 PAGE = Path(__file__).parent.parent / "docs" / "errors.md"
 NOBODY = "0" * 32
@@ -222,6 +224,18 @@ async def test_the_vault_without_a_token_is_shown() -> None:
     assert alike(raised.value.body()) in shown()
 
 
+async def test_the_feed_that_cannot_go_on_is_shown(app: App, http: Http, rows: SqliteRows) -> None:
+    """A cursor of an earlier epoch, and an event that somebody has deleted."""
+    await http.user("mira")
+    reader = await client(app, "scim", "events")
+    old = (await reader.request("GET", "/events?limit=1")).body["next"]
+    await rows.commit("scim", [Delete(keys.event(1))])
+    await http.user("noor")
+    assert alike((await reader.request("GET", "/events?after=")).body) in shown()
+    await app.feed.restart()
+    assert alike((await reader.request("GET", f"/events?after={old}")).body) in shown()
+
+
 def test_no_example_is_shown_that_no_test_provokes() -> None:
-    """Those above, and eight with tests of their own."""
-    assert len(shown()) == len(set(shown())) == len(REQUESTS) + 8
+    """Those above, and ten with tests of their own."""
+    assert len(shown()) == len(set(shown())) == len(REQUESTS) + 10

@@ -37,6 +37,7 @@ def test_each_setting_is_read() -> None:
             "SCIM_SCAN_SECONDS": "1.5",
             "SCIM_CHANGE_RETENTION_DAYS": "7",
             "SCIM_ACCESS_TOKEN_SECONDS": "21600",
+            "SCIM_EVENT_RETENTION_DAYS": "8",
             "AZURE_CLIENT_ID": "11111111-2222-3333-4444-555555555555",
         }
     )
@@ -53,6 +54,7 @@ def test_each_setting_is_read() -> None:
         "scan_seconds": 1.5,
         "change_retention_days": 7,
         "access_token_seconds": 21600,
+        "event_retention_days": 8,
         "client_id": "11111111-2222-3333-4444-555555555555",
     }
 
@@ -87,6 +89,8 @@ def test_what_is_missing_is_named(missing: str) -> None:
         ("SCIM_SCAN_SECONDS", "nan", "SCIM_SCAN_SECONDS"),
         ("SCIM_CHANGE_RETENTION_DAYS", "0", "1"),
         ("SCIM_CHANGE_RETENTION_DAYS", "36501", "36500"),
+        ("SCIM_EVENT_RETENTION_DAYS", "0", "1"),
+        ("SCIM_EVENT_RETENTION_DAYS", "367", "366"),
     ],
 )
 def test_what_is_wrong_is_named_without_its_value(name: str, value: str, reason: str) -> None:

@@ -158,6 +158,7 @@ class Verification:
         await self._check_look_ups()
         await self._check_change_rows()
         await self._check_strangers()
+        await self._check_feed()
         sums, twins = Sums(), Twins()
         await self._walk(sums, twins)
         uneven = sums.uneven()
@@ -243,10 +244,19 @@ class Verification:
     async def _check_strangers(self) -> None:
         """Find rows of kinds that there are not, without reading the others."""
         after = ""
-        for letter in (*"cegmnrstux", keys.BEYOND):
+        for letter in (*"cefgmnoprstux", keys.BEYOND):
             if row := await self._first(after, f"{letter}."):
                 self._note(f"{row.key}: no row of this version of the product")
             after = f"{letter}.{keys.BEYOND}"
+
+    async def _check_feed(self) -> None:
+        """Find an event that is missing, which no reader could go past; a new epoch makes all readers start anew."""
+        missing = await self._service.feed.missing()
+        if missing is None:
+            return
+        if self._repair:
+            await self._service.feed.restart()
+        self._note(f"{keys.event(missing)}: the feed lacks this event; a new epoch begins with --repair", self._repair)
 
     async def _first(self, after: str, before: str) -> Row | None:
         rows = await self._tenant.range(after, before, 1, keys_only=True)

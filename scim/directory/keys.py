@@ -10,6 +10,10 @@
     t.<id>                           a deleted resource whose memberships are still being removed
     t.<id>.new                       a group in the making: its memberships are written before itself
     s.indexes                        which look-ups are complete
+    s.feed                           the head of the feed of events
+    o.<random>                       what a change has to say, until it is numbered: its outbox row
+    p.<group>.<random>               the same of a group in the making, until the group is there
+    f.<number>                       an event of the feed
 
 `<h>` is a hash of a normalised value, since values may have any character and length.
 """
@@ -22,6 +26,7 @@ _ID = re.compile(r"[0-9a-f]{32}")
 INDEXES = "s.indexes"
 CHANGES = "e."
 """What the rows of all changes begin with."""
+FEED = "s.feed"
 BEYOND = "~"
 """A character that sorts behind every one that keys use."""
 
@@ -84,6 +89,26 @@ def change(milliseconds: int, unique: str) -> str:
 def time_of_change(key: str) -> datetime:
     """The time in the key of a change."""
     return datetime.fromtimestamp(int(key.split(".")[1], 16) / 1000, UTC)
+
+
+def outbox(unique: str = "") -> str:
+    """The outbox row of a change; without its part, what all of them begin with."""
+    return f"o.{unique}"
+
+
+def parked(group_id: str, unique: str = "") -> str:
+    """The outbox row of a change to a group in the making; without its last part, what all of them begin with."""
+    return f"p.{group_id}.{unique}"
+
+
+def event(number: int | None = None) -> str:
+    """The row of a numbered event; without a number, what all of them begin with."""
+    return "f." if number is None else f"f.{number:012x}"
+
+
+def number(key: str) -> int:
+    """The number in the key of an event."""
+    return int(last_part(key), 16)
 
 
 def tombstone(resource_id: str = "") -> str:

@@ -5,6 +5,7 @@ from datetime import datetime, timedelta
 from functools import partial
 
 from scim.directory import keys
+from scim.directory.feed import Feed
 from scim.directory.tenant import Tenant
 from scim.directory.tombstones import Tombstones
 from scim.storage.rows import MAX_CHANGES, Delete
@@ -17,22 +18,30 @@ _STEP = 50
 class Maintenance:
     """Work that no request waits for. It may be interrupted anywhere, and two runs at once do not harm each other."""
 
-    def __init__(self, tenant: Tenant, tombstones: Tombstones, retention_days: int) -> None:
+    def __init__(self, tenant: Tenant, tombstones: Tombstones, feed: Feed, retention_days: int) -> None:
         self._tenant = tenant
         self._tombstones = tombstones
+        self._feed = feed
         self._retention = timedelta(days=retention_days)
 
     async def run(self, seconds: float = SECONDS) -> dict[str, int]:
         """Work until nothing is left or the time is over; return how much of what was done."""
         end = time.monotonic() + seconds
-        return {"deletesFinished": await self.finish_deletes(end), "changesExpired": await self.expire_changes(end)}
+        return {
+            "eventsPublished": await self._feed.publish_all(end),
+            "deletesFinished": await self.finish_deletes(end),
+            "changesExpired": await self.expire_changes(end),
+            "eventsExpired": await self._feed.expire(end),
+        }
 
     async def due(self) -> datetime | None:
         """Return from when on there is work to do, as far as the rows tell now; None while there is none."""
-        if await self._tenant.under(keys.tombstone(), 1, keys_only=True):
-            return self._tenant.now()
+        for unfinished in (keys.tombstone(), keys.outbox()):
+            if await self._tenant.under(unfinished, 1, keys_only=True):
+                return self._tenant.now()
         oldest = await self._tenant.under(keys.CHANGES, 1, keys_only=True)
-        return keys.time_of_change(oldest[0].key) + self._retention if oldest else None
+        change = keys.time_of_change(oldest[0].key) + self._retention if oldest else None
+        return min(filter(None, (change, await self._feed.next_expiry())), default=None)
 
     async def finish_deletes(self, end: float) -> int:
         """Remove the memberships of deleted resources; return how many resources were finished."""

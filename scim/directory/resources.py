@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from scim.directory import keys, memberships
+from scim.directory.events import Event, changed_paths, events_of, outbox_row
 from scim.directory.indexes import Indexes
 from scim.directory.memberships import Memberships, Plan
 from scim.directory.stored import MAX_DERIVED, Edge, Kind, Stored
@@ -21,10 +22,14 @@ from scim.protocol.resource import Resource, to_json
 from scim.protocol.validation import check_required, keep_unwritable, read_resource
 from scim.storage.rows import Delete, Insert, Replace, RowChange, Touch
 
+_METHODS = {"create": "POST", "replace": "PUT", "patch": "PATCH", "delete": "DELETE"}
+_BESIDE_EDGES = 3
+"""Rows beside memberships in a transaction of nothing else: the group's, the change row, the outbox row."""
+
 
 @dataclass(frozen=True, slots=True)
 class Origin:
-    """Where a change comes from, for its change row."""
+    """Where a change comes from, for its change row and its events."""
 
     request_id: str = ""
     client: str = ""
@@ -102,7 +107,7 @@ class Directory:
         group.kind.look_up_changes(group.id, {}, group.document)  # and so are too many values
         making = Insert(keys.making(group.id), "", group.modified)
         await self.tenant.commit([making])
-        for batch in _batches(plan, memberships.capacity(2)):
+        for batch in _batches(plan, memberships.capacity(_BESIDE_EDGES)):
             await self._write_edges(writing, group, making.key, batch)
 
     async def replace(self, kind: Kind, resource_id: str, body: Any, if_match: str | None, origin: Origin) -> Stored:
@@ -182,10 +187,12 @@ class Directory:
         async def attempt(number: int) -> bool:
             current = await self.read(kind, resource_id)
             current.check_version(if_match)
+            writing, mark = _Writing("delete", origin), self.tenant.new_mark()
             fixed: list[RowChange] = [
                 Delete(kind.key(resource_id), current.version),
                 await self._counted(kind, resource_id, -1),
-                self._audit(_Writing("delete", origin), current, [], Plan()),
+                self._audit(writing, current, [], Plan()),
+                self._said(writing, mark, events_of(kind, resource_id, current.document, None, Plan(), mark)),
             ]
             derived = _derived_deletes(current)
             if number or len(derived) > MAX_DERIVED:
@@ -196,7 +203,8 @@ class Directory:
                 edges: list[RowChange] = [Insert(keys.tombstone(resource_id), kind.letter, self.tenant.time())]
             else:
                 edges = merged(unlinked)
-            await self.tenant.commit([*fixed, *derived, *(await self.tenant.settled(edges) if number else edges)])
+            rest = await self.tenant.settled(edges) if number else edges
+            await self.tenant.commit([*fixed, *derived, *rest], mark)
             return many
 
         if await self.tenant.retried(attempt):
@@ -214,11 +222,14 @@ class Directory:
         if writing.attempt or len(look_ups) > 2 * MAX_DERIVED:
             look_ups = await self.tenant.settled(look_ups)
         fixed = [*head, *await self._names(before, after, writing.attempt), *look_ups]
-        first, *rest = _batches(plan, memberships.capacity(len(fixed) + 1))
-        audit = self._audit(writing, after, _changed_paths(before, after.document), first)
-        edges = await self._edge_changes(after.id, first, writing.attempt)
+        first, *rest = _batches(plan, memberships.capacity(len(fixed) + 2))
         mark = self.tenant.new_mark()
-        await self.tenant.commit([*fixed, audit, *edges], mark)
+        audit = self._audit(writing, after, changed_paths(before, after.document), first)
+        known = None if writing.operation == "create" else before
+        events = events_of(after.kind, after.id, known, after.document, first, mark)
+        opens = after.id if any(isinstance(each, Delete) and each.key == keys.making(after.id) for each in head) else ""
+        edges = await self._edge_changes(after.id, first, writing.attempt)
+        await self.tenant.commit([*fixed, audit, self._said(writing, mark, events, opens=opens), *edges], mark)
         for batch in rest:
             mark = await self._write_edges(writing, after, after.kind.key(after.id), batch) or mark
         return replace(after, mark=mark)
@@ -241,7 +252,9 @@ class Directory:
             head = Touch(parent, self.tenant.time())
             audit = self._audit(writing, group, [], plan)
             mark = self.tenant.new_mark()
-            await self.tenant.commit([head, audit, *await self._edge_changes(group.id, plan, number)], mark)
+            events = events_of(group.kind, group.id, group.document, group.document, plan, mark)
+            said = self._said(writing, mark, events, parked=group.id if parent == keys.making(group.id) else "")
+            await self.tenant.commit([head, audit, said, *await self._edge_changes(group.id, plan, number)], mark)
             return mark
 
         return await self.tenant.retried(attempt)
@@ -285,6 +298,15 @@ class Directory:
             return Insert(key, str(max(step, 0)))
         return Replace(key, str(max(int(row.body) + step, 0)), row.version)
 
+    def _said(
+        self, writing: _Writing, mark: str, events: Sequence[Event], *, parked: str = "", opens: str = ""
+    ) -> RowChange:
+        """Return the row that takes the events of a change to the feed. It goes into the change's own transaction."""
+        origin = writing.origin
+        actor = {"credential": origin.credential, "client": origin.client[:200], "requestId": origin.request_id}
+        method, now = _METHODS[writing.operation], self.tenant.time()
+        return outbox_row(mark, events, actor, method, now, parked=parked, opens=opens)
+
     def _audit(self, writing: _Writing, stored: Stored, paths: Sequence[str], plan: Plan) -> RowChange:
         """Return the change row: who changed what, never a value. It goes into the change's own transaction."""
         return self.tenant.change_row(
@@ -304,7 +326,7 @@ class Directory:
 def _room(new: Stored) -> int:
     """Return how many memberships fit into the transaction that makes a resource."""
     derived = len(new.kind.names(new.document)) + len(new.kind.look_ups(new.id, new.document))
-    return memberships.capacity(3 + derived)
+    return memberships.capacity(4 + derived)
 
 
 def _whatever_case(kind: Kind, path: str) -> str:
@@ -340,7 +362,7 @@ def _named_members(kind: Kind, body: dict[str, Any]) -> Iterator[Any]:
 def _batches(plan: Plan, first: int) -> list[Plan]:
     """Divide a plan into parts that fit into transactions, the first beside other changes, even if it is empty."""
     edges = [(edge, True) for edge in plan.added] + [(edge, False) for edge in plan.removed]
-    size = memberships.capacity(2)
+    size = memberships.capacity(_BESIDE_EDGES)
     parts = [edges[:first], *(edges[start : start + size] for start in range(first, len(edges), size))]
     return [Plan([e for e, new in part if new], [e for e, new in part if not new]) for part in parts]
 
@@ -348,17 +370,3 @@ def _batches(plan: Plan, first: int) -> list[Plan]:
 def _derived_deletes(current: Stored) -> list[RowChange]:
     names = current.kind.names(current.document)
     return [Delete(key) for key in (*names, *sorted(current.kind.look_ups(current.id, current.document)))]
-
-
-def _changed_paths(before: Resource, after: Resource) -> list[str]:
-    """Return the paths of the attributes that differ, those of extensions under their URN."""
-    paths = []
-    for name in {**before, **after}:
-        old, new = before.get(name), after.get(name)
-        if old == new or name == "meta":
-            continue
-        if name.lower().startswith("urn:"):
-            paths += [f"{name}:{each}" for each in _changed_paths(old or {}, new or {})]
-        else:
-            paths.append(name)
-    return paths

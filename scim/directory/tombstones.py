@@ -8,7 +8,7 @@ from scim.directory.memberships import capacity, left, removed
 from scim.directory.stored import Edge
 from scim.directory.tenant import Tenant
 from scim.protocol.resource import format_date_time
-from scim.storage.rows import Delete, Insert, RowChange, RowConflict
+from scim.storage.rows import MAX_CHANGES, Delete, Insert, RowChange, RowConflict
 
 BATCHES_AT_ONCE = 20
 """Transactions that the delete request itself spends on memberships; the timer does the rest."""
@@ -45,8 +45,14 @@ class Tombstones:
         for row in await self._tenant.under(keys.tombstone(), keys_only=True):
             group_id = keys.entombed(row.key)
             if row.key == keys.making(group_id) and row.modified < oldest:
+                await self._clear_parked(group_id)
                 buried += await self._buried(group_id, row.version)
         return buried
+
+    async def _clear_parked(self, group_id: str) -> None:
+        """Forget the events of a group that never came to be."""
+        while rows := await self._tenant.under(keys.parked(group_id), MAX_CHANGES, keys_only=True):
+            await self._tenant.commit([Delete(row.key) for row in rows])
 
     async def _buried(self, group_id: str, version: str) -> bool:
         grave = Insert(keys.tombstone(group_id), "g", self._tenant.time())

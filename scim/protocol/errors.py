@@ -96,6 +96,19 @@ class InvalidCount(ScimError):
     scim_type = "invalidCount"
 
 
+class CursorExpired(ScimError):
+    """The cursor of the feed leads to events that are not kept any more; the reader starts anew."""
+
+    status = 410
+    scim_type = "cursor_expired"
+
+
+class FeedBroken(ScimError):
+    """An event of the feed is missing, which only a fault of this service can cause."""
+
+    status = 500
+
+
 class Unauthorized(ScimError):
     """The request carries no valid token. RFC 7644 §2, RFC 6750 §3, RFC 9728 §5.1.
 

@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import replace
 from urllib.parse import unquote
 
 from scim.access.admission import Admission
@@ -39,7 +40,7 @@ class Endpoints:
             tenant = await self._admitted(request, route.scope)
             return await tenant.operations.perform(request, route, parameters)
 
-        return await answered(request, route.name, parameters, operation)
+        return _cached(route, await answered(request, route.name, parameters, operation))
 
     async def respond_anywhere(self, request: Request) -> Response:
         """Answer a request that the host found no route for: perhaps only a slash or the method is in the way."""
@@ -62,8 +63,9 @@ class Endpoints:
                 " below it are /Users, /Groups, /Schemas, /ResourceTypes and /ServiceProviderConfig."
             )
 
-        name, parameters = (found[0].name, found[1]) if found else (routes.ANYWHERE, {})
-        return await answered(request, name, parameters, operation)
+        if found is None:
+            return await answered(request, routes.ANYWHERE, {}, operation)
+        return _cached(found[0], await answered(request, found[0].name, found[1], operation))
 
     async def health(self) -> Response:
         """Say, to anybody, whether storage and token source answer: 200 when both do, else 503."""
@@ -96,5 +98,10 @@ class Endpoints:
         except Unauthorized as error:
             metadata = "" if request.tenant == "-" else metadata_url(request.base_url)
             raise Unauthorized(error.detail, error.presented, metadata) from None
-        request.credential = caller.credential.id
+        request.credential, request.scope = caller.credential.id, caller.credential.scope
         return await self._tenants.of(caller.tenant)
+
+
+def _cached(route: Route, response: Response) -> Response:
+    """Return a response that says how long it may be kept, where its route says so of all its answers."""
+    return replace(response, headers={**response.headers, "Cache-Control": route.cache}) if route.cache else response

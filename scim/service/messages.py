@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import parse_qsl
 
+from scim.access.credential import Scope
 from scim.protocol.errors import InvalidSyntax, InvalidValue, PayloadTooLarge, ScimError, UnsupportedMediaType
 from scim.protocol.resource import to_json
 
@@ -23,7 +24,7 @@ MAX_DEPTH = 24
 class Request:
     """An HTTP request as the host passes it on: its absolute URL as sent, and header names in lower case.
 
-    The last three are the service's own notes: for which tenant it is, the Tenant URL, and who sends it.
+    The last four are the service's own notes: for which tenant it is, the Tenant URL, who sends it, and what for.
     """
 
     method: str
@@ -34,6 +35,7 @@ class Request:
     tenant: str = "-"
     base_url: str = ""
     credential: str = ""
+    scope: Scope = "provision"
 
     @property
     def path(self) -> str:

@@ -7,6 +7,7 @@ from dataclasses import replace
 from functools import lru_cache
 from typing import Any
 
+from scim.access.credential import ALLOWED
 from scim.directory.resources import Directory, Origin
 from scim.directory.search import Search
 from scim.directory.stored import Kind, Stored
@@ -18,6 +19,7 @@ from scim.protocol.schema import Schemas
 from scim.service import discovery, routes
 from scim.service.answers import answered, client_of
 from scim.service.bulk import Bulk
+from scim.service.events import Events
 from scim.service.messages import Request, Response
 from scim.service.routes import Route
 
@@ -32,10 +34,11 @@ class Operations:
     Each public method that a Route names as its operation takes the request, the route and the path's parameters.
     """
 
-    def __init__(self, schemas: Schemas, directory: Directory, search: Search) -> None:
+    def __init__(self, schemas: Schemas, directory: Directory, search: Search, events: Events) -> None:
         self._schemas = schemas
         self._directory = directory
         self._search = search
+        self._events = events
 
     async def perform(self, request: Request, route: Route, parameters: Parameters) -> Response:
         """Perform the operation that a route names."""
@@ -164,6 +167,10 @@ class Operations:
             logger.warning("the versions after a Bulk request cannot be read: %s", error.detail)
             return [None] * len(paths)
         return [Stored.from_row(kind, row).etag if row else None for (kind, _), row in zip(named, rows, strict=True)]
+
+    async def events(self, request: Request, _route: Route, _: Parameters) -> Response:
+        """GET of the feed of events. docs/application.md."""
+        return await self._events.answer(request.query(), request.base_url, may_read="read" in ALLOWED[request.scope])
 
     async def list_schemas(self, request: Request, _route: Route, _: Parameters) -> Response:
         """GET of all schemas. RFC 7644 §4."""

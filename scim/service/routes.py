@@ -32,7 +32,7 @@ class Route:
     """One function: its name in the portal, its methods, its path below the Tenant URL, and what it does.
 
     `operation` is the name of a method of Operations; `scope` is what a credential must be for; `resource_type` says
-    for whose resources.
+    for whose resources, `cache` what all answers say in Cache-Control.
     """
 
     name: str
@@ -41,6 +41,7 @@ class Route:
     operation: str
     scope: Scope
     resource_type: str = ""
+    cache: str = ""
 
     def match(self, path: str) -> dict[str, str] | None:
         """Return the parameters of a path below the prefix, or None when it is another one's; case is ignored."""
@@ -87,6 +88,7 @@ ROUTES = (
     Route("ListResourceTypes", ("GET", "HEAD"), "ResourceTypes", "list_resource_types", "read"),
     Route("GetResourceType", ("GET", "HEAD"), "ResourceTypes/{id}", "get_resource_type", "read"),
     Route("GetServiceProviderConfig", ("GET", "HEAD"), "ServiceProviderConfig", "get_service_provider_config", "read"),
+    Route("ListEvents", ("GET",), "events", "events", "events", cache="no-store"),
     Route("Me", ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"), "Me", "me", "read"),
     Route("Root", ("GET", "HEAD"), "", "list", "read"),
 )

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 
 from scim.access.registry import Registry
 from scim.access.tenants import DEFAULT_KEY, TenantRecord
+from scim.directory.feed import Feed
 from scim.directory.indexes import Indexes
 from scim.directory.maintenance import Maintenance
 from scim.directory.resources import Directory
@@ -17,6 +18,7 @@ from scim.directory.tombstones import Tombstones
 from scim.protocol.errors import InvalidPath
 from scim.protocol.filter import parse_attribute
 from scim.protocol.schema import Schemas, extended
+from scim.service.events import Events
 from scim.service.marks import Marks
 from scim.service.operations import Operations
 from scim.settings import Settings
@@ -38,6 +40,7 @@ class TenantService:
     search: Search
     operations: Operations
     maintenance: Maintenance
+    feed: Feed
     retention_days: int
 
 
@@ -97,6 +100,7 @@ class TenantServices:
         directory = Directory(tenant, known, indexes)
         limit = ScanLimit(settings.scan_rows, settings.scan_seconds)
         search = Search(tenant, directory.memberships, indexes, limit)
+        feed = Feed(unmarked, settings.event_retention_days)
         retention = record.retention_days or settings.change_retention_days
         return TenantService(
             record=record,
@@ -105,8 +109,9 @@ class TenantServices:
             directory=directory,
             indexes=indexes,
             search=search,
-            operations=Operations(schemas, directory, search),
-            maintenance=Maintenance(unmarked, Tombstones(unmarked), retention),
+            operations=Operations(schemas, directory, search, Events(feed, tenant, known)),
+            maintenance=Maintenance(unmarked, Tombstones(unmarked), feed, retention),
+            feed=feed,
             retention_days=retention,
         )
 

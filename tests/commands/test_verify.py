@@ -57,7 +57,7 @@ async def first(rows: Rows, prefix: str) -> Row:
 async def everything(rows: Rows) -> dict[str, str]:
     """Return all rows but change rows."""
     found = await rows.range("scim", "", keys.BEYOND, 10_000)
-    return {row.key: row.body for row in found if not row.key.startswith("e.")}
+    return {row.key: row.body for row in found if row.key[0] not in "efop" and row.key != "s.feed"}
 
 
 async def _look_up_missing(rows: Rows, ids: dict[str, str]) -> Sequence[RowChange]:

@@ -81,6 +81,8 @@ def check_applied(changes: Sequence[RowChange]) -> None:
     deleted = any(change.key[:2] in ("u.", "g.") for change in changes if isinstance(change, Delete))
     said = sum(1 for change in written if change.key.startswith("e."))
     assert said == 1 if changed or deleted else said <= 1, f"{said} change rows in {changes}"
+    told = sum(1 for change in written if change.key[:2] in ("o.", "p."))
+    assert told == (said if not any('"repair"' in change.body for change in written) else 0), f"{told} outbox rows"
     if any('"repair"' in change.body for change in written):
         return
     for kind in (Insert, Delete):

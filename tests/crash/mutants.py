@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 import pytest
 
-from scim.directory import keys, memberships, resources
+from scim.directory import feed, keys, memberships, resources
 from scim.directory.memberships import Memberships
 from scim.directory.resources import Directory
 from scim.directory.stored import Edge, Stored
@@ -14,7 +14,7 @@ from scim.directory.tenant import Tenant
 from scim.directory.tombstones import Tombstones
 from scim.storage.rows import Delete, Insert, Replace, RowChange, Touch
 
-Commit = Callable[[Tenant, Sequence[RowChange]], Awaitable[list[str]]]
+Commit = Callable[[Tenant, Sequence[RowChange], str], Awaitable[list[str]]]
 _COMMIT: Commit = Tenant.commit
 
 
@@ -33,13 +33,13 @@ def _commits(commit: Commit) -> Callable[[pytest.MonkeyPatch], None]:
 def _apart(prefix: str, first: bool) -> Callable[[pytest.MonkeyPatch], None]:
     """Commit the rows of one kind in a transaction of their own, before or after the others."""
 
-    async def commit(tenant: Tenant, changes: Sequence[RowChange]) -> list[str]:
+    async def commit(tenant: Tenant, changes: Sequence[RowChange], mark: str = "") -> list[str]:
         apart = [each for each in changes if each.key.startswith(prefix)]
         others = [each for each in changes if not each.key.startswith(prefix)]
         versions: dict[str, str] = {}
         for part in (apart, others) if first else (others, apart):
             if part:
-                written = await _COMMIT(tenant, part)
+                written = await _COMMIT(tenant, part, mark)
                 versions |= {each.key: version for each, version in zip(part, written, strict=True)}
         return [versions[each.key] for each in changes]
 
@@ -49,9 +49,9 @@ def _apart(prefix: str, first: bool) -> Callable[[pytest.MonkeyPatch], None]:
 def _without(unwanted: Callable[[RowChange], bool]) -> Callable[[pytest.MonkeyPatch], None]:
     """Forget some of the changes of each transaction."""
 
-    async def commit(tenant: Tenant, changes: Sequence[RowChange]) -> list[str]:
+    async def commit(tenant: Tenant, changes: Sequence[RowChange], mark: str = "") -> list[str]:
         kept = [each for each in changes if not unwanted(each)]
-        written = dict(zip((each.key for each in kept), await _COMMIT(tenant, kept) if kept else [], strict=True))
+        written = dict(zip((each.key for each in kept), await _COMMIT(tenant, kept, mark) if kept else [], strict=True))
         return [written.get(each.key, "") for each in changes]
 
     return _commits(commit)
@@ -64,8 +64,8 @@ def _forgets(prefix: str, *kinds: type[RowChange]) -> Callable[[pytest.MonkeyPat
 def _blind(*prefixes: str) -> Callable[[pytest.MonkeyPatch], None]:
     """Overwrite and delete rows of these kinds whatever their version is by now."""
 
-    async def commit(tenant: Tenant, changes: Sequence[RowChange]) -> list[str]:
-        return await _COMMIT(tenant, [await _now(tenant, each) for each in changes])
+    async def commit(tenant: Tenant, changes: Sequence[RowChange], mark: str = "") -> list[str]:
+        return await _COMMIT(tenant, [await _now(tenant, each) for each in changes], mark)
 
     async def _now(tenant: Tenant, change: RowChange) -> RowChange:
         if not change.key.startswith(prefixes):
@@ -177,6 +177,10 @@ def _stops_after_one_batch(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(resources, "_batches", lambda plan, first: right(plan, first)[:1])
 
 
+def _publishes_by_key(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(feed, "_by_commit", lambda row: row.key)
+
+
 MUTANTS = [
     Mutant("the name row is written before its owner", _apart("n.", first=True), "create a user"),
     Mutant("the name row is written after its owner", _apart("n.", first=False), "rename a user"),
@@ -209,5 +213,11 @@ MUTANTS = [
     Mutant("a second try leaves out half of a membership", _settles_inserts, "quarrels"),
     Mutant("tombstones are read after memberships", _reads_tombstones_last, "graves"),
     Mutant("members are read before their group", _reads_members_before_the_group, "careful"),
+    Mutant("the outbox row is forgotten", _forgets("o."), "add a member"),
+    Mutant("the outbox row is written apart", _apart("o.", first=False), "create a user"),
+    Mutant("a parked event is forgotten", _forgets("p.", Insert), "create a group with many members"),
+    Mutant("the outbox row is not deleted when it is published", _forgets("o.", Delete), "create a user"),
+    Mutant("an event is numbered apart from its outbox row", _apart("f.", first=False), "publish the feed"),
+    Mutant("events are published in the order of their keys", _publishes_by_key, "clubs"),
     Mutant("the timer buries groups in the making", _buries_the_living, "clubs"),
 ]

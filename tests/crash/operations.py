@@ -170,6 +170,7 @@ def _replacing(path: str, value: str) -> dict[str, Any]:
 
 
 CASES = [
+    Case("publish the feed", run_timer),
     Case("create a user", create_user),
     Case("create a user whose name is taken", create_taken),
     Case("create a group with members", create_group),

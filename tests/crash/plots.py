@@ -6,6 +6,7 @@ from typing import Any
 
 from scim.storage.sqlite import SqliteRows
 from tests.crash import workers
+from tests.crash.replay import check_told
 from tests.crash.schedule import Scheduler, Worker
 from tests.crash.workers import Facts
 from tests.crash.world import Client, findings, leftovers, make_app, user_body
@@ -211,6 +212,7 @@ async def _check(rows: SqliteRows, facts: Facts) -> None:
     await make_app(rows, "last timer", hours=2).maintenance.run()
     assert await findings(rows) == []
     assert not await leftovers(rows)
+    await check_told(rows)
     client = Client(make_app(rows, "reader"))
     users = {each["id"]: each for each in (await client.send("GET", "/Users?count=1000")).body["Resources"]}
     groups = {each["id"]: each for each in (await client.send("GET", "/Groups?count=1000")).body["Resources"]}

@@ -11,6 +11,7 @@ from scim.storage.rows import Delete, Insert, Replace
 from scim.storage.sqlite import SqliteRows
 from tests.crash.faults import Crash, Fault, FaultyRows
 from tests.crash.operations import CASES, Case, delete_large_group, delete_user_in_many_groups, run_timer
+from tests.crash.replay import check_told
 from tests.crash.world import (
     Client,
     Directory,
@@ -73,6 +74,7 @@ class Trial:
         await make_app(rows, "timer", hours=2).maintenance.run()
         assert not await leftovers(rows)
         assert await self._judged(rows) == visible, "the timer has changed what clients see"
+        await check_told(rows)
         return visible
 
     async def _judged(self, rows: SqliteRows) -> Directory:

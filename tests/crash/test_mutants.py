@@ -2,6 +2,7 @@
 
 import pytest
 
+from scim.protocol.errors import FeedBroken
 from tests.crash.mutants import MUTANTS, Mutant
 from tests.crash.operations import CASES
 from tests.crash.plots import PLOTS, play
@@ -18,7 +19,7 @@ async def test_a_mistake_is_noticed(start: Start, mutant: Mutant, monkeypatch: p
     """The tests of this folder are able to fail."""
     cases = {case.name: case for case in CASES}
     mutant.make(monkeypatch)
-    with pytest.raises((AssertionError, KeyError)):
+    with pytest.raises((AssertionError, KeyError, FeedBroken)):
         if mutant.noticed_by in PLOTS:
             with_small_limits(monkeypatch)
             for seed in range(MOST):

@@ -152,9 +152,9 @@ def copy_of(rows: SqliteRows) -> Iterator[SqliteRows]:
 
 
 def content(rows: SqliteRows) -> tuple[tuple[str, str], ...]:
-    """Return all rows but change rows, without their versions: equal for stores that behave alike."""
-    found = rows._db.execute("SELECT key, body FROM rows WHERE key NOT LIKE 'e.%' ORDER BY key").fetchall()
-    return tuple(found)
+    """Return all rows but change rows and events, without their versions: equal for stores that behave alike."""
+    found = rows._db.execute("SELECT key, body FROM rows ORDER BY key").fetchall()
+    return tuple(row for row in found if row[0][:2] not in ("e.", "f.", "o.", "p.") and row[0] != keys.FEED)
 
 
 async def seen(client: Client) -> Directory:

@@ -68,7 +68,7 @@ async def test_a_directory_on_its_own_needs_no_mark(http: Http, app: App, rows: 
 
 
 async def test_the_timer_works_where_a_mark_is_and_puts_it_off(app: App, rows: RecordingRows, clock: Clock) -> None:
-    """While changes may be under way it stays; then it says when the oldest change row has to go; then it goes."""
+    """While changes may be under way it stays; then it says when the oldest event or change row has to go."""
     key = await tenant(app)
     http = await client(app, key)
     await http.user("mira")
@@ -76,9 +76,11 @@ async def test_the_timer_works_where_a_mark_is_and_puts_it_off(app: App, rows: R
     assert await marks(rows) == {key: "2026-01-31T12:00:00.000Z"}
     clock.forward(minutes=10)
     await app.rounds.run()
-    assert await marks(rows) == {key: "2026-05-01T12:00:00.000Z"}
-    clock.forward(days=89)
-    rows.forget()
+    assert await marks(rows) == {key: "2026-03-02T12:00:00.000Z"}, "when the event expires"
+    clock.forward(days=31)
+    assert (await app.rounds.run())["eventsExpired"] == 1
+    assert await marks(rows) == {key: "2026-05-01T12:00:00.000Z"}, "when the change row expires"
+    clock.forward(days=58)
     await app.rounds.run()
     assert await rows.range(key, "e.", "e.~", 10)
     clock.forward(days=2)

@@ -1,0 +1,104 @@
+"""Events: what one transaction changed, as the application behind the service hears of it."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from scim.directory import keys
+from scim.directory.memberships import Plan
+from scim.directory.stored import Kind, etag
+from scim.protocol.active import is_active
+from scim.protocol.resource import Resource, to_json
+from scim.storage.rows import Insert
+
+MAX_TEXT = 1_000
+"""Characters of an externalId or name that an event repeats; longer ones are left out, and read by the id."""
+MAX_CHANGED = 100
+"""Names of changed attributes that an event lists."""
+_NAMES = {"u": "userName", "g": "displayName"}
+
+Event = dict[str, Any]
+
+
+def events_of(
+    kind: Kind, resource_id: str, before: Resource | None, after: Resource | None, plan: Plan, mark: str
+) -> list[Event]:
+    """Return the events of a transaction on one resource: their `type` and `data`, in the order of their effect.
+
+    `before` is None for what is created, `after` for what is deleted; `mark` is that of the commit. One change of a
+    user is one event. One of a group is up to three, since each of them names one thing: what changed in the group,
+    who became a member, and who is none any more. Nothing changed, nothing said.
+    """
+    document = after if after is not None else before or {}
+    who = _who(kind, resource_id, document)
+    if after is not None:
+        who["version"] = etag(mark)
+    found = _of_user(who, before, after) if kind.letter == "u" else _of_group(who, before, after)
+    if plan.added:
+        found.append({"type": "group.members_added", "data": {**who, "members": [edge.id for edge in plan.added]}})
+    if plan.removed:
+        found.append({"type": "group.members_removed", "data": {**who, "members": [edge.id for edge in plan.removed]}})
+    return found
+
+
+def outbox_row(
+    mark: str, events: Sequence[Event], actor: Mapping[str, str], method: str, now: str, *, parked: str, opens: str
+) -> Insert:
+    """Return the row that takes the events of a transaction to the feed, for that transaction; see `feed`.
+
+    `mark` is that of the commit, `now` its time, `method` the HTTP method that stands for what was done.
+    `parked` is the id of a group in the making, to which the events belong; `opens` that of one which this transaction
+    makes and which has parked events.
+    """
+    said = {"timestamp": now, "actor": {name: text for name, text in actor.items() if text}, "method": method}
+    body = to_json({**said, "events": events} | ({"opens": opens} if opens else {}))
+    return Insert(keys.parked(parked, mark) if parked else keys.outbox(mark), body, now)
+
+
+def _of_user(who: Mapping[str, Any], before: Resource | None, after: Resource | None) -> list[Event]:
+    if before is None:
+        return [{"type": "user.created", "data": dict(who)}]
+    if after is None:
+        return [{"type": "user.deleted", "data": dict(who)}]
+    changed = changed_paths(before, after)
+    if not changed:
+        return []
+    data = {**who, "changed": changed[:MAX_CHANGED]}
+    if is_active(before) == is_active(after):
+        return [{"type": "user.updated", "data": data}]
+    kind = "user.activated" if is_active(after) else "user.deactivated"
+    return [{"type": kind, "data": {**data, "activeBefore": is_active(before)}}]
+
+
+def _of_group(who: Mapping[str, Any], before: Resource | None, after: Resource | None) -> list[Event]:
+    if before is None:
+        return [{"type": "group.created", "data": dict(who)}]
+    if after is None:
+        return [{"type": "group.deleted", "data": dict(who)}]
+    changed = changed_paths(before, after)
+    return [{"type": "group.updated", "data": {**who, "changed": changed[:MAX_CHANGED]}}] if changed else []
+
+
+def _who(kind: Kind, resource_id: str, document: Resource) -> dict[str, Any]:
+    """Return what names a resource to people and to the application: that alone of its values is in an event."""
+    who: dict[str, Any] = {"id": resource_id}
+    for name in ("externalId", _NAMES[kind.letter]):
+        text = document.get(name)
+        if isinstance(text, str) and len(text) <= MAX_TEXT:
+            who[name] = text
+    if kind.letter == "u":
+        who["active"] = is_active(document)
+    return who
+
+
+def changed_paths(before: Resource, after: Resource) -> Sequence[str]:
+    """Return the paths of the attributes that differ, those of extensions under their URN."""
+    paths: list[str] = []
+    for name in {**before, **after}:
+        old, new = before.get(name), after.get(name)
+        if old == new or name == "meta":
+            continue
+        if name.lower().startswith("urn:"):
+            paths += [f"{name}:{each}" for each in changed_paths(old or {}, new or {})]
+        else:
+            paths.append(name)
+    return paths

@@ -1,0 +1,316 @@
+"""The feed: each change of a tenant once, numbered without a gap, in an order that keeps causes before effects.
+
+A change leaves its events in an outbox row, inserted by its own transaction: so there is one for each change that was
+made and none for any other, and a change pays no further call. Nobody can give numbers at that moment, since requests
+that overtake each other would give theirs too early or too late. So who reads the feed, and the timer, first publishes:
+one transaction replaces the feed's head, on condition of its version, inserts the next numbered events and deletes
+their outbox rows. Two who publish at once meet at the head; the second begins anew.
+
+Outbox rows are published in the order in which the store applied their transactions (`Row.order`), which their keys do
+not tell. A range that is read while others commit may miss one row and have a later one. So it is read twice: what was
+there when the first reading ended, and all that came before it, is in the second.
+
+The members of a large new group are written before the group; their rows are parked until the row of the group comes.
+"""
+
+import base64
+import binascii
+import hashlib
+import heapq
+import json
+import logging
+import time
+from collections.abc import Collection, Sequence
+from dataclasses import asdict, dataclass, replace
+from datetime import datetime, timedelta
+from functools import partial
+from itertools import takewhile
+from typing import Any
+
+from scim.directory import keys
+from scim.directory.events import Event
+from scim.directory.tenant import PAGE, Tenant
+from scim.protocol.errors import CursorExpired, FeedBroken, InvalidCursor
+from scim.protocol.resource import format_date_time, to_json
+from scim.storage.rows import MAX_CHANGES, Delete, Insert, Replace, Row, RowChange, RowConflict
+
+LATEST = "latest"
+"""The cursor of the place where the future begins."""
+MAX_LIMIT = 1_000
+DEFAULT_LIMIT = 100
+MAX_SCANNED = 5_000
+"""Events that one page looks at for those of the types that are asked for."""
+PUBLICATIONS = 20
+"""Transactions that a reader spends on what waits in the outbox; there is more then, for the next one."""
+HELD = 2_000
+"""Outbox rows that are kept in memory to be sorted."""
+_BYTES = 1_000_000
+"""Characters of the events in one publication, far below the bytes that a transaction takes."""
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Head:
+    """The state of a feed. `first` is the oldest number that is kept, `last` the newest.
+
+    `opening` is the id of a large group that was announced and whose parked members come next.
+    """
+
+    epoch: str
+    first: int = 1
+    last: int = 0
+    opening: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class EventPage:
+    """Some events, the cursor behind them, and whether there are more."""
+
+    events: list[Event]
+    next: str
+    more: bool
+
+
+class Feed:
+    """The feed of one tenant."""
+
+    def __init__(self, tenant: Tenant, retention_days: int) -> None:
+        self._tenant = tenant
+        self._retention = timedelta(days=retention_days)
+
+    async def page(
+        self, after: str, limit: int = DEFAULT_LIMIT, types: Collection[str] = (), most: int = MAX_LIMIT
+    ) -> EventPage:
+        """Return up to `limit` events behind a cursor, of some types or of all; "" begins with the oldest kept.
+
+        They are about `most` different users and groups at most.
+
+        Raises InvalidCursor for what is no cursor of this feed, CursorExpired for one of another epoch or older than
+        what is kept, FeedBroken when an event is missing.
+        """
+        waiting = await self.publish()
+        head, _ = await self.head()
+        place = self._place(after, head)
+        events: list[Event] = []
+        about: set[str] = set()
+        scanned, full = 0, False
+        while place < head.last and not full and scanned < MAX_SCANNED:
+            for row in await self._numbered(place, min(PAGE, head.last - place, PAGE if types else limit)):
+                event = json.loads(row.body)
+                if wanted := not types or event["type"] in types:
+                    about.add(event["data"].get("id", ""))
+                    if full := len(events) == limit or len(about) > most:
+                        break
+                place, scanned = keys.number(row.key), scanned + 1
+                if wanted:
+                    events.append({"id": event["id"], "sequence": place} | event)
+            full = full or len(events) == limit
+        return EventPage(events, self._cursor(head.epoch, place), waiting or place < head.last)
+
+    async def head(self) -> tuple[Head, str]:
+        """Return the state of the feed, and the version of its row; the first who asks begins the feed."""
+        row = await self._tenant.read(keys.FEED)
+        if row is None:
+            await self._tenant.retried(self._begin)
+            return await self.head()
+        return Head(**json.loads(row.body)), row.version
+
+    async def _begin(self, _: int) -> None:
+        if await self._tenant.read(keys.FEED) is None:
+            await self._tenant.commit([Insert(keys.FEED, to_json(asdict(Head(self._tenant.new_id()))))])
+
+    async def restart(self) -> None:
+        """Begin a new epoch: readers learn that what they know may be wrong, and start anew."""
+        head, version = await self.head()
+        new = Head(self._tenant.new_id(), head.last + 1, head.last)
+        await self._tenant.commit([Replace(keys.FEED, to_json(asdict(new)), version)])
+
+    async def missing(self) -> int | None:
+        """Return the first number without its event, None where the feed is whole."""
+        row = await self._tenant.read(keys.FEED)
+        if row is None:
+            return None
+        head = Head(**json.loads(row.body))
+        expected = head.first
+        async for page in self._tenant.pages(keys.event(), keys.event(head.first - 1), keys_only=True):
+            for number in (keys.number(each.key) for each in page):
+                if number != expected:
+                    return await self._still_missing(expected)
+                expected += 1
+        return await self._still_missing(expected) if expected <= head.last else None
+
+    async def _still_missing(self, number: int) -> int | None:
+        """Return the number unless it has expired meanwhile."""
+        head, _ = await self.head()
+        return number if number >= head.first else None
+
+    # Reading
+
+    def _place(self, cursor: str, head: Head) -> int:
+        """Return the number behind which a cursor goes on."""
+        if cursor == LATEST:
+            return head.last
+        if not cursor:
+            return head.first - 1
+        epoch, number = self._decoded(cursor)
+        if epoch != head.epoch or number < head.first - 1:
+            raise CursorExpired(
+                "The cursor is older than what is kept, or than a restore: events between are gone. Take after=latest,"
+                " read all users and groups, then go on from the cursor that after=latest gave."
+            )
+        return min(number, head.last)
+
+    async def _numbered(self, after: int, limit: int) -> Sequence[Row]:
+        """Return the rows of the next events, at least one. Raises FeedBroken when one is missing."""
+        rows = await self._tenant.range(keys.event(after), keys.event() + keys.BEYOND, limit)
+        if [keys.number(row.key) for row in rows] == list(range(after + 1, after + 1 + limit)):
+            return rows
+        head, _ = await self.head()
+        if after < head.first - 1:  # they expired meanwhile
+            raise CursorExpired("The cursor is older than what is kept. Begin anew with after=latest.")
+        logger.error("feed broken: an event after %d is missing", after)
+        raise FeedBroken(
+            f"An event after number {after} is missing, which is a fault of this service."
+            " `python -m scim verify --repair` begins a new epoch, and readers then start anew."
+        )
+
+    def _cursor(self, epoch: str, number: int) -> str:
+        payload = f"{epoch}.{number}".encode()
+        return base64.urlsafe_b64encode(self._checksum(payload) + payload).decode().rstrip("=")
+
+    def _decoded(self, cursor: str) -> tuple[str, int]:
+        try:
+            content = base64.b64decode(cursor + "=" * (-len(cursor) % 4), altchars=b"-_", validate=True)
+            epoch, _, number = content[12:].decode("ascii").partition(".")
+            if content[:12] == self._checksum(content[12:]):
+                return epoch, int(number)
+        except (ValueError, binascii.Error):
+            pass
+        raise InvalidCursor(
+            "The cursor is none of this feed. Take `next` of the page before, or `latest`, or leave `after` out."
+        )
+
+    def _checksum(self, payload: bytes) -> bytes:
+        """Tells a mistake, such as a cursor of another tenant; it is no secret."""
+        return hashlib.sha256(f"feed {self._tenant.name}".encode() + b"\0" + payload).digest()[:12]
+
+    # Publishing
+
+    async def publish(self, most: int = PUBLICATIONS) -> bool:
+        """Number what waits in the outbox, in at most so many transactions; return whether more may wait."""
+        done = 0
+        while done < most:
+            head, version = await self.head()
+            rows = await self._parked(head) if head.opening else await self._pending()
+            if not rows and not head.opening:
+                return False
+            try:
+                done += await self._published(head, version, rows, most - done)
+            except RowConflict:  # somebody else has published
+                done += 1
+        return True
+
+    async def publish_all(self, end: float) -> int:
+        """Publish until nothing waits or a monotonic time; return how many events."""
+        if not await self._tenant.under(keys.outbox(), 1, keys_only=True):
+            return 0  # what is opening waits for whoever comes next: no tenant is looked at again for it alone
+        before, _ = await self.head()
+        while time.monotonic() < end and await self.publish():
+            pass
+        return (await self.head())[0].last - before.last
+
+    async def _pending(self) -> list[Row]:
+        """Return outbox rows in the order of their commits, with none missing before any of them."""
+        seen = await self._tenant.under(keys.outbox(), keys_only=True)
+        if not seen:
+            return []
+        last = max(row.order for row in seen)
+        rows: list[Row] = []
+        async for page in self._tenant.pages(keys.outbox()):
+            rows = heapq.nsmallest(HELD, [*rows, *(row for row in page if row.order <= last)], key=_by_commit)
+        return rows
+
+    async def _parked(self, head: Head) -> list[Row]:
+        return sorted(await self._tenant.under(keys.parked(head.opening), PAGE), key=_by_commit)
+
+    async def _published(self, head: Head, version: str, rows: Sequence[Row], most: int) -> int:
+        """Publish rows, or that no parked row is left; return in how many transactions."""
+        rest = list(rows)
+        for done in range(most):
+            batch, events, opening = _batch(rest, head.opening)
+            rest = rest[len(batch) :]
+            numbered = [self._row(head.last + number, event) for number, event in enumerate(events, 1)]
+            if head.opening and not rest and len(rows) < PAGE:
+                opening = ""
+            head = replace(head, last=head.last + len(events), opening=opening)
+            changes: list[RowChange] = [Replace(keys.FEED, to_json(asdict(head)), version), *numbered]
+            version = (await self._tenant.commit([*changes, *(Delete(row.key) for row in batch)]))[0]
+            if not rest or opening:
+                return done + 1
+        return most
+
+    def _row(self, number: int, event: Event) -> Insert:
+        return Insert(keys.event(number), to_json(event), self._tenant.time())
+
+    # Expiring
+
+    async def expire(self, end: float) -> int:
+        """Delete events beyond the retention or of an older epoch until a monotonic time; return how many."""
+        oldest = format_date_time(self._tenant.now() - self._retention)
+        expired = 0
+        while time.monotonic() < end:
+            step = await self._tenant.retried(partial(self._expire_some, oldest))
+            expired += step
+            if not step:
+                break
+        return expired
+
+    async def next_expiry(self) -> datetime | None:
+        """Return when the oldest event expires, None where there is none."""
+        rows = await self._tenant.under(keys.event(), 1, keys_only=True)
+        return datetime.fromisoformat(rows[0].modified) + self._retention if rows else None
+
+    async def _expire_some(self, oldest: str, _: int) -> int:
+        rows = await self._tenant.range(keys.event(), keys.event() + keys.BEYOND, MAX_CHANGES - 1, keys_only=True)
+        row = await self._tenant.read(keys.FEED) if rows else None
+        if row is None:
+            return 0
+        head = Head(**json.loads(row.body))
+        gone = list(takewhile(lambda each: keys.number(each.key) < head.first or each.modified < oldest, rows))
+        if not gone:
+            return 0
+        head = replace(head, first=max(head.first, keys.number(gone[-1].key) + 1))
+        kept = Replace(keys.FEED, to_json(asdict(head)), row.version)
+        await self._tenant.commit([kept, *(Delete(each.key) for each in gone)])
+        return len(gone)
+
+
+def _by_commit(row: Row) -> tuple[str, str]:
+    return row.order, row.key
+
+
+def _batch(rows: Sequence[Row], opening: str) -> tuple[list[Row], list[Event], str]:
+    """Return the first rows that fit into one publication, their events, and the group that they open if they do.
+
+    A row that announces a large group is the last one of its publication: the parked rows of the group come next.
+    """
+    batch: list[Row] = []
+    events: list[Event] = []
+    size = 0
+    for row in rows:
+        said = json.loads(row.body)
+        size += len(row.body)
+        if batch and (1 + len(batch) + 1 + len(events) + len(said["events"]) > MAX_CHANGES or size > _BYTES):
+            break
+        batch.append(row)
+        events += [_event(row.key, number, said, each) for number, each in enumerate(said["events"])]
+        if said.get("opens"):
+            return batch, events, str(said["opens"])
+    return batch, events, opening
+
+
+def _event(key: str, number: int, said: dict[str, Any], event: Event) -> Event:
+    """Return an event as it is kept: beside its type and data when it happened, by whom, and by which method."""
+    of_change = {name: said[name] for name in ("timestamp", "actor", "method")}
+    return {"id": f"{keys.last_part(key)}-{number}", "type": event["type"], **of_change, "data": event["data"]}

@@ -1,0 +1,189 @@
+"""The feed as its readers see it: parameters, waiting, resources beside events, errors."""
+
+from typing import Any
+from urllib.parse import quote
+
+import pytest
+
+from scim.app import App
+from scim.service import events as events_module
+from scim.service.events import Events
+from tests.conftest import Clock, Http, make_app
+from tests.recording import RecordingRows
+from tests.tenancy import client, tenant
+
+
+@pytest.fixture
+async def reader(app: App) -> Http:
+    """A client that may read users and groups, and so events too."""
+    return await client(app, "scim", "read")
+
+
+async def test_an_event_has_this_form(http: Http, reader: Http) -> None:
+    """docs/application.md shows it; nothing of how it is kept is seen."""
+    user = await http.user("mira", externalId="m-1")
+    answer = await reader.request("GET", "/events")
+    assert answer.status == 200
+    assert answer.headers["Cache-Control"] == "no-store"
+    [event] = answer.body["events"]
+    assert len(event.pop("id")) > 16
+    assert event == {
+        "sequence": 1,
+        "type": "user.created",
+        "timestamp": "2026-01-31T12:00:00.000Z",
+        "actor": {"credential": "key-vault", "client": "tests", "requestId": "request-1"},
+        "data": {
+            "id": user["id"],
+            "externalId": "m-1",
+            "userName": "mira@contoso.example",
+            "active": True,
+            "version": user["meta"]["version"],
+        },
+    }
+    assert answer.body["more"] is False
+
+
+async def test_a_reader_goes_on_from_next(http: Http, reader: Http) -> None:
+    """Page by page to the end."""
+    for number in range(5):
+        await http.user(f"user{number}")
+    cursor, seen, more = "", [], True
+    while more:
+        page = (await reader.request("GET", f"/events?limit=2&after={cursor}")).body
+        seen += [event["sequence"] for event in page["events"]]
+        cursor, more = page["next"], page["more"]
+    assert seen == [1, 2, 3, 4, 5]
+
+
+@pytest.mark.parametrize(
+    ("query", "status", "scim_type", "names"),
+    [
+        ("limit=0", 400, "invalidValue", "limit"),
+        ("limit=1001", 400, "invalidValue", "limit"),
+        ("limit=x", 400, "invalidValue", "limit"),
+        ("wait=21", 400, "invalidValue", "wait"),
+        ("wait=-1", 400, "invalidValue", "wait"),
+        ("after=x&after=y", 400, "invalidValue", "after"),
+        ("types=user.cheated", 400, "invalidValue", "user.cheated"),
+        ("include=members", 400, "invalidValue", "include"),
+        ("after=nonsense", 400, "invalidCursor", "next"),
+    ],
+)
+async def test_what_is_wrong_is_named(
+    http: Http, reader: Http, query: str, status: int, scim_type: str, names: str
+) -> None:
+    """As a SCIM error, which is not kept by any cache either."""
+    answer = await reader.request("GET", f"/events?{query}")
+    assert (answer.status, answer.body["scimType"]) == (status, scim_type)
+    assert names in answer.body["detail"]
+    assert answer.headers["Cache-Control"] == "no-store"
+
+
+async def test_a_cursor_of_an_earlier_epoch_is_gone(http: Http, reader: Http, app: App) -> None:
+    """410, with what to do."""
+    cursor = (await reader.request("GET", "/events")).body["next"]
+    await app.feed.restart()
+    answer = await reader.request("GET", f"/events?after={cursor}")
+    assert (answer.status, answer.body["scimType"]) == (410, "cursor_expired")
+    assert "after=latest" in answer.body["detail"]
+
+
+async def test_types_are_separated_by_commas(http: Http, reader: Http) -> None:
+    """Blanks around them do no harm."""
+    user = await http.user("mira")
+    await http.group("crew", user["id"])
+    found = (await reader.request("GET", f"/events?types={quote('user.created, group.members_added')}")).body["events"]
+    assert [event["type"] for event in found] == ["user.created", "group.members_added"]
+
+
+async def test_an_empty_answer_waits_and_tells_at_once_what_comes(app: App, http: Http) -> None:
+    """A long poll: it looks again each second, and ends with the first event."""
+    slept: list[float] = []
+
+    async def sleep(seconds: float) -> None:
+        slept.append(seconds)
+        if len(slept) == 3:
+            await http.user("mira")
+
+    events = Events(app.feed, app.tenant, app.kinds, sleep)
+    answer = await events.answer([("wait", "20")], "", may_read=False)
+    assert [event["type"] for event in answer.body["events"]] == ["user.created"]
+    assert len(slept) == 3
+    slept.clear()
+    answer = await events.answer([("wait", "2"), ("after", answer.body["next"])], "", may_read=False)
+    assert (answer.body["events"], len(slept)) == ([], 2)
+
+
+async def test_resources_come_with_events_as_they_are_now(http: Http, reader: Http) -> None:
+    """With their version, without memberships, by `attributes`; null when they are gone."""
+    mira, noor = await http.user("mira", title="Boss", password="x"), await http.user("noor")
+    group = await http.group("crew", mira["id"])
+    await http.request("DELETE", f"/Users/{noor['id']}")
+    page = (await reader.request("GET", "/events?include=resource&attributes=title,displayName,members")).body
+    resources = [event["resource"] for event in page["events"]]
+    assert resources[1] is None
+    assert resources[0]["title"] == "Boss"
+    assert "userName" not in resources[0]
+    assert resources[2]["id"] == resources[3]["id"] == group["id"]
+    assert resources[2]["displayName"] == "crew"
+    assert "members" not in resources[2]
+    plain = (await reader.request("GET", "/events?include=resource")).body["events"][0]["resource"]
+    assert plain["userName"] == "mira@contoso.example"
+    now = (await http.request("GET", f"/Users/{mira['id']}")).body["meta"]["version"]
+    assert plain["meta"]["version"] == now
+
+
+async def test_a_page_with_resources_has_a_bounded_number_of_them(
+    http: Http, reader: Http, rows: RecordingRows, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It ends early, says that there is more, and nobody is missed."""
+    monkeypatch.setattr(events_module, "MAX_INCLUDED", 3)
+    for number in range(8):
+        await http.user(f"user{number}")
+    cursor, seen, more = "", [], True
+    while more:
+        page = (await reader.request("GET", f"/events?include=resource&after={cursor}")).body
+        assert len(page["events"]) <= 3
+        seen += [event["resource"]["userName"] for event in page["events"]]
+        cursor, more = page["next"], page["more"]
+    assert seen == [f"user{number}@contoso.example" for number in range(8)]
+
+
+async def test_a_write_pays_no_call_for_its_event(http: Http, reader: Http, rows: RecordingRows, clock: Clock) -> None:
+    """One row more in its transaction, and none of it read."""
+    user = await http.user("mira")
+    rows.forget()
+    body: dict[str, Any] = {"op": "replace", "path": "title", "value": "Boss"}
+    message = {"schemas": ["urn:ietf:params:scim:api:messages:2.0:PatchOp"], "Operations": [body]}
+    await http.request("PATCH", f"/Users/{user['id']}", message)
+    assert rows.calls == ["read", "commit", "read", "read"], "the user, the change, the groups for the answer"
+    assert sum(change.key.startswith("o.") for commit in rows.commits for change in commit) == 1
+
+
+async def test_a_token_is_needed(rows: RecordingRows, clock: Clock) -> None:
+    """Names of users are in it."""
+    app = make_app(rows, clock)
+    answer = await Http(app).request("GET", "/events", headers={"authorization": None})
+    assert answer.status == 401
+
+
+async def test_who_sees_no_directory_gets_no_resources(app: App, http: Http) -> None:
+    """The scope `events` is for the events alone; `provision` is for SCIM."""
+    await http.user("mira")
+    events = await client(app, "scim", "events")
+    assert (await events.request("GET", "/events")).status == 200
+    answer = await events.request("GET", "/events?include=resource")
+    assert answer.status == 403
+    assert 'scope="read"' in answer.headers["WWW-Authenticate"]
+    assert (await http.request("GET", "/events")).status == 403
+
+
+async def test_each_tenant_has_a_feed_of_its_own(app: App, http: Http, reader: Http) -> None:
+    """With numbers, and cursors, that are its own."""
+    await http.user("mira")
+    key = await tenant(app)
+    await (await client(app, key)).user("noor")
+    theirs = await client(app, key, "events")
+    page = (await theirs.request("GET", "/events")).body
+    assert [(each["sequence"], each["data"]["userName"]) for each in page["events"]] == [(1, "noor@contoso.example")]
+    assert (await reader.request("GET", f"/events?after={page['next']}")).body["scimType"] == "invalidCursor"
