@@ -20,8 +20,9 @@ from importlib.util import find_spec
 from bench.hosts.servers import OURS, SCIM2_SERVER, SCIMMY, WORKER, Kind, Server, running
 from bench.load.generator import Burst, burst, connected
 from bench.load.rows import ROWS, Row, State, populate, prove
+from bench.page import plot
 from bench.page.machine import described, load, revision
-from bench.page.plot import PLOT, plot, rounded
+from bench.page.plot import rounded
 from bench.page.sections import write_section
 
 CONNECTIONS = 4
@@ -200,8 +201,7 @@ def main() -> None:
     print(text)  # noqa: T201
     if options.write:
         write_section("peers", text)
-        cells = {(row, name): cell.rate for (row, name), cell in results[-1].cells.items()}
-        PLOT.write_text(plot(cells, [row.name for row in ROWS], [kind.name for kind in kinds], results[-1].size))
+        plot.write()
 
 
 def report(results: list[Result], kinds: list[Kind], extent: Extent, quick: bool) -> str:

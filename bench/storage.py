@@ -23,6 +23,7 @@ from typing import Any, NamedTuple
 from urllib.parse import quote
 
 from bench.load import fill, samples
+from bench.page import plot
 from bench.page.machine import described, load, revision
 from bench.page.sections import write_section
 from scim.app import build, open_store
@@ -467,6 +468,7 @@ def main() -> None:
         command = f"python -m bench.storage --rounds {options.rounds} --write"
         kept = "; files of users kept from an earlier run by `--folder`" if options.folder else ""
         write_section("storage", f"`{command}`; {taken}{kept}.\n\n{text}")
+        plot.write()
 
 
 if __name__ == "__main__":

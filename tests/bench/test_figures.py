@@ -9,8 +9,8 @@ from bench.compare import Cell, Result, memory_table, table
 from bench.hosts.servers import OURS, SCIMMY
 from bench.load.generator import Burst
 from bench.load.rows import ROWS, _joined
-from bench.page.plot import plot, rounded
-from bench.page.sections import write_section
+from bench.page.plot import bars, draw, growth, lines, ratios, rounded
+from bench.page.sections import DOCUMENT, write_section
 
 SVG = "{http://www.w3.org/2000/svg}"
 
@@ -55,15 +55,39 @@ def test_figures_have_three_digits_that_count(value: float, text: str) -> None:
     assert rounded(value) == text
 
 
-def test_the_plot_has_a_longer_bar_for_more_requests() -> None:
-    """It is XML, names every row and server, and a rate ten times as high is one line further."""
-    rates = {("a & b", "x"): 10.0, ("a & b", "y"): 100.0, ("c", "x"): 1000.0, ("c", "y"): 10.0}
-    root = ElementTree.fromstring(plot(rates, ["a & b", "c"], ["x", "y"], 10_000))  # noqa: S314 - it is our own
+def drawn(picture: str) -> tuple[set[str | None], list[float]]:
+    """The texts of a picture, and the lengths of its bars."""
+    root = ElementTree.fromstring(picture)  # noqa: S314 - it is our own
     texts = {each.text for each in root.iter(f"{SVG}text")}
-    lengths = [float(each.attrib["width"]) for each in root.iter(f"{SVG}rect") if each.attrib["height"] == "10"]
+    return texts, [float(each.attrib["width"]) for each in root.iter(f"{SVG}rect") if each.attrib["height"] == "13"]
 
-    assert texts >= {"a & b", "c", "x", "y", "100", "1,000"}
-    assert lengths == [1.0, 280.0, 560.0, 1.0]
+
+def test_a_bar_is_as_long_as_this_project_is_faster() -> None:
+    """It is XML, names every row and peer, and twice as fast is twice as long; beyond 5 times a figure says it."""
+    texts, lengths = drawn(bars({"a & b": {"x": 1.0, "y": 2.0}, "c": {"x": 0.5, "y": 2450.0}}))
+
+    assert texts >= {"a & b", "c", "x", "y", "1.00", "0.50", "> 2,450"}
+    assert lengths == [90.0, 180.0, 45.0, 450.0]
+
+
+def test_a_line_leads_through_each_size() -> None:
+    """The figure at its end is the last one."""
+    texts, _ = drawn(lines({"GET": {10: 0.2, 1000: 0.25}}))
+
+    assert texts >= {"GET", "10 users", "1,000 users", "0.25"}
+
+
+def test_the_pictures_are_those_of_the_page() -> None:
+    """A new measurement without `python -m bench.page.plot` would show the old one."""
+    for file, picture in draw().items():
+        assert file.read_text(encoding="utf-8") == picture, file.name
+
+
+def test_the_tables_of_the_page_are_read() -> None:
+    """Each operation beside each peer, and each size up to a million users."""
+    page = DOCUMENT.read_text(encoding="utf-8")
+    assert [list(peers) for peers in ratios(page).values()] == [["scim2-server", "SCIMMY"]] * len(ROWS)
+    assert [list(sizes) for sizes in growth(page).values()] == [[1000, 10_000, 100_000, 1_000_000]] * 4
 
 
 def test_a_section_leaves_the_rest_alone(tmp_path: Path) -> None:
