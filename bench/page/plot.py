@@ -73,8 +73,8 @@ def bars(found: Ratios) -> str:
             parts.append(
                 f'<rect x="{_LEFT}" y="{y}" width="{length:.1f}" height="{_BAR - 2}" fill="{_colour(peers, peer)}"/>'
             )
-            beyond = "> " if times > _MOST else ""
-            parts.append(_text(_LEFT + length + 5, y + _BAR - 4, f"{beyond}{rounded(times)}", kind="small"))
+            beyond = " →" if times > _MOST else ""
+            parts.append(_text(_LEFT + length + 5, y + _BAR - 4, f"{rounded(times)}{beyond}", kind="small"))
     return _picture("How many times faster than a peer, with 10,000 users", height, parts)
 
 
