@@ -276,6 +276,8 @@ var templateSettings = {
   SCIM_KEY_VAULT: vaultAddress
   SCIM_TENANT: scimTenant
   SCIM_CHANGE_RETENTION_DAYS: string(changeRetentionDays)
+  // One credential has at most half of what an instance serves at a time, while others are served too.
+  SCIM_CONCURRENT: string(max(httpPerInstanceConcurrency / 2, 1))
 }
 var takenSettings = filter(
   objectKeys(additionalAppSettings),

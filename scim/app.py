@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from scim.access.admission import Admission
 from scim.access.auth import FixedTokens, TokenSource
+from scim.access.limits import Limits
 from scim.access.registry import Registry, registry_name
 from scim.access.tenants import DEFAULT_KEY
 from scim.directory.feed import Feed
@@ -42,6 +43,7 @@ class App:
     admission: Admission
     tenants: TenantServices
     addresses: Addresses
+    limits: Limits
     endpoints: Endpoints
     rounds: Rounds
     tokens: TokenSource
@@ -77,7 +79,7 @@ class App:
         from scim.service.oauth import OAuth
 
         clients = Clients(self.admission, self.registry, Issuers(), self.settings.access_token_seconds)
-        return OAuth(clients, self.addresses)
+        return OAuth(clients, self.addresses, self.limits)
 
     @property
     def tenant(self) -> Tenant:
@@ -141,7 +143,7 @@ def build(
     tenants = TenantServices(store, registry, settings, schemas, known, tenant)
     tokens = tokens or _tokens(settings)
     admission = Admission(registry, tokens, operators or _operators(settings), clock)
-    addresses = Addresses(settings.base_url)
+    addresses, limits = Addresses(settings.base_url), Limits(clock)
     return App(
         settings=settings,
         store=store,
@@ -149,7 +151,8 @@ def build(
         admission=admission,
         tenants=tenants,
         addresses=addresses,
-        endpoints=Endpoints(admission, tenants, addresses),
+        limits=limits,
+        endpoints=Endpoints(admission, limits, tenants, addresses),
         rounds=Rounds(store, registry, tenants),
         tokens=tokens,
     )

@@ -43,6 +43,12 @@ class Settings:
     """Seconds that an access token of an OAuth client lives."""
     event_retention_days: int = 30
     """Days for which events are kept in the feed."""
+    rate: int = 100
+    """Requests a second of one credential in the long run, in each process."""
+    burst: int = 200
+    """Requests of one credential that may come at once after a pause, in each process."""
+    concurrent: int = 0
+    """Requests of one credential that are answered at a time while others are served too; 0 for no bound."""
     client_id: str = ""
     """Client id of the managed identity; the setting is `AZURE_CLIENT_ID`, as the Azure SDKs know it."""
 
@@ -142,6 +148,9 @@ _READERS: dict[str, Callable[[str], Any]] = {
     "change_retention_days": _whole_number(1, 36_500),
     "access_token_seconds": _whole_number(300, 21_600),
     "event_retention_days": _whole_number(1, 366),
+    "rate": _whole_number(1, 100_000),
+    "burst": _whole_number(1, 1_000_000),
+    "concurrent": _whole_number(0, 1_000),
     "client_id": str,
 }
 """By field, what reads the text of its setting, or raises ValueError saying what the setting must be.

@@ -21,7 +21,7 @@ from scim.service.messages import Request
 from scim.storage.rows import Delete, Insert, Row
 from scim.storage.sqlite import SqliteRows
 from tests.conftest import TOKEN, Clock, Http, make_app
-from tests.tenancy import client
+from tests.tenancy import client, tenant
 
 PAGE = Path(__file__).parent.parent / "docs" / "errors.md"
 NOBODY = "0" * 32
@@ -169,6 +169,14 @@ async def test_a_scope_that_does_not_do_is_shown(app: App, http: Http) -> None:
     assert alike(answer.body) in shown()
 
 
+async def test_a_share_that_is_used_up_is_shown(app: App, http: Http) -> None:
+    """A burst larger than a credential may have."""
+    await (await client(app, await tenant(app))).request("GET", "/Users")
+    answers = [await http.request("GET", "/ServiceProviderConfig") for _ in range(201)]
+    assert answers[-1].status == 429
+    assert alike(answers[-1].body) in shown()
+
+
 class Refusing:
     """A client of Table Storage, or a transport to the vault, that gets the same answer to everything."""
 
@@ -237,5 +245,5 @@ async def test_the_feed_that_cannot_go_on_is_shown(app: App, http: Http, rows: S
 
 
 def test_no_example_is_shown_that_no_test_provokes() -> None:
-    """Those above, and ten with tests of their own."""
-    assert len(shown()) == len(set(shown())) == len(REQUESTS) + 10
+    """Those above, and eleven with tests of their own."""
+    assert len(shown()) == len(set(shown())) == len(REQUESTS) + 11

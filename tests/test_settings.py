@@ -38,6 +38,9 @@ def test_each_setting_is_read() -> None:
             "SCIM_CHANGE_RETENTION_DAYS": "7",
             "SCIM_ACCESS_TOKEN_SECONDS": "21600",
             "SCIM_EVENT_RETENTION_DAYS": "8",
+            "SCIM_RATE": "50",
+            "SCIM_BURST": "60",
+            "SCIM_CONCURRENT": "8",
             "AZURE_CLIENT_ID": "11111111-2222-3333-4444-555555555555",
         }
     )
@@ -55,6 +58,9 @@ def test_each_setting_is_read() -> None:
         "change_retention_days": 7,
         "access_token_seconds": 21600,
         "event_retention_days": 8,
+        "rate": 50,
+        "burst": 60,
+        "concurrent": 8,
         "client_id": "11111111-2222-3333-4444-555555555555",
     }
 

@@ -67,6 +67,8 @@ def _parser() -> Parser:
     made["rename"].add_argument("--name", required=True)
     made["delete"].add_argument("--now", action="store_true", help="drop it with the next run of the timer")
     made["change"].add_argument("--retention-days", metavar="N|default", help="days that its change rows are kept")
+    made["change"].add_argument("--rate", metavar="N|default", help="requests a second of one credential")
+    made["change"].add_argument("--burst", metavar="N|default", help="requests at once after a pause")
     made["change"].add_argument("--filterable", metavar="A,B|default", help="attributes that are fast to find")
     made["schema"].add_argument("--add", metavar="FILE", help="a schema document")
     made["schema"].add_argument("--remove", metavar="URN")
@@ -111,8 +113,9 @@ async def _delete(app: App, asked: argparse.Namespace) -> dict[str, Any]:
 
 async def _change(app: App, asked: argparse.Namespace) -> dict[str, Any]:
     changes: dict[str, Any] = {}
-    if asked.retention_days is not None:
-        changes["retentionDays"] = _number("--retention-days", asked.retention_days)
+    for name, option in (("retentionDays", "retention_days"), ("rate", "rate"), ("burst", "burst")):
+        if (text := getattr(asked, option)) is not None:
+            changes[name] = _number(f"--{option.replace('_', '-')}", text)
     if asked.filterable is not None:
         names = [each.strip() for each in asked.filterable.split(",") if each.strip()]
         changes["filterable"] = None if asked.filterable == DEFAULT else names

@@ -196,6 +196,28 @@ class UnsupportedMediaType(ScimError):
         return {"Accept-Encoding": "identity"}
 
 
+class TooManyRequests(ScimError):
+    """The credential sends more than its share; the client shall try again later. RFC 6585 §4.
+
+    `quota` is how many requests a second it may send in the long run.
+    draft-ietf-httpapi-ratelimit-headers-11.
+    """
+
+    status = 429
+
+    def __init__(self, detail: str, retry_after: int = 1, quota: int = 1) -> None:
+        super().__init__(detail)
+        self.retry_after, self.quota = retry_after, quota
+
+    @property
+    def headers(self) -> dict[str, str]:
+        return {
+            "Retry-After": str(self.retry_after),
+            "RateLimit-Policy": f'"credential";q={self.quota};w=1',
+            "RateLimit": f'"credential";r=0;t={self.retry_after}',
+        }
+
+
 class NotImplementedHere(ScimError):
     """The operation is not offered. RFC 7644 §3.11 for /Me."""
 

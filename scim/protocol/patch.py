@@ -20,6 +20,7 @@ from scim.protocol.members import MemberChange, by_id, ids_in, member_ids
 from scim.protocol.place import Place, path_matcher
 from scim.protocol.resource import Resource, values
 from scim.protocol.schema import ResourceType, Schema, Target
+from scim.protocol.strictness import is_strict, refuse_unknown
 from scim.protocol.validation import check_immutable, check_unknown, contradiction, missing
 
 logger = logging.getLogger(__name__)
@@ -127,6 +128,8 @@ class _Patch:
                 self._apply_at(operation.op, path, value, explicit=True)
         elif operation.op == "remove":
             raise NoTarget("A remove operation needs a path that says what to remove.")
+        elif is_strict():
+            raise NoTarget("The operation needs a path, since this credential is strict.")
         else:
             self._apply_object(operation.op, value)
 
@@ -180,6 +183,7 @@ class _Patch:
         return None
 
     def _leave_out(self, path: str) -> None:
+        refuse_unknown("path", [path[:100]])
         self._unknown.append(path[:100])
         check_unknown(self._unknown)
 

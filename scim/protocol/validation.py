@@ -14,6 +14,7 @@ from scim.protocol.errors import InvalidPath, InvalidSyntax, InvalidValue, Mutab
 from scim.protocol.filter import AttributePath, parse_attribute
 from scim.protocol.resource import DATE_TIME, Resource, parse_date_time, values
 from scim.protocol.schema import Attribute, ResourceType, Target
+from scim.protocol.strictness import refuse_unknown
 from scim.protocol.uri import is_uri_reference
 
 logger = logging.getLogger(__name__)
@@ -41,6 +42,7 @@ def read_resource(resource_type: ResourceType, body: Any) -> Resource:
     unnamed: dict[str, Any] = {}
     _read_attributes(resource_type, "", body, resource, unnamed)
     if unknown := _read_paths(resource_type, unnamed, resource):
+        refuse_unknown("attribute", unknown)
         logger.info("ignored %d attributes that no schema knows: %.300s", len(unknown), unknown[:5])
     check_required(resource_type, resource)
     return resource
@@ -53,6 +55,8 @@ def _check_schemas(resource_type: ResourceType, body: dict[str, Any]) -> None:
         return
     if not (isinstance(schemas, list) and all(isinstance(each, str) for each in schemas)):
         raise InvalidValue(f"schemas must be a list of URNs such as '{resource_type.schema.id}'.")
+    known = (each for each in schemas if resource_type.is_core(each) or resource_type.extension(each))
+    refuse_unknown("schema", sorted(set(schemas) - set(known)))
 
 
 def _read_attributes(

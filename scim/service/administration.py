@@ -32,9 +32,11 @@ CHANGEABLE: dict[str, str] = {
     "name": "name",
     "retentionDays": "retention_days",
     "filterable": "filterable",
+    "rate": "rate",
+    "burst": "burst",
 }
 """What of a tenant may be changed: by its name in JSON, the field of the record."""
-_NUMBERS = {"retention_days": (1, 36_500)}
+_NUMBERS = {"retention_days": (1, 36_500), "rate": (1, 100_000), "burst": (1, 1_000_000)}
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,6 +14,8 @@ def tenant(record: TenantRecord, url: str) -> dict[str, Any]:
         "created": record.created,
         "due": record.due,
         "retentionDays": record.retention_days,
+        "rate": record.rate,
+        "burst": record.burst,
         "filterable": None if record.filterable is None else list(record.filterable),
     }
     told = {"key": record.key, "name": record.name, "status": record.status, "tenantUrl": url}

@@ -7,6 +7,7 @@ from urllib.parse import unquote
 
 from scim.access.admission import Admission
 from scim.access.credential import Scope
+from scim.access.limits import Limits
 from scim.access.tenants import DEFAULT_KEY, as_key
 from scim.protocol.errors import MethodNotAllowed, NotFound, ScimError, Unauthorized
 from scim.service import routes
@@ -25,8 +26,9 @@ Operation = Callable[[TenantService], Awaitable[Response]]
 class Endpoints:
     """Give it a request, and the route that the host found, and get a response, whatever happens."""
 
-    def __init__(self, admission: Admission, tenants: TenantServices, addresses: Addresses) -> None:
+    def __init__(self, admission: Admission, limits: Limits, tenants: TenantServices, addresses: Addresses) -> None:
         self._admission = admission
+        self._limits = limits
         self._tenants = tenants
         self._addresses = addresses
 
@@ -38,7 +40,8 @@ class Endpoints:
 
         async def operation() -> Response:
             tenant = await self._admitted(request, route.scope)
-            return await tenant.operations.perform(request, route, parameters)
+            with self._limits.under_way(request.credential, tenant.allowance):
+                return await tenant.operations.perform(request, route, parameters)
 
         return _cached(route, await answered(request, route.name, parameters, operation))
 
@@ -54,7 +57,8 @@ class Endpoints:
                 return Response(204, headers={"Allow": ", ".join(allowed)})
             tenant = await self._admitted(request, found[0].scope if found else "read")
             if found:
-                return await tenant.operations.perform(request, *found)
+                with self._limits.under_way(request.credential, tenant.allowance):
+                    return await tenant.operations.perform(request, *found)
             if allowed:
                 methods = ", ".join(allowed)
                 raise MethodNotAllowed(f"{request.method} is not for {request.path[:200]}; use {methods}.", methods)
@@ -99,6 +103,7 @@ class Endpoints:
             metadata = "" if request.tenant == "-" else metadata_url(request.base_url)
             raise Unauthorized(error.detail, error.presented, metadata) from None
         request.credential, request.scope = caller.credential.id, caller.credential.scope
+        request.strict = caller.credential.strict
         return await self._tenants.of(caller.tenant)
 
 

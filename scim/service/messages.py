@@ -24,7 +24,8 @@ MAX_DEPTH = 24
 class Request:
     """An HTTP request as the host passes it on: its absolute URL as sent, and header names in lower case.
 
-    The last four are the service's own notes: for which tenant it is, the Tenant URL, who sends it, and what for.
+    The last five are the service's own notes: for which tenant it is, the Tenant URL, who sends it, what for, and
+    whether that one is to be judged strictly.
     """
 
     method: str
@@ -36,6 +37,7 @@ class Request:
     base_url: str = ""
     credential: str = ""
     scope: Scope = "provision"
+    strict: bool = False
 
     @property
     def path(self) -> str:

@@ -7,6 +7,7 @@ from urllib.parse import parse_qsl, unquote_plus
 
 from scim.access.clients import Clients, InvalidClient
 from scim.access.credential import Credential
+from scim.access.limits import Allowance, Limits
 from scim.access.tenants import DEFAULT_KEY, as_key
 from scim.protocol.errors import ScimError
 from scim.service.addresses import Addresses
@@ -15,6 +16,8 @@ from scim.service.messages import JSON, Request, Response
 
 MAX_BODY = 64 * 1024
 MAX_PARAMETERS = 50
+MINTING = Allowance(1, 120)
+"""How many tokens one client may ask for: one a second in the long run, and 120 at once after a pause."""
 NO_STORE = {"Cache-Control": "no-store", "Pragma": "no-cache"}
 ASSERTION_TYPE = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
 SCOPES = ("provision", "read", "events", "scim")
@@ -37,8 +40,8 @@ class OAuthError(ScimError):
 class OAuth:
     """Answers requests for tokens, whatever happens, and for metadata."""
 
-    def __init__(self, clients: Clients, addresses: Addresses) -> None:
-        self._clients, self._addresses = clients, addresses
+    def __init__(self, clients: Clients, addresses: Addresses, limits: Limits) -> None:
+        self._clients, self._addresses, self._limits = clients, addresses, limits
 
     async def token(self, request: Request, parameters: Parameters) -> Response:
         """POST of a token request; grant_type is client_credentials."""
@@ -71,7 +74,8 @@ class OAuth:
         except InvalidClient:
             raise OAuthError("invalid_client", _REFUSED, 401, bool(basic)) from None
         request.credential = client.id
-        token = await self._clients.issue(client, form.get("scope", "").split())
+        with self._limits.under_way(f"{client.id} tokens", MINTING):
+            token = await self._clients.issue(client, form.get("scope", "").split())
         told = {"access_token": token.text, "token_type": "Bearer", "expires_in": token.seconds, "scope": token.scope}
         return Response(200, told, NO_STORE, JSON)
 

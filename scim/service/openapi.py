@@ -44,6 +44,8 @@ SCHEMAS: dict[str, Schema] = {
         created=_TIME,
         due=_TIME | {"description": "Of a tenant that is being deleted: when its rows go."},
         retentionDays={"type": "integer"},
+        rate={"type": "integer"},
+        burst={"type": "integer"},
         filterable={"type": "array", "items": _TEXT},
         secretToken=_TEXT | {"description": "At creation only, and never again."},
     ),
@@ -54,6 +56,8 @@ SCHEMAS: dict[str, Schema] = {
         name=_NAME,
         status={"enum": ["active", "suspended"]},
         retentionDays=_or_null({"type": "integer", "minimum": 1, "maximum": 36_500}),
+        rate=_or_null({"type": "integer", "minimum": 1, "maximum": 100_000}),
+        burst=_or_null({"type": "integer", "minimum": 1, "maximum": 1_000_000}),
         filterable=_or_null({"type": "array", "items": _TEXT, "maxItems": 50}),
     ),
     "Credential": _object(

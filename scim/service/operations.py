@@ -16,6 +16,7 @@ from scim.protocol.projection import Projection
 from scim.protocol.query import SearchRequest, list_response, query_search, search_request
 from scim.protocol.resource import Resource
 from scim.protocol.schema import Schemas
+from scim.protocol.strictness import strictly
 from scim.service import discovery, routes
 from scim.service.answers import answered, client_of
 from scim.service.bulk import Bulk
@@ -43,7 +44,8 @@ class Operations:
     async def perform(self, request: Request, route: Route, parameters: Parameters) -> Response:
         """Perform the operation that a route names."""
         operation: Callable[[Request, Route, Parameters], Awaitable[Response]] = getattr(self, route.operation)
-        return await operation(request, route, parameters)
+        with strictly(request.strict):
+            return await operation(request, route, parameters)
 
     def _kind(self, route: Route) -> Kind:
         return self._directory.kinds[route.resource_type]

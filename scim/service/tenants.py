@@ -5,6 +5,7 @@ from collections import OrderedDict
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
+from scim.access.limits import Allowance
 from scim.access.registry import Registry
 from scim.access.tenants import DEFAULT_KEY, TenantRecord
 from scim.directory.feed import Feed
@@ -42,6 +43,7 @@ class TenantService:
     maintenance: Maintenance
     feed: Feed
     retention_days: int
+    allowance: Allowance
 
 
 class TenantServices:
@@ -113,6 +115,7 @@ class TenantServices:
             maintenance=Maintenance(unmarked, Tombstones(unmarked), feed, retention),
             feed=feed,
             retention_days=retention,
+            allowance=Allowance(record.rate or settings.rate, record.burst or settings.burst, settings.concurrent),
         )
 
 

@@ -5,6 +5,7 @@ import random
 from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from typing import Any, TypeVar
 
+from scim.access.registry import registry_name
 from scim.protocol.errors import Unavailable
 from scim.storage.rows import Row, RowChange, Rows
 from tests.conftest import Answer
@@ -14,6 +15,7 @@ from tests.crash.world import Client, NoAnswer, make_app
 T = TypeVar("T")
 PATIENCE = 100
 """How often a client repeats a request."""
+REGISTRY = registry_name("scim")
 QUIET = 12
 """Rounds of the event loop after which every task waits for its turn."""
 
@@ -71,7 +73,8 @@ class ScheduledRows:
         self._dead = False
 
     async def read(self, partition: str, key: str) -> Row | None:
-        await self._enter()
+        if partition != REGISTRY:  # who may call is no part of the plots
+            await self._enter()
         return await self._rows.read(partition, key)
 
     async def range(self, partition: str, after: str, before: str, limit: int, keys_only: bool = False) -> list[Row]:

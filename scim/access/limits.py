@@ -1,0 +1,100 @@
+"""How much one credential may ask of a process, so that it is itself that waits for it and nobody else."""
+
+import math
+import time
+from collections import OrderedDict
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from scim.protocol.errors import TooManyRequests
+
+MOST_KEPT = 10_000
+"""Credentials of which a process knows how much they have asked lately; the others may ask afresh."""
+COMPANY_SECONDS = 10.0
+"""How long a request of another credential counts as company."""
+
+
+@dataclass(frozen=True, slots=True)
+class Allowance:
+    """What one credential may do: requests a second, at once after a pause, and under way at a time (0: any number)."""
+
+    rate: float
+    burst: int
+    concurrent: int = 0
+
+
+@dataclass(slots=True)
+class _Bucket:
+    """What is left for one credential, as of a time, and how many of its requests are under way."""
+
+    left: float
+    at: float
+    under_way: int = 0
+
+
+class Limits:
+    """A bucket for each credential, in this process: another process has buckets of its own.
+
+    They hold while other credentials are served too: a lone job, such as an initial cycle, keeps nobody waiting.
+    """
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
+        self._buckets: OrderedDict[str, _Bucket] = OrderedDict()
+        self._seen: tuple[str, float] = ("", -math.inf)
+        self._company: tuple[str, float] = ("", -math.inf)
+
+    @contextmanager
+    def under_way(self, credential: str, allowance: Allowance) -> Iterator[None]:
+        """Count the block as one request of the credential. Raises TooManyRequests before it when that is too much."""
+        bucket = self._filled(credential, allowance)
+        self._note(credential)
+        if self._in_company(credential):
+            if bucket.left < 1:
+                raise _too_many(math.ceil((1 - bucket.left) / allowance.rate), allowance)
+            if 0 < allowance.concurrent <= bucket.under_way:
+                raise _too_many(1, allowance)
+        bucket.left = max(bucket.left - 1, 0)
+        bucket.under_way += 1
+        try:
+            yield
+        finally:
+            bucket.under_way -= 1
+
+    def _filled(self, credential: str, allowance: Allowance) -> _Bucket:
+        now = self._clock()
+        bucket = self._buckets.setdefault(credential, _Bucket(allowance.burst, now))
+        self._buckets.move_to_end(credential)
+        if len(self._buckets) > MOST_KEPT:
+            self._forget_one()
+        bucket.left = min(allowance.burst, bucket.left + max(now - bucket.at, 0) * allowance.rate)
+        bucket.at = now
+        return bucket
+
+    def _forget_one(self) -> None:
+        """Forget the bucket that nobody has asked of for longest; one with requests under way is kept."""
+        credential, bucket = next(iter(self._buckets.items()))
+        if bucket.under_way:
+            self._buckets.move_to_end(credential)
+        else:
+            del self._buckets[credential]
+
+    def _note(self, credential: str) -> None:
+        """Keep the last credential, and the last one that was another than that."""
+        if self._seen[0] != credential:
+            self._company = self._seen
+        self._seen = (credential, self._clock())
+
+    def _in_company(self, credential: str) -> bool:
+        """Whether another credential than this was served lately."""
+        return self._company[0] != credential and self._clock() - self._company[1] < COMPANY_SECONDS
+
+
+def _too_many(seconds: int, allowance: Allowance) -> TooManyRequests:
+    return TooManyRequests(
+        f"The credential sends more requests than its share of {allowance.rate:g} a second. Try again in"
+        f" {max(seconds, 1)} s.",
+        max(seconds, 1),
+        max(int(allowance.rate), 1),
+    )

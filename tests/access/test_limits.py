@@ -1,0 +1,165 @@
+"""What one credential may ask of a process: enough for Entra, and never at another's cost."""
+
+import pytest
+
+from scim.access.limits import Allowance, Limits
+from scim.app import App
+from scim.protocol.errors import TooManyRequests
+from scim.storage.rows import Rows
+from tests.conftest import Clock, Http, make_app
+from tests.tenancy import client, tenant
+
+ENTRA = Allowance(100, 200)
+
+
+class Time:
+    """Seconds that pass when a test says so."""
+
+    def __init__(self) -> None:
+        self.seconds = 50.0
+
+    def __call__(self) -> float:
+        return self.seconds
+
+
+@pytest.fixture
+def clock_() -> Time:
+    """The clock of the limits."""
+    return Time()
+
+
+def passed(limits: Limits, credential: str, allowance: Allowance, number: int) -> int:
+    """Return how many of so many requests were let in, while somebody else is served too."""
+    count = 0
+    with limits.under_way("company", ENTRA):
+        pass
+    for _ in range(number):
+        try:
+            with limits.under_way(credential, allowance):
+                count += 1
+        except TooManyRequests:
+            continue
+    return count
+
+
+def test_a_lone_credential_is_never_refused(clock_: Time) -> None:
+    """It keeps nobody waiting: an initial cycle at full speed; in company its share holds at once."""
+    limits = Limits(clock_)
+    for _ in range(5_000):
+        with limits.under_way("lone", ENTRA):
+            pass
+    assert passed(limits, "lone", ENTRA, 10) == 0
+    clock_.seconds += 11
+    for _ in range(5_000):
+        with limits.under_way("lone", ENTRA):
+            pass
+
+
+def test_a_burst_passes_and_then_the_rate_holds(clock_: Time) -> None:
+    """200 at once, then 100 a second."""
+    limits = Limits(clock_)
+    assert passed(limits, "a", ENTRA, 500) == 200
+    clock_.seconds += 0.5
+    assert passed(limits, "a", ENTRA, 500) == 50
+    clock_.seconds += 3600
+    assert passed(limits, "a", ENTRA, 500) == 200
+
+
+def test_each_credential_has_a_bucket_of_its_own(clock_: Time) -> None:
+    """Whatever others ask."""
+    limits = Limits(clock_)
+    assert passed(limits, "noisy", ENTRA, 5_000) == 200
+    assert passed(limits, "quiet", ENTRA, 25) == 25
+
+
+def test_a_lone_job_of_entra_is_never_refused(clock_: Time) -> None:
+    """25 a second for an hour, with bursts of a hundred in between."""
+    limits = Limits(clock_)
+    for second in range(3600):
+        clock_.seconds += 1
+        wanted = 125 if second % 60 == 0 else 25
+        assert passed(limits, "entra", ENTRA, wanted) == wanted
+
+
+def test_the_refusal_says_when_to_come_again(clock_: Time) -> None:
+    """Whole seconds, one or more, and the policy in the draft's fields."""
+    limits = Limits(clock_)
+    slow = Allowance(0.1, 1)
+    for each in ("company", "a"):
+        with limits.under_way(each, slow):
+            pass
+    with pytest.raises(TooManyRequests) as refused, limits.under_way("a", slow):
+        pass
+    assert refused.value.headers["Retry-After"] == "10"
+    assert refused.value.headers["RateLimit"] == '"credential";r=0;t=10'
+    assert refused.value.headers["RateLimit-Policy"] == '"credential";q=1;w=1'
+
+
+def test_the_bound_on_requests_under_way_holds_in_company_only(clock_: Time) -> None:
+    """A lone job may have as many as the host hands on; beside another, half of them."""
+    limits, allowance = Limits(clock_), Allowance(100, 200, concurrent=2)
+    with limits.under_way("a", allowance), limits.under_way("a", allowance), limits.under_way("a", allowance):
+        pass
+    with limits.under_way("b", allowance):
+        pass
+    with limits.under_way("a", allowance), limits.under_way("a", allowance):
+        with pytest.raises(TooManyRequests), limits.under_way("a", allowance):
+            pass
+        with limits.under_way("b", allowance):
+            pass
+    clock_.seconds += 11
+    with limits.under_way("a", allowance), limits.under_way("a", allowance), limits.under_way("a", allowance):
+        pass
+
+
+def test_a_request_that_fails_is_no_longer_under_way(clock_: Time) -> None:
+    """Or failures would shut a credential out."""
+    limits, allowance = Limits(clock_), Allowance(100, 200, concurrent=1)
+    for _ in range(5):
+        with pytest.raises(ZeroDivisionError), limits.under_way("a", allowance):
+            _ = 1 / 0
+        with limits.under_way("b", allowance):
+            pass
+
+
+def test_buckets_of_those_who_are_idle_are_let_go(clock_: Time) -> None:
+    """However many credentials there are."""
+    limits = Limits(clock_)
+    for number in range(12_000):
+        with limits.under_way(f"c{number}", ENTRA):
+            pass
+    assert len(limits._buckets) == 10_000
+
+
+async def test_a_noisy_tenant_is_refused_in_scim_s_form_and_no_other(rows: Rows, clock: Clock) -> None:
+    """429 with Retry-After; another tenant, and another credential of the same one, are served."""
+    app = make_app(rows, clock, rate=1, burst=3)
+    key = await tenant(app)
+    noisy, other = await client(app, key), await client(app, await tenant(app))
+    assert (await other.request("GET", "/Users")).status == 200
+    answers = [await noisy.request("GET", "/ServiceProviderConfig") for _ in range(4)]
+    assert [each.status for each in answers] == [200, 200, 200, 429]
+    assert answers[3].headers["Retry-After"] == "1"
+    assert answers[3].body["status"] == "429"
+    assert (await other.request("GET", "/Users")).status == 200
+    assert (await (await client(app, key)).request("GET", "/Users")).status == 200
+    clock.forward(seconds=1)
+    assert (await noisy.request("GET", "/Users")).status == 200
+
+
+async def test_a_tenant_may_have_limits_of_its_own(app: App, clock: Clock) -> None:
+    """Within ten seconds of the change."""
+    key = await tenant(app)
+    http = await client(app, key)
+    await app.administration.change(key, {"rate": 1, "burst": 2})
+    clock.forward(seconds=10)
+    await Http(app).request("GET", "/Users")
+    assert [(await http.request("GET", "/Users")).status for _ in range(3)] == [200, 200, 429]
+
+
+async def test_a_wrong_token_costs_nobody_his_share(app: App) -> None:
+    """Only a credential that was let in has a bucket."""
+    key = await tenant(app)
+    for _ in range(300):
+        assert (await Http(app, "wrong", key).request("GET", "/Users")).status == 401
+    assert (await (await client(app, key)).request("GET", "/Users")).status == 200
