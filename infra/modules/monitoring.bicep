@@ -53,5 +53,19 @@ resource component 'Microsoft.Insights/components@2020-02-02' = {
   }
 }
 
+// The same plots for whoever lives in the portal: *Workbooks* of the component.
+resource workbook 'Microsoft.Insights/workbooks@2023-06-01' = {
+  name: guid(component.id, 'workbook')
+  location: location
+  tags: tags
+  kind: 'shared'
+  properties: {
+    displayName: 'SCIM endpoint ${componentName}'
+    category: 'workbook'
+    sourceId: component.id
+    serializedData: string(loadJsonContent('../workbook.json'))
+  }
+}
+
 @description('Where telemetry goes. Not a secret here: without an Entra token nothing is accepted.')
 output connectionString string = component.properties.ConnectionString

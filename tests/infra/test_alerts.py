@@ -1,12 +1,14 @@
 """What wakes somebody: one rule for each thing that goes wrong, and queries that can be read."""
 
+import ast
+import json
 import re
 from typing import Any
 
 import pytest
 
-from scim.service.routes import ANYWHERE
-from tests.infra.template import ROOT, of_kind, the
+from scim.service.routes import ANYWHERE, ROUTES
+from tests.infra.template import ROOT, of_kind, source, the
 
 RULE = "Microsoft.Insights/scheduledQueryRules"
 PAGE = (ROOT / "docs" / "deploy.md").read_text(encoding="utf-8")
@@ -40,6 +42,7 @@ def test_the_rules() -> None:
         "slow-answers": (3, "PT15M"),
         "throttled": (3, "PT15M"),
         "silence": (2, "P1D"),
+        "remarkable": (2, "PT15M"),
     }
 
 
@@ -81,7 +84,51 @@ def test_only_scim_requests_break_the_silence() -> None:
     """The host tells functions apart by name, whatever tenant is in the path; a new function is one or the other."""
     source = (ROOT / "function_app.py").read_text(encoding="utf-8")
     others = set(re.findall(r'_register\("(\w+)"|async def (\w+)\(\w+: func\.T', source))
-    assert excluded("silence") == {name for pair in others for name in pair if name} | {ANYWHERE}
+    assert excluded("silence") == {name for pair in others for name in pair if name} | {ANYWHERE, "ListEvents"}
+
+
+def test_an_application_that_reads_the_feed_is_not_entra() -> None:
+    """It asks every minute, and would hide that Entra has stopped."""
+    assert "ListEvents" in {route.name for route in ROUTES}
+
+
+def lines_of_the_log() -> list[str]:
+    """Every text in a module of the service that logs at WARNING or above."""
+    found: list[str] = []
+    for path in sorted((ROOT / "scim").rglob("*.py")):
+        nodes = list(ast.walk(ast.parse(path.read_text(encoding="utf-8"))))
+        if any(isinstance(node, ast.Attribute) and node.attr in ("warning", "error", "exception") for node in nodes):
+            found += [node.value for node in nodes if isinstance(node, ast.Constant) and isinstance(node.value, str)]
+    return found
+
+
+def test_each_line_that_an_alert_waits_for_is_written() -> None:
+    """A line that was worded anew would be waited for in vain."""
+    waited = re.findall(r'message has "([^"]+)"', query("remarkable"))
+    written = lines_of_the_log()
+    assert len(waited) == 5
+    assert [line for line in waited if not any(line in text for text in written)] == []
+
+
+def test_one_rule_tells_each_thing_apart() -> None:
+    """Each rule is billed; a dimension makes a mail of its own for each thing."""
+    (condition,) = rules()["remarkable"]["criteria"]["allOf"]
+    assert condition["dimensions"] == [{"name": "about", "operator": "Include", "values": ["*"]}]
+    assert len(rules()) == 6
+
+
+def test_the_workbook_asks_what_there_is() -> None:
+    """It reads the tables that the alerts read, and each of its queries can be read."""
+    workbook = json.loads(source("workbook.json"))
+    queries = [item["content"]["query"] for item in workbook["items"] if item["type"] == 3]
+    assert len(queries) == 5
+    for text in queries:
+        table, *steps = re.sub(r'"[^"]*"', '""', text).split("|")
+        assert table.strip() in TABLES
+        assert {step.split()[0] for step in steps} <= OPERATORS
+        assert text.count("(") == text.count(")")
+    (made,) = of_kind("defaults", "Microsoft.Insights/workbooks")
+    assert json.loads(made.properties["serializedData"]) == workbook
 
 
 def test_the_probe_is_made_when_asked_for() -> None:

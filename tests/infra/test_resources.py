@@ -19,6 +19,7 @@ VERSIONS = {
     # 2026-03-01 is there; the same.
     "Microsoft.Insights/scheduledQueryRules": "2023-12-01",
     "Microsoft.Insights/webtests": "2022-06-15",
+    "Microsoft.Insights/workbooks": "2023-06-01",
     "Microsoft.KeyVault/vaults": "2025-05-01",
     "Microsoft.KeyVault/vaults/secrets": "2025-05-01",
     "Microsoft.ManagedIdentity/userAssignedIdentities": "2024-11-30",

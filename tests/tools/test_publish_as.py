@@ -19,26 +19,26 @@ def copy(tmp_path: Path) -> Path:
 
 def test_the_button_and_the_form_name_the_copy(copy: Path) -> None:
     """The portal loads template and form from the copy, and the template installs the copy's release."""
-    assert tool.publish_as("contoso", "scim-fork", copy) == ["README.md", "docs/deploy.md", tool.FORM]
+    assert tool.publish_as("made-up-owner", "made-up-fork", copy) == ["README.md", "docs/deploy.md", tool.FORM]
     for page in tool.PAGES:
         text = (copy / page).read_text()
-        assert text.count("raw.githubusercontent.com%2Fcontoso%2Fscim-fork%2Fmain%2Finfra%2F") == 2
+        assert text.count("raw.githubusercontent.com%2Fmade-up-owner%2Fmade-up-fork%2Fmain%2Finfra%2F") == 2
         assert "OWNER%2F" not in text
-    assert tool.named(copy) == "contoso/scim-fork"
+    assert tool.named(copy) == "made-up-owner/made-up-fork"
 
 
 def test_twice_is_once(copy: Path) -> None:
     """The workflow that offers the change stays silent when there is none."""
-    tool.publish_as("contoso", "scim-fork", copy)
-    assert tool.publish_as("contoso", "scim-fork", copy) == []
+    tool.publish_as("made-up-owner", "made-up-fork", copy)
+    assert tool.publish_as("made-up-owner", "made-up-fork", copy) == []
 
 
 def test_a_copy_of_a_copy_is_renamed(copy: Path) -> None:
     """Whatever name stands there, it is the new owner's afterwards."""
-    tool.publish_as("contoso", "scim-fork", copy)
+    tool.publish_as("made-up-owner", "made-up-fork", copy)
     tool.publish_as("fabrikam", tool.REPOSITORY, copy)
     assert tool.named(copy) == f"fabrikam/{tool.REPOSITORY}"
-    assert "contoso" not in (copy / "README.md").read_text().split("[button]: ")[1]
+    assert "made-up-owner" not in (copy / "README.md").read_text().split("[button]: ")[1]
 
 
 @pytest.mark.parametrize(("owner", "repository"), [("", "x"), ("a b", "x"), ("contoso", "a/b"), ("-x", "x")])
