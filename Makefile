@@ -1,5 +1,5 @@
 # Set-up happens by itself, once, when a target needs it; `make` alone lists the targets.
-.PHONY: help setup run func demo test lint types check azurite bench bench-storage soak conformance template publish-as package clean
+.PHONY: help setup run func demo test lint types check azurite bench bench-hostile bench-storage soak conformance template publish-as package clean
 .DEFAULT_GOAL := help
 
 VENV ?= .venv
@@ -57,6 +57,9 @@ bench: setup bench/peers/.venv/.ready ## Measure this project beside its peers, 
 	@$(PY) -m bench.compare --write
 	@$(PY) -m bench.cpu --write
 	@$(PY) -m bench.worker --write
+
+bench-hostile: setup ## Measure what hostile inputs cost and how long others wait, and write docs/benchmarks.md
+	@$(PY) -m bench.hostile --write
 
 bench-storage: setup ## Measure calls of the store and latency up to a million users, and write docs/benchmarks.md
 	@$(PY) -m bench.storage --write

@@ -9,11 +9,11 @@ from typing import Any
 import pytest
 
 from scim.__main__ import COMMANDS
-from scim.directory import memberships, planning, search, stored
-from scim.protocol import errors, patch, projection, query, validation
+from scim.directory import matching, memberships, search, stored
+from scim.protocol import errors, patch, projection, query, sizes, validation, work
 from scim.protocol import filter as grammar
 from scim.protocol.errors import MethodNotAllowed, ScimError
-from scim.service import messages
+from scim.service import bulk, messages
 from scim.service.discovery import MAX_OPERATIONS
 from scim.service.routes import ANYWHERE, ROUTES
 from scim.settings import Settings
@@ -69,19 +69,30 @@ def test_the_default_that_is_told_is_the_default(name: str) -> None:
     assert told[VARIABLES[name]].removesuffix(".0") == default_of(name).removesuffix(".0")
 
 
+def _size(size: sizes.Size) -> str:
+    length = f"{size.length // 2**20} MiB" if size.length >= 2**20 else f"{size.length // 2**10} KiB"
+    return f"{length}, {size.values:,} values"
+
+
 def test_each_limit_that_is_told_is_in_force() -> None:
     """Figures that are not settings, row by row."""
     told = {row[0]: row[1] for row in table(page("docs/settings.md"), "Limits that are not settings")}
     assert told == {
-        "body of a request": f"{messages.MAX_BODY // 2**20} MiB, {messages.MAX_DEPTH} levels deep",
-        "one stored resource, members not counted": f"{rows.MAX_BODY_BYTES:,} bytes as UTF-16",
+        "body of a request for a group, or of a Bulk request": _size(sizes.MANY),
+        "body of a request for a user": _size(sizes.RESOURCE),
+        "body of a `.search`": _size(sizes.SEARCH),
+        "nesting of a body": f"{messages.MAX_DEPTH} levels",
+        "one text": f"{validation.MAX_TEXT:,} characters",
+        "one stored resource, members not counted": (
+            f"{rows.MAX_BODY_BYTES:,} bytes as UTF-16, {sizes.RESOURCE.values:,} values"
+        ),
         "filter or path": (
             f"{grammar.MAX_LENGTH:,} characters, {grammar.MAX_DEPTH} levels, {grammar.MAX_TERMS} comparisons"
         ),
         "names in `attributes`, and in `excludedAttributes`": f"{query.MAX_NAMES}",
         'comparisons in the filters of these names, as in `emails[type eq "work"]`': f"{projection.MAX_COMPARISONS}",
         "page of a list": f"{query.DEFAULT_COUNT} if nothing is asked, {query.MAX_COUNT:,} at most",
-        "resources of one page, as stored": f"{search.MAX_PAGE_BYTES // 2**20} MiB",
+        "resources of one page, as stored": f"{matching.MAX_PAGE_BYTES // 2**20} MiB",
         "memberships on one page": f"{search.MAX_EDGES:,}",
         "names of groups (`groups.display`) in one answer": str(memberships.MAX_NAMED),
         "memberships of one resource in a search": f"{search.MAX_OWN_EDGES:,}",
@@ -90,7 +101,9 @@ def test_each_limit_that_is_told_is_in_force() -> None:
         "values that one PATCH compares or adds": f"{patch.MAX_COMPARED:,}",
         "names in one POST, PUT or PATCH that no schema knows": f"{validation.MAX_UNKNOWN:,}",
         "look-up and unique rows of one resource": f"{stored.MAX_DERIVED}",
-        "sorting looks at": f"the first {planning.SORT_LENGTH} characters of a value",
+        "what one search compares": f"{work.MAX_WORK:,} units of work",
+        "rows that the operations of one Bulk request read and write": f"{bulk.MAX_TRAFFIC // 2**20} MiB",
+        "sorting looks at": f"the first {query.SORT_LENGTH} characters of a value",
     }
 
 

@@ -1,7 +1,7 @@
 """How a search is answered: by look-ups that leave few candidates or by looking at everybody, and in which order."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from scim.directory import keys
 from scim.directory.cursor import Position
@@ -25,11 +25,9 @@ from scim.protocol.filter import (
     parse_attribute,
     parse_filter,
 )
-from scim.protocol.query import Matcher, matcher, sort_key
+from scim.protocol.query import SORT_LENGTH, Matcher, matcher, sort_key
 from scim.protocol.schema import Target
-
-SORT_LENGTH = 200
-"""Characters of a value that sorting looks at; values that begin alike come in the order of ids."""
+from scim.protocol.work import Work, WorkDone
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,13 +35,16 @@ class Plan:
     """How one kind is searched.
 
     `ids` are the candidates that look-ups left, sorted, None when everybody is one. `matches` decides about each
-    candidate, None when all match; `needs_edges` says that it looks at memberships.
+    candidate, None when all match; `needs_edges` says that it looks at memberships. `terms` are its comparisons,
+    `work` is what all plans of a search may compare.
     """
 
     kind: Kind
     ids: list[str] | None = None
     matches: Matcher | None = None
     needs_edges: bool = False
+    terms: int = 0
+    work: Work = field(default_factory=Work, compare=False)
 
 
 class Planner:
@@ -62,42 +63,49 @@ class Planner:
         """
         if text is None:
             return [Plan(kind) for kind in kinds]
-        tree = parse_filter(text)
+        tree, work = parse_filter(text), Work()
         if len(kinds) == 1:
-            return [await self._plan(kinds[0], tree)]
+            return [await self._plan(kinds[0], tree, work)]
         for around, comparison in comparisons(tree):
             path = around or comparison.path
             if not any(kind.type.resolve(path) for kind in kinds):
                 raise InvalidFilter(f"No resource has an attribute '{path}'; /Schemas lists those there are.")
-        return [await self._plan(kind, _without_unknown(kind, tree)) for kind in kinds]
+        return [await self._plan(kind, _without_unknown(kind, tree), work) for kind in kinds]
 
-    async def _plan(self, kind: Kind, asked: Filter) -> Plan:
-        matches = matcher(asked, kind.type)  # says what is wrong before anything is read
+    async def _plan(self, kind: Kind, asked: Filter, work: Work) -> Plan:
+        matches = matcher(asked, kind.type, work)  # says what is wrong before anything is read
         _check_addresses(kind, asked)
-        tree = await self._with_memberships(kind, asked)
-        if tree != asked:
-            matches = matcher(tree, kind.type)
-        return Plan(kind, await self._candidates(kind, tree), matches, _looks_at_edges(kind, tree))
+        try:
+            return await self._read_plan(kind, asked, work, matches)
+        except WorkDone:
+            raise TooMany("The look-ups of the filter find too many resources. Search with fewer conditions.") from None
 
-    async def _with_memberships(self, kind: Kind, tree: Filter) -> Filter:
+    async def _read_plan(self, kind: Kind, asked: Filter, work: Work, matches: Matcher) -> Plan:
+        tree = await self._with_memberships(kind, asked, work)
+        if tree != asked:
+            matches = matcher(tree, kind.type, work)
+        terms = sum(1 for _ in comparisons(tree))
+        return Plan(kind, await self._candidates(kind, tree, work), matches, _looks_at_edges(kind, tree), terms, work)
+
+    async def _with_memberships(self, kind: Kind, tree: Filter, work: Work) -> Filter:
         """Replace `members.value eq "id"` by the ids of the groups that it holds for, and `groups.value` likewise.
 
         Whether somebody is a member is then answered from that one's memberships, however large the group is.
         """
         match tree:
             case And(terms):
-                return And(tuple([await self._with_memberships(kind, term) for term in terms]))
+                return And(tuple([await self._with_memberships(kind, term, work) for term in terms]))
             case Or(terms):
-                return Or(tuple([await self._with_memberships(kind, term) for term in terms]))
+                return Or(tuple([await self._with_memberships(kind, term, work) for term in terms]))
             case Not(term):
-                return Not(await self._with_memberships(kind, term))
+                return Not(await self._with_memberships(kind, term, work))
             case ValuePath(path, Comparison(path=inner) as term) if inner.name.lower() == "value":
-                return await self._holders(kind, kind.type.resolve(path), term) or tree
+                return await self._holders(kind, kind.type.resolve(path), term, work) or tree
             case Comparison(path=path):
-                return await self._holders(kind, kind.type.resolve(path), tree) or tree
+                return await self._holders(kind, kind.type.resolve(path), tree, work) or tree
         return tree
 
-    async def _holders(self, kind: Kind, target: Target | None, comparison: Comparison) -> Among | None:
+    async def _holders(self, kind: Kind, target: Target | None, comparison: Comparison, work: Work) -> Among | None:
         other = comparison.text
         if comparison.operator != "eq" or comparison.value is None:
             return None
@@ -111,38 +119,42 @@ class Planner:
             return Among(frozenset())  # deleted; its memberships are still being removed
         prefix = keys.membership(other) if kind.letter == "g" else keys.member(other)
         rows = await self._tenant.under(prefix, self._most + 1, keys_only=True)
+        work.found(len(rows))
         if len(rows) > self._most:
             raise TooMany(f"More than {self._most:,} resources fulfil '{target} eq'; read the group's members instead.")
         return Among(frozenset(keys.last_part(row.key) for row in rows))
 
-    async def _candidates(self, kind: Kind, tree: Filter) -> list[str] | None:
+    async def _candidates(self, kind: Kind, tree: Filter, work: Work) -> list[str] | None:
         match tree:
             case And(terms):
                 for term in terms:
-                    if (found := await self._candidates(kind, term)) is not None:
+                    if (found := await self._candidates(kind, term, work)) is not None:
                         return found
             case Or(terms):
-                parts = [await self._candidates(kind, term) for term in terms]
-                if all(part is not None for part in parts):
-                    return sorted({each for part in parts for each in part or ()})
+                either: set[str] = set()
+                for term in terms:
+                    if (found := await self._candidates(kind, term, work)) is None:
+                        return None
+                    either.update(found)
+                return sorted(either)
             case ValuePath(path, inner):
-                return await self._candidates_within(kind, path, inner)
+                return await self._candidates_within(kind, path, inner, work)
             case Among(ids):
                 return sorted(ids)
             case Comparison(operator="eq"):
-                return await self._looked_up(kind, tree.path, tree)
+                return await self._looked_up(kind, tree.path, tree, work)
         return None
 
-    async def _candidates_within(self, kind: Kind, path: AttributePath, inner: Filter) -> list[str] | None:
+    async def _candidates_within(self, kind: Kind, path: AttributePath, inner: Filter, work: Work) -> list[str] | None:
         """`emails[type eq "work" and value eq "x"]` has its candidates among those of `emails.value eq "x"`."""
         for term in inner.terms if isinstance(inner, And) else (inner,):
             if isinstance(term, Comparison) and term.operator == "eq":
-                found = await self._looked_up(kind, replace(path, sub=term.path.name), term)
+                found = await self._looked_up(kind, replace(path, sub=term.path.name), term, work)
                 if found is not None:
                     return found
         return None
 
-    async def _looked_up(self, kind: Kind, path: AttributePath, comparison: Comparison) -> list[str] | None:
+    async def _looked_up(self, kind: Kind, path: AttributePath, comparison: Comparison, work: Work) -> list[str] | None:
         target = _compared(kind.type.resolve(path))
         if target is None or comparison.value is None:
             return None
@@ -159,6 +171,7 @@ class Planner:
             return None  # early rows do not say it and have no look-up; and nearly everybody is, which narrows nothing
         prefix = keys.look_ups(kind.letter, name, value)
         rows = await self._tenant.under(prefix, self._most + 1, keys_only=True)
+        work.found(len(rows))
         return [keys.last_part(row.key) for row in rows] if len(rows) <= self._most else None
 
 

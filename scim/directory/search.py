@@ -1,23 +1,33 @@
 """Searches over a tenant: pages by index and by cursor, from look-ups, from counts, or from a bounded scan."""
 
-import asyncio
 import sys
-import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from itertools import takewhile
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from functools import partial
 from typing import NamedTuple
 
 from scim.directory import keys
+from scim.directory.aside import aside
 from scim.directory.cursor import Cursor, Position
 from scim.directory.indexes import Indexes
+from scim.directory.matching import (
+    Budget,
+    Candidate,
+    Collection,
+    Match,
+    Room,
+    ScanLimit,
+    Walk,
+    filled,
+    row_bytes,
+    size_of,
+)
 from scim.directory.memberships import Memberships
-from scim.directory.planning import Plan, Planner, ordering
+from scim.directory.planning import Plan, Planner
 from scim.directory.stored import Edge, Kind, Stored
 from scim.directory.tenant import PAGE, Tenant
 from scim.protocol.errors import TooMany
 from scim.protocol.projection import Projection
-from scim.protocol.query import DEFAULT_COUNT, DESCENDING, SearchRequest
+from scim.protocol.query import DEFAULT_COUNT, SearchRequest
 from scim.storage.rows import Row
 
 MAX_EDGES = 200_000
@@ -30,12 +40,6 @@ So many took 240 MB of memory in Python 3.13 (24 Nov 2026).
 EDGES_AT_ONCE = 50_000
 """Most memberships of several resources that are read at a time, where it is not known how many they have."""
 
-MAX_PAGE_BYTES = 8 * 1024 * 1024
-"""Bytes of stored resources on one page; one more resource may begin below it.
-
-A page of 1,000 is full as long as they have 8 KiB on average. As objects and as text of the answer they take up to
-thirty times as much memory, where values are short and many.
-"""
 BATCH_BYTES = 4 * 1024 * 1024
 """Bytes of rows that are read at a time, about one answer of Table Storage."""
 FIRST_ROWS = DEFAULT_COUNT + 1
@@ -45,16 +49,6 @@ FIRST_OWNERS = 16
 
 SPARSE = 50
 """Up to so many resources that a filter left have their memberships read one by one."""
-REST_SECONDS = 0.02
-"""How long a search compares without letting other requests in."""
-
-
-@dataclass(frozen=True, slots=True)
-class ScanLimit:
-    """How much one search may read when no look-up serves it: rows, and seconds."""
-
-    rows: int = 20_000
-    seconds: float = 20.0
 
 
 class Page(NamedTuple):
@@ -104,26 +98,17 @@ class Search:
 
     async def _collected(self, plans: Sequence[Plan], request: SearchRequest, position: Position | None) -> "_Part":
         """Find all matches, order them and cut out the page."""
-        order = ordering(plans, request.sort_by)
-        reverse = bool(request.sort_by) and request.sort_order == DESCENDING
-        start = request.start_index - 1 if request.cursor is None else 0
-        found: list[_Match] = []
-        kept, passed = _Room(sys.maxsize), 0
+        collection = Collection(plans, request, position)
         for plan in plans:
-            async for each, size, _ in self._matches(plan):
-                key = order(each)
-                if position is not None and not _behind(key, position, reverse):
-                    passed += 1
-                    continue
-                candidate = request.sort_by or start <= len(found) < start + request.count
-                found.append(_Match(key, size, each if candidate and kept.takes(size) else None))
-        found.sort(key=lambda match: match.key, reverse=reverse)
-        room = _Room(request.count)
-        chosen = list(takewhile(lambda match: room.takes(match.size), found[start:]))
-        more = request.cursor is not None and chosen and len(chosen) < len(found)
-        return _Part(await self._again(plans, chosen), passed + len(found), chosen[-1].key if more else None)
+            budget = Budget(self._limit)
+            if plan.ids is None and await self._total(plan.kind) > self._limit.rows:
+                raise budget.exceeded(plan.kind)  # known by the counts before the first row is read
+            async for batch in self._candidates(plan, ""):
+                await aside(partial(collection.add, plan, batch, budget), size_of(plan, batch))
+        chosen, following = collection.page()
+        return _Part(await self._again(plans, chosen), collection.total, following)
 
-    async def _again(self, plans: Sequence[Plan], chosen: "list[_Match]") -> list[Stored]:
+    async def _again(self, plans: Sequence[Plan], chosen: Sequence[Match]) -> list[Stored]:
         """Return the page's resources: those that were let go are read again, and are left out if deleted since."""
         places = [match.key[-2:] for match in chosen if match.stored is None]
         rows = await self._tenant.read_all([plans[number].kind.key(resource_id) for number, resource_id in places])
@@ -134,51 +119,30 @@ class Search:
             if match.stored or match.key[-2:] in read
         ]
 
-    async def _matches(self, plan: Plan) -> AsyncIterator["_Candidate"]:
-        budget = _Budget(self._limit)
-        async for batch in self._candidates(plan, ""):
-            for each in batch:
-                if await budget.spent():
-                    raise TooMany(_too_many(plan.kind, self._limit))
-                if each.fulfils(plan):
-                    yield each
-
-    async def _candidates(self, plan: Plan, after: str) -> AsyncIterator["Iterator[_Candidate]"]:
+    async def _candidates(self, plan: Plan, after: str) -> AsyncIterator[list[Candidate]]:
         """Yield in batches the resources that a plan looks at, in the order of ids, those behind `after`."""
         kind, pace = plan.kind, _Pace(FIRST_OWNERS, EDGES_AT_ONCE // 2)
         read = self._memberships.between if plan.ids is None else self._memberships.of_each
         rows = self._rows(kind, kind.key(after)) if plan.ids is None else self._named(kind, plan.ids, after)
         async for batch in rows:
             if not plan.needs_edges:
-                yield (_Candidate(Stored.from_row(kind, row), _size(row)) for row in batch)
+                yield [Candidate(row) for row in batch]
                 continue
             by_id = {keys.last_part(row.key): row for row in batch}
             async for edges in self._edges(kind, list(by_id), pace, read):
-                yield (
-                    _Candidate(Stored.from_row(kind, by_id[each]), _size(by_id[each]), edges[each]) for each in edges
-                )
+                yield [Candidate(by_id[each], edges[each]) for each in edges]
 
     async def _scanned(self, plans: Sequence[Plan], request: SearchRequest, position: Position | None) -> "_Part":
-        """Walk by cursor through what must be looked at one by one.
-
-        A page ends when it is full or enough was read; the next request goes on from there, so that any filter can
-        be walked to its end.
-        """
-        found: list[Stored] = []
-        room, budget = _Room(request.count), _Budget(self._limit)
+        """Walk by cursor through what must be looked at one by one, so that any filter can be walked to its end."""
+        walk = Walk(request.count)
         first, last_id = position or (0, "")
         for number in range(first, len(plans)):
-            plan, seen = plans[number], last_id if number == first else ""
-            async for batch in self._candidates(plan, seen):
-                for each in batch:
-                    if each.fulfils(plan):
-                        if not room.takes(each.size):
-                            return _Part(found, None, (number, seen) if found else None)
-                        found.append(each.stored)
-                    seen = each.stored.id
-                    if await budget.spent():
-                        return _Part(found, None, (number, seen))
-        return _Part(found, None, None)
+            plan, budget = plans[number], Budget(self._limit)
+            walk.seen = last_id if number == first else ""
+            async for batch in self._candidates(plan, walk.seen):
+                if not await aside(partial(walk.goes_on, plan, batch, budget), size_of(plan, batch)):
+                    return _Part(walk.found, None, (number, walk.seen))
+        return _Part(walk.found, None, None)
 
     async def _listed(self, kinds: Sequence[Kind], request: SearchRequest, position: Position | None) -> "_Part":
         """List everybody: the total is a sum of counts, and a deep start skips from the right prefix only."""
@@ -187,12 +151,12 @@ class Search:
         if request.cursor is None:
             return _Part(await self._slice(kinds, counts, request), total, None)
         found: list[Stored] = []
-        room = _Room(request.count)
+        room = Room(request.count)
         first, last_id = position or (0, "")
         for number in range(first, len(kinds)):
             kind = kinds[number]
             async for batch in self._rows(kind, kind.key(last_id if number == first else ""), room.left + 1):
-                if not _filled(found, room, kind, batch):
+                if not await _filled(found, room, kind, batch):
                     following = (kinds.index(found[-1].kind), found[-1].id) if found else None
                     return _Part(found, total, following)
         return _Part(found, total, None)
@@ -201,12 +165,12 @@ class Search:
         self, kinds: Sequence[Kind], counts: Sequence[Mapping[str, int]], request: SearchRequest
     ) -> list[Stored]:
         found: list[Stored] = []
-        room, skip = _Room(request.count), request.start_index - 1
+        room, skip = Room(request.count), request.start_index - 1
         for kind, counted in zip(kinds, counts, strict=True):
             size = sum(counted.values())
             if skip < size and room.left:
                 async for batch in self._rows(kind, await self._nth(kind, counted, skip), room.left):
-                    if not _filled(found, room, kind, batch):
+                    if not await _filled(found, room, kind, batch):
                         return found
             skip = max(skip - size, 0)
         return found
@@ -226,14 +190,14 @@ class Search:
         """Yield the first `limit` rows of a kind behind a key, as many at a time as memory is sure to hold."""
         pace, last = _Pace(FIRST_ROWS, BATCH_BYTES), max(after, kind.prefix)
         while limit > 0:
-            size = min(pace.number, limit)
-            rows = await self._range(last, kind.prefix + keys.BEYOND, size)
+            number = min(pace.number, limit)
+            rows = await self._range(last, kind.prefix + keys.BEYOND, number)
             if rows:
                 yield rows
-            if len(rows) < size:
+            if len(rows) < number:
                 return
-            last, limit = rows[-1].key, limit - size
-            pace.adapt(len(rows), sum(map(_size, rows)))
+            last, limit = rows[-1].key, limit - number
+            pace.adapt(len(rows), sum(map(row_bytes, rows)))
 
     async def _named(self, kind: Kind, ids: Sequence[str], after: str) -> AsyncIterator[list[Row]]:
         """Yield the rows of ids behind `after`, as many at a time as memory is sure to hold."""
@@ -244,10 +208,13 @@ class Search:
             if rows:
                 yield rows
             if rows and left:
-                pace.adapt(len(rows), sum(map(_size, rows)))
+                pace.adapt(len(rows), sum(map(row_bytes, rows)))
 
     async def _range(self, after: str, before: str, limit: int, keys_only: bool = False) -> list[Row]:
         return await self._tenant.range(after, before, limit, keys_only)
+
+    async def _total(self, kind: Kind) -> int:
+        return sum((await self._counts(kind)).values())
 
     async def _counts(self, kind: Kind) -> dict[str, int]:
         rows = await self._tenant.under(keys.counts(kind.letter))
@@ -315,46 +282,6 @@ _ReadEdges = Callable[[Kind, Sequence[str]], Awaitable[Mapping[str, list[Edge]]]
 """Reads the memberships of a page, or says that there are too many."""
 
 
-class _Candidate(NamedTuple):
-    """A resource that may match, the bytes that it has in storage, and its memberships where the filter has any.
-
-    They are apart from it, so that a page keeps no more of them than it shows.
-    """
-
-    stored: Stored
-    size: int
-    edges: list[Edge] | None = None
-
-    def fulfils(self, plan: Plan) -> bool:
-        """Whether it is what the plan looks for."""
-        if plan.matches is None:
-            return True
-        whole = self.stored if self.edges is None else self.stored.with_edges(self.edges)
-        return plan.matches(whole.resource(""))
-
-
-class _Match(NamedTuple):
-    """What is kept of a match until the page is known; `stored` is None where it is not kept, since memory is short."""
-
-    key: Position
-    size: int
-    stored: Stored | None
-
-
-class _Room:
-    """What still fits on a page, in resources and in bytes; the first resource always does."""
-
-    def __init__(self, count: int) -> None:
-        self.left, self._bytes = count, MAX_PAGE_BYTES
-
-    def takes(self, size: int) -> bool:
-        """Whether there is room for a resource of so many bytes, which then has it."""
-        if self.left <= 0 or self._bytes <= 0:
-            return False
-        self.left, self._bytes = self.left - 1, self._bytes - size
-        return True
-
-
 class _Pace:
     """How many are read at a time: ids are random, so that those before are a sample of those that follow."""
 
@@ -375,60 +302,17 @@ class _Part(NamedTuple):
     following: Position | None
 
 
-class _Budget:
-    """What a search may still read."""
-
-    def __init__(self, limit: ScanLimit) -> None:
-        self._rows = limit.rows
-        self._end = time.monotonic() + limit.seconds
-        self._rested = time.monotonic()
-
-    async def spent(self) -> bool:
-        """Count a row that was looked at; whether that was too much, or took too long.
-
-        From time to time it lets other requests in.
-        """
-        self._rows -= 1
-        now = time.monotonic()
-        if now - self._rested > REST_SECONDS:
-            await asyncio.sleep(0)
-            self._rested = time.monotonic()
-        return self._rows < 0 or now > self._end
-
-
-def _filled(found: list[Stored], room: _Room, kind: Kind, rows: Sequence[Row]) -> bool:
-    """Add rows to a page as long as there is room; whether there was for all."""
-    for row in rows:
-        if not room.takes(_size(row)):
-            return False
-        found.append(Stored.from_row(kind, row))
-    return True
-
-
-def _size(row: Row) -> int:
-    return len(row.body.encode())
+async def _filled(found: list[Stored], room: Room, kind: Kind, rows: Sequence[Row]) -> bool:
+    return await aside(partial(filled, found, room, kind, rows), sum(len(row.body) for row in rows))
 
 
 def _scope(request: SearchRequest) -> list[str | None]:
     return [request.filter, request.sort_by, request.sort_order]
 
 
-def _behind(key: Position, position: Position, reverse: bool) -> bool:
-    return key < position if reverse else key > position
-
-
 def _in_order_of(found: list[Stored], loaded: list[Stored]) -> list[Stored]:
     by_id = {each.id: each for each in loaded}
     return [by_id[each.id] for each in found]
-
-
-def _too_many(kind: Kind, limit: ScanLimit) -> str:
-    served = ", ".join(["id", *kind.unique, *kind.filterable])
-    return (
-        f"The search would read more than {limit.rows:,} rows or take more than {limit.seconds:g} s. Search with 'eq'"
-        f" on one of {served}, alone or joined to the rest by 'and'; or walk by cursor, without sortBy and with"
-        " a count above 0, which has no such limit."
-    )
 
 
 def _too_many_edges(kind: Kind) -> str:

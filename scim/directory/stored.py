@@ -43,12 +43,16 @@ class Stored:
     edges: list[Edge] | None = None
     shifting: bool = False
     mark: str = ""
+    size: int = 0
+    """Characters of the row's body, where it was read."""
 
     @classmethod
     def from_row(cls, kind: "Kind", row: Row) -> "Stored":
         """Return the resource that a row holds."""
         document = stated(kind.type, json.loads(row.body))
-        return cls(kind, keys.last_part(row.key), document, row.version, row.modified, mark=row.mark)
+        return cls(
+            kind, keys.last_part(row.key), document, row.version, row.modified, mark=row.mark, size=len(row.body)
+        )
 
     @property
     def etag(self) -> str:

@@ -5,6 +5,7 @@ import random
 import sys
 import uuid
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
+from contextvars import ContextVar
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TypeVar
@@ -12,7 +13,7 @@ from typing import TypeVar
 from scim.directory import keys
 from scim.protocol.errors import Unavailable
 from scim.protocol.resource import format_date_time, to_json
-from scim.storage.rows import Delete, Insert, Row, RowChange, RowConflict, Rows, Touch, new_mark
+from scim.storage.rows import Delete, Insert, Replace, Row, RowChange, RowConflict, Rows, Touch, new_mark
 
 PAGE = 1000
 """Rows in one answer of Table Storage at most."""
@@ -21,6 +22,22 @@ TRIES = 40
 PARALLEL_READS = 64
 
 T = TypeVar("T")
+
+
+@dataclass(slots=True)
+class Traffic:
+    """Characters of rows that were read one by one or written, while this is the context's own."""
+
+    characters: int = 0
+
+
+TRAFFIC: ContextVar[Traffic | None] = ContextVar("traffic", default=None)
+"""What a request that consists of many operations counts with, so that they have a bound together."""
+
+
+def _counted(characters: int) -> None:
+    if traffic := TRAFFIC.get():
+        traffic.characters += characters
 
 
 def _now() -> datetime:
@@ -55,7 +72,10 @@ class Tenant:
 
     async def read(self, key: str) -> Row | None:
         """Return the row of the key, or None."""
-        return await self.rows.read(self.name, key)
+        row = await self.rows.read(self.name, key)
+        if row:
+            _counted(len(row.body))
+        return row
 
     async def range(self, after: str, before: str, limit: int, keys_only: bool = False) -> list[Row]:
         """Return the first rows between two keys; see `Rows.range`."""
@@ -99,6 +119,7 @@ class Tenant:
 
     async def commit(self, changes: Sequence[RowChange], mark: str = "") -> list[str]:
         """Apply all changes or none; see `Rows.commit`."""
+        _counted(sum(len(each.body) for each in changes if isinstance(each, (Insert, Replace))))
         if self.before_commit is not None:
             await self.before_commit(self.name)
         return await self.rows.commit(self.name, changes, mark)

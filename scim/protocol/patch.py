@@ -22,6 +22,7 @@ from scim.protocol.resource import Resource, values
 from scim.protocol.schema import ResourceType, Schema, Target
 from scim.protocol.strictness import is_strict, refuse_unknown
 from scim.protocol.validation import check_immutable, check_unknown, contradiction, missing
+from scim.protocol.work import Work
 
 logger = logging.getLogger(__name__)
 
@@ -115,6 +116,7 @@ class _Patch:
         self._change = MemberChange()
         self._touched: dict[str, Place] = {}
         self._compared = 0
+        self._work = Work()
         self._unknown: list[str] = []
 
     def apply(self, operation: Operation) -> None:
@@ -215,7 +217,7 @@ class _Patch:
         named = len(value) if isinstance(value, list) else 0
         self._compared += named
         self._compare(values(self._resource, whole), selection, named if op == "remove" else 0)
-        place = Place(self._resource, target, selection)
+        place = Place(self._resource, target, selection, self._work)
         self._touched[str(whole)] = place
         place.apply(op, value)
 
@@ -288,7 +290,7 @@ class _Patch:
         self._change.remove(ids)
 
     def _matching_members(self, selection: Filter) -> list[str]:
-        matches = path_matcher(selection, Target("", self._type.core["members"]))
+        matches = path_matcher(selection, Target("", self._type.core["members"]), self._work)
         added, before = self._change.added, [] if self._change.cleared else self._members or []
         self._compare([*before, *added], selection)
         if self._members is None:  # who is selected does not matter yet, but who is to be known for it

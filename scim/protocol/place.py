@@ -9,18 +9,19 @@ from scim.protocol.query import Matcher, normal, value_matcher
 from scim.protocol.resource import Resource
 from scim.protocol.schema import Attribute, Target
 from scim.protocol.validation import check_primary, read_single, read_value, says_nothing
+from scim.protocol.work import Work
 
 _DEMOTED = " gave primary away"
 """Marks, while a PATCH lasts, a value that another one took `primary` from, with a number that grows."""
 
 
-def path_matcher(selection: Filter, target: Target) -> Matcher:
+def path_matcher(selection: Filter, target: Target, work: Work) -> Matcher:
     """Return a function that says whether a value of the attribute is selected by the filter of a path.
 
     Raises InvalidPath when the attribute cannot be filtered so.
     """
     try:
-        return value_matcher(selection, Target(target.extension, target.attribute))
+        return value_matcher(selection, Target(target.extension, target.attribute), work)
     except InvalidFilter as error:
         raise InvalidPath(error.detail, error.attribute) from error
 
@@ -28,13 +29,14 @@ def path_matcher(selection: Filter, target: Target) -> Matcher:
 class Place:
     """An attribute of a resource, perhaps only the values that a filter selects, perhaps one sub-attribute."""
 
-    def __init__(self, resource: Resource, target: Target, selection: Filter | None) -> None:
+    def __init__(self, resource: Resource, target: Target, selection: Filter | None, work: Work) -> None:
         assert target.attribute is not None  # noqa: S101 - whole extensions are dealt with before
         self._resource = resource
         self._target = target
         self._attribute = target.attribute
         self._sub = target.sub
         self._selection = selection
+        self._work = work
         self._where = str(target)
 
     def apply(self, op: str, value: Any) -> None:
@@ -93,7 +95,7 @@ class Place:
 
     def _applied_to_single(self, op: str, before: Any, value: Any) -> Any:
         if self._selection is not None:
-            matches = path_matcher(self._selection, self._target)
+            matches = path_matcher(self._selection, self._target, self._work)
             if before is None or not matches(before):
                 return self._unselected(op, before)
         if self._sub is not None:
@@ -210,7 +212,7 @@ class Place:
         assert self._selection is not None  # noqa: S101
         if self._sub is None and isinstance(value, list) and len(value) == 1:
             value = value[0]  # a list attribute's path, so that a client may well send a list
-        matches = path_matcher(self._selection, self._target)
+        matches = path_matcher(self._selection, self._target, self._work)
         if not any(matches(each) for each in present):
             return self._applied_to_new(op, present, value, matches)
         after = [self._applied_to_value(op, each, value) if matches(each) else each for each in present]

@@ -12,6 +12,7 @@ from scim.protocol.errors import InvalidCount, InvalidFilter, InvalidSyntax, Inv
 from scim.protocol.filter import Among, And, AttributePath, Comparison, Filter, Not, Or, ValuePath
 from scim.protocol.resource import DATE_TIME, Resource, fold, parse_date_time, values
 from scim.protocol.schema import Attribute, Target
+from scim.protocol.work import Work
 
 LIST_RESPONSE = "urn:ietf:params:scim:api:messages:2.0:ListResponse"
 DEFAULT_COUNT = 100
@@ -193,14 +194,17 @@ def normal(attribute: Attribute, value: Any) -> Any:
     return value
 
 
-def matcher(tree: Filter, resolver: Resolver) -> Matcher:
+def matcher(tree: Filter, resolver: Resolver, work: Work | None = None) -> Matcher:
     """Return a function that says whether a resource fulfils the filter. RFC 7644 §3.4.2.2.
 
     A comparison holds for a multi-valued attribute when it holds for one of its values. `ne` is the opposite of
     `eq`, so it holds where the attribute has no value. A complex attribute is compared by its `value`.
 
+    Every comparison counts as `work`, which raises WorkDone when it is used up; by itself a filter has that of one
+    search.
     Raises InvalidFilter when an attribute is unknown or cannot be compared so.
     """
+    work = work or Work()
 
     def resolve(path: AttributePath) -> Target:
         target = resolver.resolve(path)
@@ -221,17 +225,17 @@ def matcher(tree: Filter, resolver: Resolver) -> Matcher:
                 return lambda resource: not inner(resource)
             case ValuePath(path, inner_filter):
                 target = resolve(path)
-                within = value_matcher(inner_filter, target)
+                within = value_matcher(inner_filter, target, work)
                 return lambda resource: any(within(each) for each in values(resource, target))
             case Among(ids):
                 return lambda resource: resource["id"] in ids
             case Comparison(path=path):
-                return _comparison(node, _compared(resolve(path)))
+                return _comparison(node, _compared(resolve(path)), work)
 
     return build(tree)
 
 
-def value_matcher(tree: Filter, target: Target) -> Matcher:
+def value_matcher(tree: Filter, target: Target, work: Work | None = None) -> Matcher:
     """Return a function that says whether one value of a complex attribute fulfils the filter in brackets.
 
     Raises InvalidFilter when the attribute has no such sub-attribute or it cannot be compared so.
@@ -239,7 +243,7 @@ def value_matcher(tree: Filter, target: Target) -> Matcher:
     complex_attribute = target.attribute
     if complex_attribute is None or target.sub is not None or not complex_attribute.sub_attributes:
         raise InvalidFilter(f"{target} has no sub-attributes to filter by.", str(target))
-    return matcher(tree, _SubAttributes(complex_attribute))
+    return matcher(tree, _SubAttributes(complex_attribute), work)
 
 
 class _SubAttributes:
@@ -264,8 +268,8 @@ def _compared(target: Target) -> Target:
     return target
 
 
-def _comparison(node: Comparison, target: Target) -> Matcher:
-    leaf = target.leaf
+def _comparison(node: Comparison, target: Target, work: Work) -> Matcher:
+    leaf, counted = target.leaf, work.compared
     if leaf is not None and leaf.returned == "never":
         raise InvalidFilter(f"{target} is never returned, so that nobody may search by it either.", str(target))
     if node.operator == "pr":
@@ -277,11 +281,11 @@ def _comparison(node: Comparison, target: Target) -> Matcher:
     compare = _operation(node.operator, leaf, target)
     if node.operator in _TEXT:
         part = _as_text(leaf, node.text)
-        return lambda resource: any(compare(_as_text(leaf, each), part) for each in values(resource, target))
+        return lambda resource: any(compare(_as_text(leaf, each), part) for each in counted(values(resource, target)))
     wanted = _literal(node, leaf, target)
     if node.operator == "ne":
-        return lambda resource: not any(wanted == normal(leaf, each) for each in values(resource, target))
-    return lambda resource: any(compare(normal(leaf, each), wanted) for each in values(resource, target))
+        return lambda resource: not any(wanted == normal(leaf, each) for each in counted(values(resource, target)))
+    return lambda resource: any(compare(normal(leaf, each), wanted) for each in counted(values(resource, target)))
 
 
 def _null_comparison(node: Comparison, target: Target) -> Matcher:
@@ -342,6 +346,10 @@ def _operation(name: str, leaf: Attribute, target: Target) -> Callable[[Any, Any
     raise InvalidFilter(f"{target} is of type {leaf.type}, which '{name}' cannot compare.", str(target))
 
 
+SORT_LENGTH = 200
+"""Characters of a value that sorting looks at; values that begin alike come in the order of ids."""
+
+
 def sort_key(target: Target) -> Callable[[Mapping[str, Any]], tuple[Any, ...]]:
     """Return a key that orders resources by an attribute, those without a value last. RFC 7644 §3.4.2.3.
 
@@ -354,7 +362,7 @@ def sort_key(target: Target) -> Callable[[Mapping[str, Any]], tuple[Any, ...]]:
         found = _preferred(resource, target)
         if found is None or leaf is None or isinstance(found, (dict, list)):
             return (1,)
-        key = normal(leaf, found)
+        key = normal(leaf, found[:SORT_LENGTH] if isinstance(found, str) else found)
         # Cursors are JSON, which has no dates. Texts and numbers meet where two extensions share a name.
         key = key.timestamp() if isinstance(key, datetime) else key
         return (0, isinstance(key, str), key)

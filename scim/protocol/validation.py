@@ -20,6 +20,8 @@ from scim.protocol.uri import is_uri_reference
 logger = logging.getLogger(__name__)
 
 MAX_INTEGER = 2**63 - 1
+MAX_TEXT = 64 * 1024
+"""Characters of a text. Addresses and binary values may be longer, since nobody compares them without letter case."""
 LABELS = frozenset({"type", "primary", "display"})
 """What says which value of a list it is, and nothing else of it."""
 MAX_UNKNOWN = 1_000
@@ -177,6 +179,8 @@ def read_single(attribute: Attribute, value: Any, where: str) -> Any:
     check, expected = _CHECKS[attribute.type]
     if not check(value):
         raise InvalidValue(f"{where} must be {expected}.", where)
+    if attribute.type == "string" and len(value) > MAX_TEXT:
+        raise InvalidValue(f"{where} has {len(value):,} characters; the limit is {MAX_TEXT:,}.", where)
     if attribute.identifying and value.isspace():
         raise InvalidValue(f"{where} must not be blank: nobody could tell who that is.", where)
     return value

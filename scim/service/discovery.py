@@ -3,10 +3,10 @@
 from collections.abc import Sequence
 from typing import Any
 
+from scim.protocol import sizes
 from scim.protocol.query import DEFAULT_COUNT, MAX_COUNT
 from scim.protocol.resource import Resource
 from scim.protocol.schema import Schemas
-from scim.service.messages import MAX_BODY
 
 MAX_OPERATIONS = 1000
 """Operations in one Bulk request."""
@@ -41,7 +41,7 @@ def service_provider_config(base_url: str) -> dict[str, Any]:
     return {
         "schemas": ["urn:ietf:params:scim:schemas:core:2.0:ServiceProviderConfig"],
         "patch": {"supported": True},
-        "bulk": {"supported": True, "maxOperations": MAX_OPERATIONS, "maxPayloadSize": MAX_BODY},
+        "bulk": {"supported": True, "maxOperations": MAX_OPERATIONS, "maxPayloadSize": sizes.MANY.length},
         "filter": {"supported": True, "maxResults": MAX_COUNT},
         "changePassword": {"supported": False},
         "sort": {"supported": True},

@@ -7,6 +7,7 @@ from typing import Any
 from scim.access.admission import Admission
 from scim.access.credential import Credential, Federation, Scope
 from scim.access.tenants import as_key
+from scim.protocol import sizes
 from scim.protocol.errors import InsufficientScope, InvalidValue, MethodNotAllowed, NotFound, ScimError
 from scim.service import documents
 from scim.service.addresses import Addresses
@@ -97,7 +98,7 @@ class Management:
 
     async def change_tenant(self, request: Request, _caller: Credential, parameters: Parameters) -> Response:
         """A tenant's name, status or settings."""
-        body = request.json()
+        body = request.json(sizes.RESOURCE)
         if not isinstance(body, dict) or body.get("status", "active") not in ("active", "suspended"):
             raise InvalidValue("The body must be a JSON object; its status, if it has one, active or suspended.")
         changes = {name: value for name, value in body.items() if name != "status"}
@@ -159,7 +160,7 @@ class Management:
 
     async def put_schema(self, request: Request, _caller: Credential, parameters: Parameters) -> Response:
         """Keep an extension schema of the tenant."""
-        urn = await self._administration.put_schema(parameters["key"], request.json())
+        urn = await self._administration.put_schema(parameters["key"], request.json(sizes.RESOURCE))
         return _answer(200, {"id": urn})
 
     async def remove_schema(self, _request: Request, _caller: Credential, parameters: Parameters) -> Response:
@@ -185,7 +186,7 @@ def _answer(status: int, body: Any) -> Response:
 
 def _members(request: Request, expected: Mapping[str, type]) -> dict[str, Any]:
     """Return the members of the body. Raises InvalidValue on one that is not expected or of another type."""
-    body = request.json()
+    body = request.json(sizes.RESOURCE)
     if not isinstance(body, dict):
         raise InvalidValue("The body must be a JSON object.")
     for name, value in body.items():

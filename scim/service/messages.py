@@ -3,19 +3,18 @@
 import json
 import re
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import parse_qsl
 
 from scim.access.credential import Scope
-from scim.protocol.errors import InvalidSyntax, InvalidValue, PayloadTooLarge, ScimError, UnsupportedMediaType
+from scim.protocol.errors import InvalidSyntax, InvalidValue, ScimError, UnsupportedMediaType
 from scim.protocol.resource import to_json
+from scim.protocol.sizes import Size
 
 MEDIA_TYPE = "application/scim+json"
 JSON = "application/json"
-MAX_BODY = 4 * 1024 * 1024
-"""Bytes in the body of a request."""
 MAX_DEPTH = 24
 """Objects and lists within each other; a User needs four, a Bulk request of PATCHes eight."""
 
@@ -69,27 +68,31 @@ class Request:
         except ValueError:
             raise InvalidValue("A query parameter is not percent-encoded UTF-8.") from None
 
-    def json(self) -> Any:
+    def json(self, size: Size) -> Any:
         """Return the body's JSON.
 
-        Raises InvalidSyntax, PayloadTooLarge above MAX_BODY, UnsupportedMediaType where it is compressed.
+        Raises UnsupportedMediaType where it is compressed, PayloadTooLarge before it is read when it is larger,
+        InvalidSyntax.
         """
         if (coding := self.headers.get("content-encoding", "").strip().lower()) not in ("", "identity"):
             raise UnsupportedMediaType(f"The body is sent with Content-Encoding '{coding[:60]}'; send it as it is.")
-        if len(self.body) > MAX_BODY:
-            raise PayloadTooLarge(f"The body has {len(self.body):,} bytes; the limit is {MAX_BODY:,}.")
+        size.check(self.body, "The body")
         return parse_json(self.body)
 
 
 @dataclass(frozen=True, slots=True)
 class Response:
-    """An HTTP response: status, headers and a body that becomes JSON; None is no body."""
+    """An HTTP response: status, headers and a body that becomes JSON; None is no body.
+
+    `written` is the JSON of the body where it was made already.
+    """
 
     status: int
     body: Any = None
     headers: Mapping[str, str] = field(default_factory=dict)
     media_type: str = MEDIA_TYPE
     failure: ScimError | None = None
+    written: bytes = b""
 
     @property
     def outcome(self) -> str:
@@ -108,10 +111,38 @@ class Response:
 
     def content(self) -> bytes:
         """Return the body as UTF-8."""
-        if self.body is None:
-            return b""
+        if self.written or self.body is None:
+            return self.written
         # Half a surrogate pair in an error's detail must not turn a 400 into a 500.
         return to_json(self.body).encode(errors="replace")
+
+
+def in_pieces(body: Any) -> bytes:
+    """Return the JSON of a large body, made in pieces: nothing else runs while one of them is made."""
+    return "".join(_pieces(body)).encode(errors="replace")
+
+
+def _pieces(value: Any) -> Iterator[str]:
+    if isinstance(value, dict) and any(isinstance(item, list) for item in value.values()):
+        for number, (name, item) in enumerate(value.items()):
+            yield f"{',' if number else '{'}{to_json(name)}:"
+            yield from _pieces(item)
+        yield "}"
+    elif isinstance(value, list) and value and isinstance(value[0], dict) and "schemas" in value[0]:
+        for number, each in enumerate(value):  # resources, each of which may be large
+            yield "," if number else "["
+            yield from _pieces(each)
+        yield "]"
+    elif isinstance(value, list) and value:
+        for start in range(0, len(value), _PIECE):
+            yield ("," if start else "[") + to_json(value[start : start + _PIECE])[1:-1]
+        yield "]"
+    else:
+        yield to_json(value)
+
+
+_PIECE = 500
+"""Values of a list that are written at once, about a millisecond."""
 
 
 def error_response(error: ScimError) -> Response:

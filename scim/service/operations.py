@@ -4,13 +4,16 @@ import json
 import logging
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import replace
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import Any
 
 from scim.access.credential import ALLOWED
+from scim.directory.aside import SHORT, aside
+from scim.directory.matching import EDGE_SIZE
 from scim.directory.resources import Directory, Origin
 from scim.directory.search import Search
 from scim.directory.stored import Kind, Stored
+from scim.protocol import sizes
 from scim.protocol.errors import Forbidden, NotFound, NotImplementedHere, PreconditionFailed, ScimError
 from scim.protocol.projection import Projection
 from scim.protocol.query import SearchRequest, list_response, query_search, search_request
@@ -21,7 +24,7 @@ from scim.service import discovery, routes
 from scim.service.answers import answered, client_of
 from scim.service.bulk import Bulk
 from scim.service.events import Events
-from scim.service.messages import Request, Response
+from scim.service.messages import Request, Response, in_pieces
 from scim.service.routes import Route
 
 logger = logging.getLogger(__name__)
@@ -54,7 +57,7 @@ class Operations:
         """POST of a resource. RFC 7644 §3.3."""
         kind = self._kind(route)
         projection = _projection(kind, query_search(request.query()))
-        stored = await self._directory.create(kind, request.json(), _origin(request))
+        stored = await self._directory.create(kind, await _body(request, kind), _origin(request))
         return await self._resource(request, 201, stored, projection)
 
     async def get(self, request: Request, route: Route, parameters: Parameters) -> Response:
@@ -74,7 +77,8 @@ class Operations:
         kind = self._kind(route)
         projection = _projection(kind, query_search(request.query()))
         if_match = await self._if_match(request, kind, parameters["id"])
-        stored = await self._directory.replace(kind, parameters["id"], request.json(), if_match, _origin(request))
+        body = await _body(request, kind)
+        stored = await self._directory.replace(kind, parameters["id"], body, if_match, _origin(request))
         return await self._resource(request, 200, stored, projection)
 
     async def patch(self, request: Request, route: Route, parameters: Parameters) -> Response:
@@ -88,7 +92,7 @@ class Operations:
         kind = self._kind(route)
         search = query_search(request.query())
         projection = _projection(kind, search)
-        operations = patch_operations(request.json())
+        operations = patch_operations(await _body(request, kind))
         if_match = await self._if_match(request, kind, parameters["id"])
         stored = await self._directory.patch(kind, parameters["id"], operations, if_match, _origin(request))
         if kind.letter == "g":
@@ -122,22 +126,24 @@ class Operations:
 
     async def search(self, request: Request, route: Route, _: Parameters) -> Response:
         """POST of a SearchRequest. RFC 7644 §3.4.3."""
-        return await self._found(request, route, search_request(request.json()))
+        return await self._found(request, route, search_request(request.json(sizes.SEARCH)))
 
     async def _found(self, request: Request, route: Route, search: SearchRequest) -> Response:
         kinds = [self._kind(route)] if route.resource_type else list(self._directory.kinds.values())
         projections = {kind.type.name: _projection(kind, search) for kind in kinds}
         page = await self._search.page(kinds, search, projections)
         names = await self._names(page.resources, projections)
-        resources = [
-            projections[each.kind.type.name].apply(each.resource(request.base_url, names)) for each in page.resources
-        ]
         figures: dict[str, int | str | None] = {"totalResults": page.total}
         if search.cursor is None:
             figures["startIndex"] = search.start_index
         else:
             figures["nextCursor"] = page.next_cursor
-        return Response(200, list_response(resources, **figures))
+
+        def made() -> Resource:
+            shown = [_shown(each, projections[each.kind.type.name], request.base_url, names) for each in page.resources]
+            return list_response(shown, **figures)
+
+        return await _written(200, made, sum(map(_answer_size, page.resources)))
 
     async def bulk(self, request: Request, _route: Route, _: Parameters) -> Response:
         """POST of many operations. RFC 7644 §3.7."""
@@ -155,7 +161,8 @@ class Operations:
             name, parameters = (found[0].name, found[1]) if found else ("Bulk", {})
             return await answered(inner, name, parameters, operation)
 
-        bulk = Bulk(bulk_request(request.json()), self._schemas, perform, self._versions, request.base_url)
+        body = await aside(partial(request.json, sizes.MANY), len(request.body))
+        bulk = Bulk(bulk_request(body), self._schemas, perform, self._versions, request.base_url)
         return Response(200, await bulk.run())
 
     async def _versions(self, paths: Sequence[str]) -> Sequence[str | None]:
@@ -208,7 +215,8 @@ class Operations:
             stored = await self._directory.memberships.attached(stored)
         headers = {"ETag": stored.etag, "Location": stored.location(request.base_url)}
         names = await self._names([stored], {stored.kind.type.name: projection})
-        return Response(status, projection.apply(stored.resource(request.base_url, names)), headers)
+        made = partial(_shown, stored, projection, request.base_url, names)
+        return await _written(status, made, _answer_size(stored), headers)
 
     async def _names(self, found: Sequence[Stored], projections: Mapping[str, Projection]) -> Mapping[str, str]:
         """Return the names of groups by id, where the client asks for `groups.display`. RFC 7643 §4.1.2."""
@@ -227,7 +235,35 @@ def _inner(request: Request, method: str, path: str, data: Any, version: str | N
 
 
 def _origin(request: Request) -> Origin:
-    return Origin(request.request_id, client_of(request), request.credential)
+    return Origin(request.request_id, client_of(request), request.credential, len(request.body))
+
+
+async def _body(request: Request, kind: Kind) -> Any:
+    """Return the JSON of a resource or a PATCH; only a group has members, which explain a large one."""
+    size = sizes.MANY if kind.letter == "g" else sizes.RESOURCE
+    return await aside(partial(request.json, size), len(request.body))
+
+
+def _shown(stored: Stored, projection: Projection, base_url: str, names: Mapping[str, str]) -> Resource:
+    return projection.apply(stored.resource(base_url, names))
+
+
+def _answer_size(stored: Stored) -> int:
+    return stored.size + EDGE_SIZE * len(stored.edges or ())
+
+
+async def _written(
+    status: int, made: Callable[[], Resource], size: int, headers: Mapping[str, str] | None = None
+) -> Response:
+    """Return a response whose body may be large: then it is made and written aside."""
+    if size <= SHORT:
+        return Response(status, made(), headers or {})
+
+    def written() -> Response:
+        body = made()
+        return Response(status, body, headers or {}, written=in_pieces(body))
+
+    return await aside(written, size)
 
 
 def _projection(kind: Kind, search: SearchRequest) -> Projection:

@@ -11,8 +11,9 @@ from scim.access.tenants import DEFAULT_KEY, TenantRecord
 from scim.directory.feed import Feed
 from scim.directory.indexes import Indexes
 from scim.directory.maintenance import Maintenance
+from scim.directory.matching import ScanLimit
 from scim.directory.resources import Directory
-from scim.directory.search import ScanLimit, Search
+from scim.directory.search import Search
 from scim.directory.stored import Kind, kinds
 from scim.directory.tenant import Tenant
 from scim.directory.tombstones import Tombstones

@@ -21,6 +21,8 @@ from scim.storage.rows import (
     new_mark,
 )
 
+REST_SECONDS = 0.01
+"""How long calls answer at once before the event loop gets a turn; those of a store on the network let it each time."""
 BUSY_SECONDS = 5.0
 """How long a call waits for other processes to let go of the file before it is `Unavailable`."""
 
@@ -82,6 +84,7 @@ class SqliteRows:
 
         Raises Unavailable when that fails, naming the path.
         """
+        self._rested = 0.0
         deadline = time.monotonic() + BUSY_SECONDS
         while True:
             try:
@@ -143,7 +146,10 @@ class SqliteRows:
         Not SQLite's own busy timeout, which would stop the event loop for as long as it waits.
         """
         loop = asyncio.get_running_loop()
-        deadline = loop.time() + BUSY_SECONDS
+        if (now := loop.time()) - self._rested > REST_SECONDS:
+            await asyncio.sleep(0)
+            self._rested = loop.time()
+        deadline = now + BUSY_SECONDS
         while True:
             try:
                 return work()

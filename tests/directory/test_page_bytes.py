@@ -10,7 +10,7 @@ import pytest
 
 from scim.app import App
 from scim.azure.tables import TableRows
-from scim.directory import keys, search
+from scim.directory import keys, matching, search
 from scim.protocol.query import DEFAULT_COUNT, MAX_COUNT
 from scim.storage.rows import MAX_BODY_BYTES, Insert, Row, Rows
 from scim.storage.sqlite import SqliteRows
@@ -63,7 +63,7 @@ def app(rows: MeteredRows, clock: Clock) -> App:
 @pytest.fixture
 def small_pages(monkeypatch: pytest.MonkeyPatch) -> None:
     """Bounds that small resources meet."""
-    monkeypatch.setattr(search, "MAX_PAGE_BYTES", PAGE_BYTES)
+    monkeypatch.setattr(matching, "MAX_PAGE_BYTES", PAGE_BYTES)
     monkeypatch.setattr(search, "BATCH_BYTES", BATCH_BYTES)
     monkeypatch.setattr(search, "FIRST_ROWS", FIRST_ROWS)
 
@@ -141,7 +141,7 @@ async def assert_everybody_is_seen_once(http: Http, name: str, monkeypatch: pyte
     for path, ids in (("/Users", users), ("/Groups", groups), ("", [*users, *groups])):
         parameters = request(name, path, ids)
         with monkeypatch.context() as unbounded:
-            unbounded.setattr(search, "MAX_PAGE_BYTES", 10**9)
+            unbounded.setattr(matching, "MAX_PAGE_BYTES", 10**9)
             whole = [each["id"] for each in (await asked(http, path, **parameters))["Resources"]]
         assert sorted(whole) == sorted(ids)
         for pages, totals in (await by_index(http, path, **parameters), await by_cursor(http, path, **parameters)):
@@ -283,8 +283,8 @@ async def test_a_page_of_the_usual_size_is_read_at_once(
 
 async def test_pages_are_full_unless_resources_are_large(http: Http, rows: MeteredRows) -> None:
     """The bound as it is: 1,000 resources of 8 KiB fit, and of the largest ones there are some twenty or fewer."""
-    assert search.MAX_PAGE_BYTES >= MAX_COUNT * 8 * 1024
+    assert matching.MAX_PAGE_BYTES >= MAX_COUNT * 8 * 1024
     large = MAX_BODY_BYTES // 2 - 100
     await populate(rows, 30, large)
     body = await asked(http, "/Users", excludedAttributes="groups", attributes="id")
-    assert (len(body["Resources"]), body["totalResults"]) == (-(-search.MAX_PAGE_BYTES // large), 30)
+    assert (len(body["Resources"]), body["totalResults"]) == (-(-matching.MAX_PAGE_BYTES // large), 30)

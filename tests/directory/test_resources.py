@@ -173,13 +173,13 @@ async def test_a_look_up_row_that_is_there_already_never_blocks(http: Http, rows
 
 async def test_a_resource_that_does_not_fit_is_refused(http: Http, rows: RecordingRows) -> None:
     """413 with the limit, in creations and changes, and nothing is written."""
-    title = "x" * (MAX_BODY_BYTES // 2 + 1)
+    address = "x" * (MAX_BODY_BYTES // 2 + 1)
     mira = (await http.user("mira"))["id"]
     before = await rows.everything()
     for answer in (
-        await http.request("POST", "/Users", {"userName": "large", "title": title}),
-        await patch(http, f"/Users/{mira}", replacing("title", title)),
-        await http.request("PUT", f"/Users/{mira}", {"userName": "mira", "title": title}),
+        await http.request("POST", "/Users", {"userName": "large", "profileUrl": address}),
+        await patch(http, f"/Users/{mira}", replacing("profileUrl", address)),
+        await http.request("PUT", f"/Users/{mira}", {"userName": "mira", "profileUrl": address}),
     ):
         assert answer.status == 413
         assert f"{MAX_BODY_BYTES:,}" in answer.body["detail"]

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from scim.directory.cursor import Cursor
-from scim.directory.planning import SORT_LENGTH
+from scim.protocol.query import SORT_LENGTH
 from tests.conftest import Http
 from tests.directory.searches import MISSING, names, search, walk
 

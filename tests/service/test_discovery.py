@@ -7,8 +7,8 @@ import pytest
 
 from scim.app import App
 from scim.protocol.query import DEFAULT_COUNT, LIST_RESPONSE, MAX_COUNT
+from scim.protocol.sizes import MANY
 from scim.service.discovery import MAX_OPERATIONS
-from scim.service.messages import MAX_BODY
 from scim.storage.rows import Rows
 from tests.conftest import BASE_URL, Clock, Http, make_app
 from tests.samples import CONTOSO, CORE, ENTERPRISE, EXTENSIONS
@@ -166,7 +166,7 @@ async def test_the_configuration_advertises_what_there_is(http: Http) -> None:
     assert config["schemas"] == ["urn:ietf:params:scim:schemas:core:2.0:ServiceProviderConfig"]
     assert config["patch"] == config["sort"] == config["etag"] == {"supported": True}
     assert config["changePassword"] == {"supported": False}
-    assert config["bulk"] == {"supported": True, "maxOperations": MAX_OPERATIONS, "maxPayloadSize": MAX_BODY}
+    assert config["bulk"] == {"supported": True, "maxOperations": MAX_OPERATIONS, "maxPayloadSize": MANY.length}
     assert config["filter"] == {"supported": True, "maxResults": MAX_COUNT}
     assert config["pagination"] == {
         "cursor": True,

@@ -6,7 +6,8 @@ from typing import Any
 import pytest
 
 from scim.protocol.errors import InvalidSyntax, InvalidValue, PayloadTooLarge, Unavailable
-from scim.service.messages import MAX_BODY, MAX_DEPTH, Request, Response, error_response, parse_json
+from scim.protocol.sizes import RESOURCE, SEARCH
+from scim.service.messages import MAX_DEPTH, Request, Response, error_response, parse_json
 
 
 def nested(levels: int) -> bytes:
@@ -56,9 +57,17 @@ def test_what_readers_would_understand_differently_is_refused(body: bytes, reaso
 
 def test_a_body_over_the_limit_is_refused_before_it_is_read() -> None:
     """The limit is on bytes; a body of exactly so many is read."""
-    assert Request("POST", "https://x.example", body=b'"' + b"a" * (MAX_BODY - 2) + b'"').json() == "a" * (MAX_BODY - 2)
-    with pytest.raises(PayloadTooLarge, match="4,194,305 bytes"):
-        Request("POST", "https://x.example", body=b"{" * (MAX_BODY + 1)).json()
+    exact = Request("POST", "https://x.example", body=b'"' + b"a" * (RESOURCE.length - 2) + b'"')
+    assert exact.json(RESOURCE) == "a" * (RESOURCE.length - 2)
+    with pytest.raises(PayloadTooLarge, match="1,048,577 bytes"):
+        Request("POST", "https://x.example", body=b"{" * (RESOURCE.length + 1)).json(RESOURCE)
+
+
+def test_a_body_of_too_many_values_is_refused_before_it_is_read() -> None:
+    """A million empty objects fit into 4 MiB and would take a second to build; what is refused need not be JSON."""
+    assert Request("POST", "https://x.example", body=b"[" + b"{}," * 997 + b"{}]").json(SEARCH) == [{}] * 998
+    with pytest.raises(PayloadTooLarge, match="about 2,002 values; the limit is 2,000"):
+        Request("POST", "https://x.example", body=b"[" + b"{}," * 1000).json(SEARCH)
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from scim.service.messages import MAX_BODY
+from scim.protocol.sizes import RESOURCE
 from scim.storage.rows import Rows
 from tests.conftest import Http
 from tests.samples import ENTERPRISE
@@ -25,7 +25,7 @@ from tests.service.asking import assert_error, everything, patch
         b'{"userName": "a", "userName": "b"}',
         b'{"userName": "a", "x": NaN}',
         b'{"userName": "a", "x": ' + b"[" * 1000 + b"]" * 1000 + b"}",
-        b"[" * 100_000,
+        b"[" * 10_000,
     ],
 )
 async def test_a_body_that_is_not_the_message_is_invalid_syntax(
@@ -78,11 +78,13 @@ async def test_a_required_attribute_is_named_when_it_is_missing(http: Http, path
         assert_error(await http.request("POST", path, body), 400, "invalidValue", f"{name} is required")
 
 
-async def test_a_body_over_four_mebibytes_is_too_large(http: Http, rows: Rows) -> None:
+async def test_a_body_that_is_too_large_is_refused(http: Http, rows: Rows) -> None:
     """413 with the limit in the detail; a body under it that would not fit into a row is 413 as well."""
-    content = b'{"userName": "mira", "title": "' + b"x" * MAX_BODY + b'"}'
-    assert_error(await http.request("POST", "/Users", content=content), 413, detail="4,194,304")
-    assert_error(await http.request("POST", "/Users", {"userName": "m", "title": "x" * 500_000}), 413, detail="900,000")
+    content = b'{"userName": "mira", "profileUrl": "' + b"x" * RESOURCE.length + b'"}'
+    assert_error(await http.request("POST", "/Users", content=content), 413, detail="1,048,576")
+    assert_error(await http.request("POST", "/Groups", content=content * 4), 413, detail="4,194,304")
+    large = {"userName": "m", "profileUrl": "x" * 500_000}
+    assert_error(await http.request("POST", "/Users", large), 413, detail="900,000")
     assert (await http.request("GET", "/Users")).body["totalResults"] == 0
     assert [row for row in await everything(rows) if not row.key.startswith("s.")] == []
 

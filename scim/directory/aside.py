@@ -1,0 +1,27 @@
+"""Long computing on a thread of its own, so that the event loop goes on answering others."""
+
+import asyncio
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from contextvars import copy_context
+from functools import partial
+from typing import TypeVar
+
+SHORT = 64 * 1024
+"""Bytes of JSON that are computed with at once: a few milliseconds, about what handing them to a thread may cost."""
+
+T = TypeVar("T")
+
+_THREAD = ThreadPoolExecutor(max_workers=1, thread_name_prefix="aside")
+"""One for the process: what is long waits for what is long, and the interpreter gives others their turn within 5 ms."""
+
+
+async def aside(work: Callable[[], T], size: int) -> T:
+    """Return what `work` returns, computed on another thread when its input has more than SHORT bytes.
+
+    `work` must not touch the store or anything else that belongs to the event loop. Raises what it raises.
+    """
+    if size <= SHORT:
+        return work()
+    context = copy_context()
+    return await asyncio.get_running_loop().run_in_executor(_THREAD, partial(context.run, work))
