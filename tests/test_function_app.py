@@ -177,6 +177,12 @@ def test_nobody_needs_a_key_of_the_host(loaded: Loaded) -> None:
     assert loaded.module.app.auth_level == func.AuthLevel.ANONYMOUS
 
 
+def test_a_failed_start_leaves_its_reason_in_the_log() -> None:
+    """An app that does not start answers 404 or 503 to everything; only the host can say why."""
+    levels = json.loads((ROOT / "host.json").read_text())["logging"]["logLevel"]
+    assert levels["Host.Startup"] == "Information"
+
+
 def test_host_json_leaves_routes_as_they_are() -> None:
     """Without the prefix that the host adds by default, and with the bundle that the timer needs."""
     host = json.loads((ROOT / "host.json").read_text())

@@ -1,5 +1,6 @@
 """GitHub workflows and azure.yaml: least rights, pinned actions, and commands that exist in this repository."""
 
+import json
 import os
 import re
 import subprocess
@@ -261,3 +262,29 @@ esac
     assert done.returncode == 0
     asked = calls.read_text().splitlines()
     assert sum("host/default/sync" in each for each in asked) == 3
+
+
+def test_what_github_reads_can_be_read() -> None:
+    """A form with a mistake is not shown, and nobody is told why."""
+    folder = ROOT / ".github"
+    for file in [*folder.glob("*.yml"), *(folder / "ISSUE_TEMPLATE").glob("*.yml")]:
+        assert isinstance(yaml.safe_load(file.read_text(encoding="utf-8")), dict), file.name
+    json.loads((ROOT / ".devcontainer" / "devcontainer.json").read_text(encoding="utf-8"))
+
+
+@pytest.mark.parametrize("name", ["wrong-answer.yml", "deployment.yml"])
+def test_an_issue_form_never_asks_for_a_token(name: str) -> None:
+    """It says so before anybody pastes one, and each of its fields has an id of its own."""
+    form = yaml.safe_load((ROOT / ".github" / "ISSUE_TEMPLATE" / name).read_text(encoding="utf-8"))
+    first, *fields = form["body"]
+    assert "token" in first["attributes"]["value"]
+    assert len({field["id"] for field in fields}) == len(fields)
+
+
+def test_the_dev_container_has_what_the_project_needs() -> None:
+    """Python of the app, Node.js for the emulator, azd, and the Functions tools."""
+    container = json.loads((ROOT / ".devcontainer" / "devcontainer.json").read_text(encoding="utf-8"))
+    assert container["image"].endswith("python:3.13")
+    features = " ".join(container["features"])
+    assert all(part in features for part in ("node", "azure-cli", "azd", "azure-functions-core-tools"))
+    assert container["postCreateCommand"] == "make setup"
