@@ -29,7 +29,7 @@ from azure.data.tables.aio import TableClient
 from bench.load import samples
 from bench.page.machine import ROOT, described, load, revision
 from bench.page.sections import write_section
-from scim.azure import tables
+from scim.azure import connections, entities, tables
 from scim.storage.rows import Insert, Replace, Row, RowChange, Rows, Touch
 from tests import azurite
 from tests.functions_host import FunctionsHost
@@ -72,7 +72,9 @@ class NotingRows:
         select = ["RowKey", "modified"] if keys_only else None
         size = min(tables.PAGE, limit)
         asked = self._rows.range(partition, after, before, limit, keys_only)
-        return await self._note(asked, lambda client, _: tables._page(client, bounds, select, size, None))
+        return await self._note(
+            asked, lambda client, _: tables._page(client, tables.BETWEEN, bounds, select, size, None)
+        )
 
     async def commit(self, partition: str, changes: Sequence[RowChange], mark: str = "") -> list[str]:
         asked = self._rows.commit(partition, changes, mark)
@@ -109,7 +111,7 @@ async def _commit(client: TableClient, partition: str, changes: Sequence[RowChan
     for change in changes:
         if isinstance(change, Insert):
             change = replace(change, key=f"{change.key}.{number}")
-        kind, entity, options = tables._operation(partition, change, f"{number:016x}")
+        kind, entity, options = entities.operation(partition, change, f"{number:016x}")
         if isinstance(change, Replace):
             kind, options = "upsert", {"mode": UpdateMode.REPLACE}
         elif not isinstance(change, (Insert, Touch)):
@@ -241,9 +243,9 @@ async def measured(storage: str, count: int, rounds: int) -> list[Operation]:
     async with FunctionsHost.running(ROOT) as functions:
         service = sys.modules["function_app"].service
         rows: Rows = service.tenant.rows
-        transport = tables.new_transport()
+        transport = connections.new_transport()
         async with TableClient.from_connection_string(
-            storage, "scim", transport=transport, **tables.PIPELINE
+            storage, "scim", transport=transport, **connections.PIPELINE
         ) as client:
             session = Session(functions, client)
             made = [await _created(session, each) for each in range(count * (rounds + 1))]

@@ -18,7 +18,7 @@ param namePrefix string = 'scim'
 @description('Tags for every resource.')
 param tags tagsByName = {}
 
-@description('Name of the table that holds the directory, and of the partition in it: letters and digits, a letter first')
+@description('Name of the table that holds the directory, and of the partition in it: lower-case letters and digits, a letter first')
 @minLength(3)
 @maxLength(63)
 param scimTenant string = 'scim'

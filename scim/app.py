@@ -152,7 +152,7 @@ def build(
         tenants=tenants,
         addresses=addresses,
         limits=limits,
-        endpoints=Endpoints(admission, limits, tenants, addresses),
+        endpoints=Endpoints(admission, limits, tenants, addresses, settings.request_seconds),
         rounds=Rounds(store, registry, tenants),
         tokens=tokens,
     )

@@ -37,6 +37,8 @@ class Settings:
     """Rows that a search without look-up may read."""
     scan_seconds: float = 20.0
     """Seconds that a search without look-up may take."""
+    request_seconds: float = 60.0
+    """Seconds within which a request is answered, whatever it does."""
     change_retention_days: int = 90
     """Days for which change rows are kept."""
     access_token_seconds: int = 3600
@@ -137,14 +139,16 @@ _READERS: dict[str, Callable[[str], Any]] = {
         r"https://[^\s/?#]+/?", "the address of a key vault, such as https://kv-contoso.vault.azure.net"
     ),
     "tenant": _matching(
-        r"(?!(?i:registry))[A-Za-z][A-Za-z0-9]{2,54}",
-        "3 to 55 letters and digits, a letter first, and not begin with 'registry', where the tenants are registered",
+        r"(?!registry|tables$)[a-z][a-z0-9]{2,54}",
+        "3 to 55 lower-case letters and digits, a letter first; not 'tables', and not beginning with 'registry', where"
+        " the tenants are registered",
     ),
     "base_url": _matching(r"https?://[^\s?#]+", "an address such as https://scim.contoso.com/scim/v2"),
     "filterable": _separated,
     "schemas": Path,
     "scan_rows": _whole_number(100, 1_000_000_000),
     "scan_seconds": _seconds,
+    "request_seconds": _seconds,
     "change_retention_days": _whole_number(1, 36_500),
     "access_token_seconds": _whole_number(300, 21_600),
     "event_retention_days": _whole_number(1, 366),

@@ -105,10 +105,10 @@ def make_app(rows: Rows, clock: Clock, **settings: Any) -> App:
     """Return a service over rows, whose ids count upwards and whose writers never wait for each other."""
     numbers = itertools.count(1)
 
-    async def no_pause(_: int) -> None:
+    async def no_pause(_: float) -> None:
         return None
 
-    tenant = Tenant(rows, "scim", now=clock, new_id=lambda: f"{next(numbers):032x}", pause=no_pause)
+    tenant = Tenant(rows, "scim", now=clock, new_id=lambda _: f"{next(numbers):032x}", pause=no_pause, rest=no_pause)
     return build(Settings(storage="sqlite::memory:", token=(TOKEN,), **settings), tenant)
 
 

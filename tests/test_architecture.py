@@ -42,7 +42,10 @@ AZURE_ALLOWED = {
     ENTRY,
     "scim.local",
     "scim.azure.account",
+    "scim.azure.connections",
+    "scim.azure.entities",
     "scim.azure.identity",
+    "scim.azure.patience",
     "scim.azure.tables",
     "scim.azure.vault",
 }

@@ -17,7 +17,7 @@ from scim.service import bulk, messages
 from scim.service.discovery import MAX_OPERATIONS
 from scim.service.routes import ANYWHERE, ROUTES
 from scim.settings import Settings
-from scim.storage import rows
+from scim.storage import deadline, rows
 from tests.test_architecture import FLOORS
 
 ROOT = Path(__file__).parent.parent
@@ -61,7 +61,11 @@ def test_each_setting_is_explained() -> None:
 
 
 @pytest.mark.parametrize(
-    "name", ["tenant", "filterable", "scan_rows", "scan_seconds", "change_retention_days", "event_retention_days"]
+    "name",
+    [
+        *("tenant", "filterable", "scan_rows", "scan_seconds", "request_seconds"),
+        *("change_retention_days", "event_retention_days"),
+    ],
 )
 def test_the_default_that_is_told_is_the_default(name: str) -> None:
     """As the code has it."""
@@ -97,6 +101,7 @@ def test_each_limit_that_is_told_is_in_force() -> None:
         "names of groups (`groups.display`) in one answer": str(memberships.MAX_NAMED),
         "memberships of one resource in a search": f"{search.MAX_OWN_EDGES:,}",
         "operations in one Bulk request": f"{MAX_OPERATIONS:,}",
+        "calls of the storage for one request": f"{deadline.CALLS:,}",
         "operations in one PATCH": f"{patch.MAX_OPERATIONS:,}",
         "values that one PATCH compares or adds": f"{patch.MAX_COMPARED:,}",
         "names in one POST, PUT or PATCH that no schema knows": f"{validation.MAX_UNKNOWN:,}",

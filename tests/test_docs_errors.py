@@ -13,6 +13,7 @@ from azure.core.exceptions import HttpResponseError
 from scim.access.credential import Credential
 from scim.access.token import made
 from scim.app import App
+from scim.azure.connections import Connections
 from scim.azure.tables import TableRows
 from scim.azure.vault import VaultTokens
 from scim.directory import keys
@@ -192,6 +193,9 @@ class Refusing:
     async def send(self, *_: Any, **__: Any) -> Any:
         raise self._error
 
+    def get_table_client(self, _: str) -> "Refusing":
+        return self
+
     async def open(self) -> None: ...
 
     async def close(self) -> None: ...
@@ -209,7 +213,8 @@ async def no_pause(_: float) -> None: ...
 async def test_the_storage_that_does_not_answer_is_shown(status: int, code: str) -> None:
     """Busy, and refusing the app."""
     client: Any = Refusing(status, code)
-    rows = TableRows(lambda *_: client, "scim", make_transport=lambda: client, sleep=no_pause)
+    account = Connections(lambda *_: client, make_transport=lambda: client)
+    rows = TableRows(account, "scim", sleep=no_pause, clock=itertools.count().__next__)
     with pytest.raises(Unavailable) as raised:
         await rows.read("scim", "u.1")
     assert alike(raised.value.body()) in shown()

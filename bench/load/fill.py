@@ -22,7 +22,7 @@ async def fill_users(directory: Directory, number: int) -> None:
     changes: list[Insert] = []
     counts: Counter[str] = Counter()
     for each in range(number):
-        resource_id = tenant.new_id()
+        resource_id = tenant.new_id("")
         changes += _rows(kind, tenant, resource_id, samples.user(each))
         counts[keys.count(kind.letter, resource_id)] += 1
     await _commit(tenant, changes)

@@ -71,13 +71,23 @@ var rules = [
   }
   {
     name: 'throttled'
-    title: 'SCIM endpoint throttles its callers'
-    description: 'Twenty or more answers of 429 in 15 minutes: Table Storage is at its limit, or a client sends too fast.'
+    title: 'Table Storage throttles the SCIM endpoint'
+    description: 'Table Storage refused calls as too many (503 ServerBusy) in 3 or more minutes of 15. docs/operations.md, "When storage throttles", says what to do.'
     severity: 3
     window: 'PT15M'
     frequency: 'PT15M'
     dimensions: []
-    query: 'requests | where toint(resultCode) == 429 | summarize answers = sum(itemCount) | where answers >= 20'
+    query: 'traces | where message startswith "Table Storage is busy" | summarize minutes = sum(itemCount) | where minutes >= 3'
+  }
+  {
+    name: 'missing-table'
+    title: 'The table of the SCIM endpoint is gone'
+    description: 'Somebody deleted the table: every request answers 503. Stop provisioning in Entra at once; docs/operations.md says how to go on.'
+    severity: 0
+    window: 'PT5M'
+    frequency: 'PT5M'
+    dimensions: []
+    query: 'traces | where message startswith "the table" and message endswith "does not exist" | summarize lines = sum(itemCount) | where lines >= 1'
   }
   {
     name: 'silence'

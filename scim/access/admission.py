@@ -15,6 +15,7 @@ from scim.access.registry import Registry
 from scim.access.tenants import DEFAULT_KEY, TenantRecord, as_key
 from scim.access.token import id_of, is_credential_id
 from scim.protocol.errors import InsufficientScope, Unauthorized, Unavailable
+from scim.storage.together import both
 
 FRESH_SECONDS = 10.0
 """How old what a process knows of a tenant or a credential may be."""
@@ -74,7 +75,7 @@ class Admission:
         """Return what an address and an id name, if there are such, whatever their state; both are read at once."""
         if not is_credential_id(credential_id):
             return await self.tenant(key), None
-        tenant, credential = await asyncio.gather(self.tenant(key), self._looked_up(credential_id))
+        tenant, credential = await both(self.tenant(key), self._looked_up(credential_id))
         return tenant, credential
 
     async def admit(self, key: str, authorization: str | None, needed: Scope) -> Caller:
@@ -84,7 +85,7 @@ class Admission:
         own; InsufficientScope when the credential's scope does not do; Unavailable when it cannot be told.
         """
         text = token_of(authorization)
-        tenant, credential = await asyncio.gather(self.tenant(key), self._of_tenant(text, as_key(key)))
+        tenant, credential = await both(self.tenant(key), self._of_tenant(text, as_key(key)))
         if tenant is None or tenant.status != "active" or credential is None:
             raise Unauthorized(WRONG, presented=True)
         _check_scope(credential, needed)

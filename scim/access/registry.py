@@ -49,7 +49,7 @@ class Registry:
 
     def __init__(self, store: Store, name: str, now: Callable[[], datetime] = _now) -> None:
         self._store, self._name, self._now = store, name, now
-        self._rows = store.rows(name)
+        self._rows = store.rows(name, may_be_missing=True)  # until there is a further tenant
 
     @property
     def now(self) -> datetime:

@@ -21,6 +21,7 @@ from scim.directory.tenant import PAGE, TRIES, Tenant
 from scim.protocol.resource import Resource
 from scim.service.tenants import TenantService
 from scim.storage.rows import MAX_CHANGES, Delete, Insert, Row, RowChange, RowConflict
+from scim.storage.together import together
 
 PARTS = 4096
 HELD = 200_000
@@ -213,7 +214,7 @@ class Verification:
             every = [key for listed in wanted.values() for key in listed]
             there = {row.key for row in await self._tenant.read_all(every) if row}
             missing = [(row, [key for key in wanted[row.key] if key not in there]) for row in page]
-            await asyncio.gather(*(self._add_look_ups(gate, row, lacking) for row, lacking in missing if lacking))
+            await together(*(self._add_look_ups(gate, row, lacking) for row, lacking in missing if lacking))
             done += len(page)
             self._progress.at("new look-ups", done, _about(done, page[-1].key))
 
@@ -340,7 +341,7 @@ class Verification:
         gate = asyncio.Semaphore(AT_ONCE)
         ordered = sorted(self._suspects, key=lambda each: (each.sort, each.about))
         for start in range(0, len(ordered), PAGE):
-            await asyncio.gather(*(self._settle(gate, each) for each in ordered[start : start + PAGE]))
+            await together(*(self._settle(gate, each) for each in ordered[start : start + PAGE]))
             self._progress.at("suspects", start, len(ordered))
 
     async def _settle(self, gate: asyncio.Semaphore, suspect: Suspect) -> None:

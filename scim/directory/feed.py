@@ -118,12 +118,12 @@ class Feed:
 
     async def _begin(self, _: int) -> None:
         if await self._tenant.read(keys.FEED) is None:
-            await self._tenant.commit([Insert(keys.FEED, to_json(asdict(Head(self._tenant.new_id()))))])
+            await self._tenant.commit([Insert(keys.FEED, to_json(asdict(Head(self._tenant.new_id("")))))])
 
     async def restart(self) -> None:
         """Begin a new epoch: readers learn that what they know may be wrong, and start anew."""
         head, version = await self.head()
-        new = Head(self._tenant.new_id(), head.last + 1, head.last)
+        new = Head(self._tenant.new_id(""), head.last + 1, head.last)
         await self._tenant.commit([Replace(keys.FEED, to_json(asdict(new)), version)])
 
     async def missing(self) -> int | None:

@@ -8,7 +8,6 @@ membership that is read although its end was deleted earlier has a tombstone tha
 tombstone away last.
 """
 
-import asyncio
 import json
 import logging
 from collections.abc import Iterable, Sequence
@@ -20,6 +19,7 @@ from scim.directory.tenant import PAGE, Tenant
 from scim.protocol.errors import InvalidValue
 from scim.protocol.members import MemberChange
 from scim.storage.rows import MAX_CHANGES, Delete, Insert, Row, RowChange, Touch
+from scim.storage.together import both, together
 
 logger = logging.getLogger(__name__)
 
@@ -105,7 +105,7 @@ class Memberships:
         found: dict[str, list[Edge]] = {}
         for start in range(0, len(ids), AT_ONCE):
             some = ids[start : start + AT_ONCE]
-            found |= zip(some, await asyncio.gather(*(edges(each, limit + 1, gone) for each in some)), strict=True)
+            found |= zip(some, await together(*(edges(each, limit + 1, gone) for each in some)), strict=True)
             if sum(map(len, found.values())) > limit:
                 return None
         return found
@@ -138,13 +138,13 @@ class Memberships:
             missing = [each for each in change.added if each not in present and each not in exists]
         else:
             named = [each for each in change.wanted if keys.is_id(each)]
-            present, exists = await asyncio.gather(self._present(group_id, named), self.exist(change.added))
+            present, exists = await both(self._present(group_id, named), self.exist(change.added))
             removed = [each for each in change.removed if each in present]
             missing = [each for each in change.added if each not in exists]
             _tell_of_no_ids(group_id, change.removed)
         if must_exist and missing:
             raise InvalidValue(_missing(missing), "members")
-        added = [Edge(each, exists[each]) for each in change.added if each in exists and each not in present]
+        added = [exists[each] for each in change.added if each in exists and each not in present]
         return Plan(added, [present[each] for each in removed])
 
     async def _present(self, group_id: str, ids: Sequence[str]) -> dict[str, Edge]:
@@ -162,19 +162,20 @@ class Memberships:
         found = await self._tenant.read_all([keys.member(group_id, each) for each in ids])
         return {edge.id: edge for edge in _members(row for row in found if row)}
 
-    async def exist(self, ids: Sequence[str]) -> dict[str, str]:
-        """Return which ids are those of users or groups, with their kinds."""
+    async def exist(self, ids: Sequence[str]) -> dict[str, Edge]:
+        """Return those ids that are of users or groups, with the kinds and versions of these."""
         sought = [each for each in ids if keys.is_id(each)]
         users = await self._of_kind("u", sought)
         groups = await self._of_kind("g", [each for each in sought if each not in users])
-        return dict.fromkeys(users, "u") | dict.fromkeys(groups, "g")
+        return users | groups
 
-    async def _of_kind(self, letter: str, ids: Sequence[str]) -> set[str]:
+    async def _of_kind(self, letter: str, ids: Sequence[str]) -> dict[str, Edge]:
         if len(ids) > FEW and await self.total(letter) < len(ids) * ROWS_PER_READ:
             rows = await self._tenant.under(keys.resource(letter, ""), keys_only=True)
-            return {keys.last_part(row.key) for row in rows} & set(ids)
-        found = await self._tenant.read_all([keys.resource(letter, each) for each in ids])
-        return {each for each, row in zip(ids, found, strict=True) if row}
+        else:
+            rows = [row for row in await self._tenant.read_all([keys.resource(letter, each) for each in ids]) if row]
+        wanted, found = set(ids), (Edge(keys.last_part(row.key), letter, row.version) for row in rows)
+        return {edge.id: edge for edge in found if edge.id in wanted}
 
     async def total(self, letter: str) -> int:
         """Return how many resources of a kind there are."""
@@ -187,13 +188,17 @@ def capacity(fixed: int) -> int:
 
 
 def added(group_id: str, edges: Iterable[Edge]) -> list[RowChange]:
-    """Return the changes that make memberships and touch the members; they fail where a member is gone."""
+    """Return the changes that make memberships and touch the members; they fail where a member is gone.
+
+    Where the version of a member is known they conflict when it is another one by now. So a try that arrives late is
+    refused: whoever made the membership meanwhile, and whoever took it away again, has touched the member.
+    """
     changes: list[RowChange] = []
     for edge in edges:
         changes += [
             Insert(keys.member(group_id, edge.id), edge.kind),
             Insert(keys.membership(edge.id, group_id), ""),
-            Touch(keys.resource(edge.kind, edge.id)),
+            Touch(keys.resource(edge.kind, edge.id), version=edge.version),
         ]
     return changes
 

@@ -1,7 +1,7 @@
 """The users and groups of a tenant: created, read, replaced, patched and deleted, each change in one transaction."""
 
-import asyncio
 import json
+import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
@@ -12,18 +12,21 @@ from scim.directory.aside import aside
 from scim.directory.events import Event, changed_paths, events_of, outbox_row
 from scim.directory.indexes import Indexes
 from scim.directory.memberships import Memberships, Plan
-from scim.directory.stored import MAX_DERIVED, Edge, Kind, Stored
+from scim.directory.stored import MAX_DERIVED, Kind, Stored
 from scim.directory.tenant import Tenant
 from scim.directory.tombstones import BATCHES_AT_ONCE, Tombstones, merged
 from scim.protocol import sizes
 from scim.protocol.active import stated
-from scim.protocol.errors import NotFound, Uniqueness
+from scim.protocol.errors import NotFound, Unavailable, Uniqueness
 from scim.protocol.members import MemberChange, member_ids
 from scim.protocol.patch import Change, MembersNeeded, Operation, apply
 from scim.protocol.projection import Projection
 from scim.protocol.resource import Resource, to_json
 from scim.protocol.validation import check_required, keep_unwritable, read_resource
 from scim.storage.rows import Delete, Insert, Replace, RowChange, Touch
+from scim.storage.together import both
+
+logger = logging.getLogger(__name__)
 
 _METHODS = {"create": "POST", "replace": "PUT", "patch": "PATCH", "delete": "DELETE"}
 _BESIDE_EDGES = 3
@@ -70,7 +73,7 @@ class Directory:
             return await self.read(kind, resource_id)
         # Memberships are read after the document, never before: who puts back what is read here, if it still has that
         # version, must not undo a membership that the version tells of and the list does not.
-        stored, gone = await asyncio.gather(self.read(kind, resource_id), self.memberships.tombstones())
+        stored, gone = await both(self.read(kind, resource_id), self.memberships.tombstones())
         return await self.memberships.attached(stored, gone)
 
     async def read(self, kind: Kind, resource_id: str) -> Stored:
@@ -89,7 +92,8 @@ class Directory:
         document, members = await aside(partial(_read_body, kind, body), origin.size)
         await self._indexes.complete()  # an empty tenant starts with complete look-ups: said before it has a resource
         now = self.tenant.time()
-        new = Stored(kind, self.tenant.new_id(), {**stated(kind.type, document), "meta": {"created": now}}, "", now)
+        stands = {**stated(kind.type, document), "meta": {"created": now}}
+        new = Stored(kind, self._new_id(kind, document), stands, "", now)
         plan = await self.memberships.plan(new.id, members)
         if many := bool(plan) and len(plan.added) > _room(new):
             await self._prepare(_Writing("create", origin), new, plan)
@@ -102,8 +106,19 @@ class Directory:
             return await self._write(_Writing("create", origin, number), {}, new, head, Plan() if many else current)
 
         made = await self.tenant.retried(attempt)
-        # Nobody knows the id yet, so that these are all memberships: no need to read them for the answer.
-        return made if many else made.with_edges(sorted(plan.added, key=lambda edge: edge.id))
+        # Nobody knows the id yet, so that these are all memberships: no need to read them for the answer, and no
+        # failure of that can hide that the resource is there now.
+        return made.with_edges(sorted(plan.added, key=lambda edge: edge.id))
+
+    def _new_id(self, kind: Kind, document: Resource) -> str:
+        """Return an id whose first two digits are those of the hash of the resource's unique name.
+
+        They choose the row that counts it (`keys.count`). So a request that is repeated counts in the same row as its
+        first try: should that try arrive late, when the second copy was deleted again, the row has another version
+        than the try expects.
+        """
+        name = next(iter(kind.names(document)), "")
+        return self.tenant.new_id(keys.last_part(name)[:2])
 
     async def _prepare(self, writing: _Writing, group: Stored, plan: Plan) -> None:
         """Write the memberships of a group that is not there yet."""
@@ -152,7 +167,7 @@ class Directory:
         except MembersNeeded as need:
             known = [kind.edge(each, "") for each in await self.memberships.members(resource_id)]
             exist = await self.memberships.exist(need.added)
-            added = [kind.edge(Edge(each, letter), "") for each, letter in exist.items()]
+            added = [kind.edge(edge, "") for edge in exist.values()]
             return await self._changed(kind, resource_id, if_match, change, _Writing("patch", origin))
 
     async def _changed(
@@ -212,7 +227,10 @@ class Directory:
             return many
 
         if await self.tenant.retried(attempt):
-            await self.tombstones.sweep(resource_id, BATCHES_AT_ONCE)
+            try:
+                await self.tombstones.sweep(resource_id, BATCHES_AT_ONCE)
+            except Unavailable as error:  # it is gone, which is what the client asked for
+                logger.warning("the memberships of %s are left to the timer: %s", resource_id, error.detail)
 
     async def _write(
         self, writing: _Writing, before: Resource, after: Stored, head: Sequence[RowChange], plan: Plan

@@ -20,7 +20,10 @@ MAX_DERIVED = 45
 
 @dataclass(frozen=True, slots=True)
 class Edge:
-    """The other end of a membership: its id and its kind, and the version of the row that says so where it was read."""
+    """The other end of a membership: its id and its kind, and the version of the row that says so where it was read.
+
+    That is the row of the membership where there is one, else the row of the user or group who is to be a member.
+    """
 
     id: str
     kind: str

@@ -13,7 +13,9 @@ from typing import TypeVar
 from scim.directory import keys
 from scim.protocol.errors import Unavailable
 from scim.protocol.resource import format_date_time, to_json
-from scim.storage.rows import Delete, Insert, Replace, Row, RowChange, RowConflict, Rows, Touch, new_mark
+from scim.storage import deadline
+from scim.storage.rows import Delete, Insert, Record, Replace, Row, RowChange, RowConflict, Rows, Touch, new_mark
+from scim.storage.together import each
 
 PAGE = 1000
 """Rows in one answer of Table Storage at most."""
@@ -44,8 +46,8 @@ def _now() -> datetime:
     return datetime.now(UTC)
 
 
-def _new_id() -> str:
-    return uuid.uuid4().hex
+def _new_id(begins: str) -> str:
+    return begins + uuid.uuid4().hex[len(begins) :]
 
 
 async def _pause(attempt: int) -> None:
@@ -60,11 +62,14 @@ class Tenant:
     rows: Rows
     name: str = "scim"
     now: Callable[[], datetime] = _now
-    new_id: Callable[[], str] = _new_id
+    new_id: Callable[[str], str] = _new_id
+    """Makes an id, of 32 hexadecimal digits, that begins with a text."""
     pause: Callable[[int], Awaitable[None]] = field(default=_pause)
     new_mark: Callable[[], str] = new_mark
     before_commit: Callable[[str], Awaitable[None]] | None = None
     """Called with the name before each commit, to note in time that the tenant may have work for the timer."""
+    rest: Callable[[float], Awaitable[None]] = field(default=asyncio.sleep)
+    """Lets some seconds pass between two steps of work that no request waits for."""
 
     def time(self) -> str:
         """The time now, in the form of `meta.lastModified`."""
@@ -72,6 +77,7 @@ class Tenant:
 
     async def read(self, key: str) -> Row | None:
         """Return the row of the key, or None."""
+        deadline.current().spend()
         row = await self.rows.read(self.name, key)
         if row:
             _counted(len(row.body))
@@ -79,6 +85,7 @@ class Tenant:
 
     async def range(self, after: str, before: str, limit: int, keys_only: bool = False) -> list[Row]:
         """Return the first rows between two keys; see `Rows.range`."""
+        deadline.current().spend()
         return await self.rows.range(self.name, after, before, limit, keys_only)
 
     async def under(self, prefix: str, limit: int | None = None, keys_only: bool = False) -> list[Row]:
@@ -109,30 +116,25 @@ class Tenant:
         """Return the rows of many keys, in the order of the keys; a bounded number is read at a time."""
         if len(wanted) < 2:
             return [await self.read(key) for key in wanted]  # most often: no task for it
-        gate = asyncio.Semaphore(PARALLEL_READS)
-
-        async def one(key: str) -> Row | None:
-            async with gate:
-                return await self.read(key)
-
-        return list(await asyncio.gather(*(one(key) for key in wanted)))
+        return await each(wanted, self.read, PARALLEL_READS)
 
     async def commit(self, changes: Sequence[RowChange], mark: str = "") -> list[str]:
         """Apply all changes or none; see `Rows.commit`."""
+        deadline.current().spend()
         _counted(sum(len(each.body) for each in changes if isinstance(each, (Insert, Replace))))
         if self.before_commit is not None:
             await self.before_commit(self.name)
         return await self.rows.commit(self.name, changes, mark)
 
-    def change_row(self, **said: object) -> Insert:
+    def change_row(self, **said: object) -> Record:
         """Return the row that says of a change what it was, for the change's own transaction; empty items are left out.
 
         It holds names and ids, never values. It is also what a store tells by, after a lost answer, whether the
         transaction was applied.
         """
         kept = {name: item for name, item in said.items() if item}
-        key = keys.change(int(self.now().timestamp() * 1000), self.new_id())
-        return Insert(key, to_json(kept), self.time())
+        key = keys.change(int(self.now().timestamp() * 1000), self.new_id(""))
+        return Record(key, to_json(kept), self.time())
 
     async def settled(self, changes: Iterable[RowChange]) -> list[RowChange]:
         """Return those of the changes to derived rows that still have something to do.

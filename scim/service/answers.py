@@ -6,6 +6,10 @@ from collections.abc import Awaitable, Callable, Mapping
 
 from scim.protocol.errors import ScimError
 from scim.service.messages import Request, Response, error_response
+from scim.storage import deadline
+
+SECONDS = 60.0
+"""The time of a request where no setting says another."""
 
 logger = logging.getLogger(__name__)
 
@@ -22,12 +26,17 @@ async def answered(
     parameters: Mapping[str, str],
     operation: Callable[[], Awaitable[Response]],
     failed: Callable[[ScimError], Response] = error_response,
+    seconds: float = SECONDS,
 ) -> Response:
-    """Return what the operation answers, or what `failed` makes of its failure. `name` is the function's."""
+    """Return what the operation answers within so many seconds, or what `failed` makes of its failure.
+
+    `name` is the function's. An operation of a Bulk request shares the time of the request.
+    """
     start = time.perf_counter()
     level = logging.INFO
     try:
-        response = await operation()
+        with deadline.within(seconds):
+            response = await operation()
     except ScimError as error:
         response = failed(error)
         level = logging.WARNING if error.status >= 500 else logging.INFO

@@ -12,7 +12,7 @@ from scim.access.tenants import DEFAULT_KEY, as_key
 from scim.protocol.errors import MethodNotAllowed, NotFound, ScimError, Unauthorized
 from scim.service import routes
 from scim.service.addresses import Addresses, metadata_url
-from scim.service.answers import answered
+from scim.service.answers import SECONDS, answered
 from scim.service.messages import JSON, Request, Response
 from scim.service.routes import Route
 from scim.service.tenants import TenantService, TenantServices
@@ -26,11 +26,20 @@ Operation = Callable[[TenantService], Awaitable[Response]]
 class Endpoints:
     """Give it a request, and the route that the host found, and get a response, whatever happens."""
 
-    def __init__(self, admission: Admission, limits: Limits, tenants: TenantServices, addresses: Addresses) -> None:
+    def __init__(
+        self,
+        admission: Admission,
+        limits: Limits,
+        tenants: TenantServices,
+        addresses: Addresses,
+        seconds: float = SECONDS,
+    ) -> None:
+        """`seconds` are those within which a request is answered."""
         self._admission = admission
         self._limits = limits
         self._tenants = tenants
         self._addresses = addresses
+        self._seconds = seconds
 
     async def respond(self, request: Request, route: Route, parameters: Parameters) -> Response:
         """Answer a request of a known route; see `respond_anywhere` for unknown ones."""
@@ -43,7 +52,7 @@ class Endpoints:
             with self._limits.under_way(request.credential, tenant.allowance):
                 return await tenant.operations.perform(request, route, parameters)
 
-        return _cached(route, await answered(request, route.name, parameters, operation))
+        return _cached(route, await answered(request, route.name, parameters, operation, seconds=self._seconds))
 
     async def respond_anywhere(self, request: Request) -> Response:
         """Answer a request that the host found no route for: perhaps only a slash or the method is in the way."""
@@ -68,8 +77,8 @@ class Endpoints:
             )
 
         if found is None:
-            return await answered(request, routes.ANYWHERE, {}, operation)
-        return _cached(found[0], await answered(request, found[0].name, found[1], operation))
+            return await answered(request, routes.ANYWHERE, {}, operation, seconds=self._seconds)
+        return _cached(found[0], await answered(request, found[0].name, found[1], operation, seconds=self._seconds))
 
     async def health(self) -> Response:
         """Say, to anybody, whether storage and token source answer: 200 when both do, else 503."""

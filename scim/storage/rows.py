@@ -61,6 +61,15 @@ class Insert:
 
 
 @dataclass(frozen=True, slots=True)
+class Record(Insert):
+    """A new row whose key belongs to this commit alone, and which nobody changes and nobody deletes for hours.
+
+    A store tells by it, in one read, whether a commit whose answer was lost was applied; and a try that arrives after
+    another one was applied is refused because of it.
+    """
+
+
+@dataclass(frozen=True, slots=True)
 class Replace:
     """New content for a row that must still have the version; the commit conflicts otherwise."""
 
@@ -82,11 +91,13 @@ class Delete:
 class Touch:
     """A row that must be there: it gets a new version and keeps its body; `modified` changes unless empty.
 
-    Two touches of one row never conflict with each other, which lets parallel writers share a parent row.
+    Two touches of one row never conflict with each other, which lets parallel writers share a parent row. One with a
+    version conflicts when the row has another one.
     """
 
     key: str
     modified: str = ""
+    version: str | None = None
 
 
 RowChange = Insert | Replace | Delete | Touch

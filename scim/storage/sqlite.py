@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from typing import TypeVar
 
 from scim.protocol.errors import Unavailable
+from scim.storage import deadline
 from scim.storage.rows import (
     Delete,
     Insert,
@@ -62,7 +63,10 @@ _NEXT_VERSION = "UPDATE counter SET last = last + 1 RETURNING last"
 _INSERT = "INSERT INTO rows (partition, key, version, modified, body) VALUES (?, ?, ?, ?, ?) ON CONFLICT DO NOTHING"
 _REPLACE = "UPDATE rows SET version = ?, modified = ?, body = ? WHERE partition = ? AND key = ? AND version = ?"
 _DELETE = "DELETE FROM rows WHERE partition = ? AND key = ? AND version = coalesce(?, version)"
-_TOUCH = "UPDATE rows SET version = ?, modified = coalesce(nullif(?, ''), modified) WHERE partition = ? AND key = ?"
+_TOUCH = (
+    "UPDATE rows SET version = ?, modified = coalesce(nullif(?, ''), modified)"
+    " WHERE partition = ? AND key = ? AND version = coalesce(?, version)"
+)
 
 T = TypeVar("T")
 
@@ -85,13 +89,13 @@ class SqliteRows:
         Raises Unavailable when that fails, naming the path.
         """
         self._rested = 0.0
-        deadline = time.monotonic() + BUSY_SECONDS
+        end = time.monotonic() + BUSY_SECONDS
         while True:
             try:
                 self._db = _opened(path)
                 return
             except sqlite3.DatabaseError as error:
-                if not _is_busy(error) or time.monotonic() > deadline:
+                if not _is_busy(error) or time.monotonic() > end:
                     raise Unavailable(
                         f"The SQLite file {path} cannot be opened: {error}. Set SCIM_STORAGE to a file"
                         " of the service, or to a new one in a folder that you may write to."
@@ -136,8 +140,8 @@ class SqliteRows:
                 cursor = self._db.execute(_REPLACE, (version, modified, body, partition, key, expected))
             case Delete(key, expected_or_any):
                 cursor = self._db.execute(_DELETE, (partition, key, expected_or_any))
-            case Touch(key, modified):
-                cursor = self._db.execute(_TOUCH, (version, modified, partition, key))
+            case Touch(key, modified, expected_or_any):
+                cursor = self._db.execute(_TOUCH, (version, modified, partition, key, expected_or_any))
         return cursor.rowcount == 1
 
     async def _run(self, work: Callable[[], T]) -> T:
@@ -149,7 +153,7 @@ class SqliteRows:
         if (now := loop.time()) - self._rested > REST_SECONDS:
             await asyncio.sleep(0)
             self._rested = loop.time()
-        deadline = now + BUSY_SECONDS
+        end = now + min(BUSY_SECONDS, deadline.current().left())
         while True:
             try:
                 return work()
@@ -159,7 +163,7 @@ class SqliteRows:
                     raise Unavailable(text) from error
                 if _code(error) not in _OUTAGE:
                     raise
-                if not _is_busy(error) or loop.time() > deadline:
+                if not _is_busy(error) or loop.time() > end:
                     raise Unavailable(f"The SQLite file does not answer: {error}.") from error
             await asyncio.sleep(random.uniform(0.001, 0.02))  # noqa: S311 - spreads processes, no secret
 

@@ -12,8 +12,11 @@ LAST = "~"
 class Store(Protocol):
     """One storage account, or one file. What it hands out shares its connections, and is closed with it."""
 
-    def rows(self, name: str) -> Rows:
-        """Return the rows among which the partition of that name lies; nothing is sent."""
+    def rows(self, name: str, *, may_be_missing: bool = False) -> Rows:
+        """Return the rows among which the partition of that name lies; nothing is sent.
+
+        One that was not made, or is gone, is Unavailable, unless it `may_be_missing`: then it reads as an empty one.
+        """
         ...
 
     async def make(self, name: str) -> None:
@@ -38,7 +41,7 @@ class Partitions:
     def __init__(self, rows: Rows) -> None:
         self._rows = rows
 
-    def rows(self, name: str) -> Rows:  # noqa: ARG002 - every name is a partition of the same rows
+    def rows(self, name: str, *, may_be_missing: bool = False) -> Rows:  # noqa: ARG002 - all lie in the same rows
         return self._rows
 
     async def make(self, name: str) -> None:  # noqa: ARG002 - a partition is there as soon as it has a row

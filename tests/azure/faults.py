@@ -153,3 +153,25 @@ def part(line: str, body: str = "") -> Fault:
         return web.Response(status=202, body=text.encode(), headers={"Content-Type": "multipart/mixed; boundary=b"})
 
     return answer
+
+
+def held(late: list[Deliver], fault: Fault) -> Fault:
+    """Let the fault happen now, and keep the request in `late`: whoever delivers it there lets it arrive."""
+
+    async def kept(request: web.Request, deliver: Deliver) -> web.StreamResponse:
+        late.append(deliver)
+        return await fault(request, deliver)
+
+    return kept
+
+
+def changed(change: Callable[[bytes], bytes], content_type: str = "") -> Fault:
+    """Apply the request, then give an answer that is not quite the service's."""
+
+    async def other(_: web.Request, deliver: Deliver) -> web.StreamResponse:
+        answer = await deliver()
+        assert answer.status == 202
+        headers = {"Content-Type": content_type or answer.headers["Content-Type"]}
+        return web.Response(status=202, body=change(bytes(answer.body)), headers=headers)  # type: ignore[arg-type]
+
+    return other

@@ -8,7 +8,7 @@ import pytest
 from azure.core.pipeline.transport import AioHttpTransport
 
 from scim.azure.account import Account
-from scim.azure.tables import new_transport
+from scim.azure.connections import new_transport
 from scim.storage.rows import Insert
 
 

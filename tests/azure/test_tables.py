@@ -216,7 +216,12 @@ class TestEndpoint:
             return made[-1]
 
         rows = TableRows.from_endpoint(
-            "https://account.table.core.windows.net", "scim", make, make_transport=Unreachable, sleep=clock.sleep
+            "https://account.table.core.windows.net",
+            "scim",
+            make,
+            make_transport=Unreachable,
+            sleep=clock.sleep,
+            clock=clock,
         )
         assert made == []
         Unreachable.sent.clear()

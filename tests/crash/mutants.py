@@ -80,7 +80,9 @@ def _blind(*prefixes: str) -> Callable[[pytest.MonkeyPatch], None]:
 
 def _settles_inserts(patch: pytest.MonkeyPatch) -> None:
     async def edge_changes(self: Directory, group_id: str, plan: Any, attempt: int) -> list[RowChange]:
-        changes = [*memberships.added(group_id, plan.added), *memberships.removed(group_id, plan.removed)]
+        # Touched in any version, else the version of the member notices that the membership was made and taken again.
+        added = memberships.added(group_id, [Edge(each.id, each.kind) for each in plan.added])
+        changes = [*added, *memberships.removed(group_id, plan.removed)]
         return await self.tenant.settled(changes) if attempt else changes
 
     patch.setattr(Directory, "_edge_changes", edge_changes)

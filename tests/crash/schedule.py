@@ -32,9 +32,14 @@ class Scheduler:
 
     async def turn(self, worker: str) -> None:
         """Return when it is this call's turn."""
-        future = asyncio.get_running_loop().create_future()
-        self._waiting.append((worker, future))
-        await future
+        entry = (worker, asyncio.get_running_loop().create_future())
+        self._waiting.append(entry)
+        try:
+            await entry[1]
+        except asyncio.CancelledError:  # a call beside it has failed, and nobody waits for this one any longer
+            if entry in self._waiting:
+                self._waiting.remove(entry)
+            raise
 
     async def run(self, workers: Sequence[Coroutine[Any, Any, None]]) -> None:
         """Run workers to their ends; raise what one of them raises."""

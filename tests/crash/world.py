@@ -28,7 +28,7 @@ Directory = tuple[dict[str, dict[str, Any]], dict[str, tuple[dict[str, Any], fro
 """Users by userName; groups by displayName, each with the names of its members. No ids: runs give other ones."""
 
 
-async def no_pause(_: int) -> None:
+async def no_pause(_: float) -> None:
     """Let a writer who has met another one try again at once."""
 
 
@@ -41,8 +41,9 @@ def make_app(
         rows,
         "scim",
         now=lambda: START + timedelta(hours=hours),
-        new_id=lambda: f"{ids.getrandbits(1):02x}{ids.getrandbits(120):030x}",  # so that many are counted in one row
+        new_id=lambda _: f"{ids.getrandbits(1):02x}{ids.getrandbits(120):030x}",  # so that many are counted in one row
         pause=pause,
+        rest=no_pause,
     )
     chosen = {"filterable": FILTERABLE} | settings
     with patch("scim.app.load_schemas", _load_schemas_once):

@@ -29,7 +29,7 @@ async def add_changes(app: App, clock: Clock, count: int) -> None:
         batch = []
         for number in range(start, min(start + MAX_CHANGES, count)):
             milliseconds = int(clock().timestamp() * 1000) + 1000 * number
-            batch.append(Insert(keys.change(milliseconds, app.tenant.new_id()), "{}", app.tenant.time()))
+            batch.append(Insert(keys.change(milliseconds, app.tenant.new_id("")), "{}", app.tenant.time()))
         await app.tenant.commit(batch)
 
 

@@ -39,7 +39,7 @@ async def test_a_creation_is_one_transaction(http: Http, rows: RecordingRows) ->
         "Insert n": 1,
         "Insert x": 3,
         "Replace c": 1,
-        "Insert e": 1,
+        "Record e": 1,
         "Insert o": 1,
     }
 
@@ -50,7 +50,7 @@ async def test_a_rename_is_one_transaction(http: Http, rows: RecordingRows) -> N
     rows.forget()
     assert (await patch(http, f"/Users/{mira['id']}", replacing("userName", "new"))).status == 200
     [commit] = rows.commits
-    assert kinds_of(commit) == {"Replace u": 1, "Delete n": 1, "Insert n": 1, "Insert e": 1, "Insert o": 1}
+    assert kinds_of(commit) == {"Replace u": 1, "Delete n": 1, "Insert n": 1, "Record e": 1, "Insert o": 1}
 
 
 async def test_a_membership_is_one_transaction(http: Http, rows: RecordingRows) -> None:
@@ -61,8 +61,8 @@ async def test_a_membership_is_one_transaction(http: Http, rows: RecordingRows) 
     await patch(http, f"/Groups/{crew}", members("add", mira))
     await patch(http, f"/Groups/{crew}", members("remove", mira))
     added, removed = rows.commits
-    assert kinds_of(added) == {"Touch g": 1, "Insert e": 1, "Insert o": 1, "Insert m": 1, "Insert r": 1, "Touch u": 1}
-    assert kinds_of(removed) == {"Touch g": 1, "Insert e": 1, "Insert o": 1, "Delete m": 1, "Delete r": 1, "Touch u": 1}
+    assert kinds_of(added) == {"Touch g": 1, "Record e": 1, "Insert o": 1, "Insert m": 1, "Insert r": 1, "Touch u": 1}
+    assert kinds_of(removed) == {"Touch g": 1, "Record e": 1, "Insert o": 1, "Delete m": 1, "Delete r": 1, "Touch u": 1}
 
 
 async def test_a_delete_is_one_transaction(http: Http, rows: RecordingRows) -> None:
@@ -80,7 +80,7 @@ async def test_a_delete_is_one_transaction(http: Http, rows: RecordingRows) -> N
         "Delete r": 1,
         "Touch g": 1,
         "Replace c": 1,
-        "Insert e": 1,
+        "Record e": 1,
         "Insert o": 1,
     }
     assert await member_ids(http, crew["id"]) == set()

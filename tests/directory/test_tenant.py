@@ -21,7 +21,7 @@ def tenant(rows: RecordingRows, monkeypatch: pytest.MonkeyPatch) -> Tenant:
     async def no_pause(_: int) -> None:
         return None
 
-    return Tenant(rows, now=lambda: datetime(2026, 1, 31, 12, 0, tzinfo=UTC), new_id=lambda: "0" * 32, pause=no_pause)
+    return Tenant(rows, now=lambda: datetime(2026, 1, 31, 12, 0, tzinfo=UTC), new_id=lambda _: "0" * 32, pause=no_pause)
 
 
 async def filled(tenant: Tenant, count: int) -> list[str]:

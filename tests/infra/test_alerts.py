@@ -7,6 +7,8 @@ from typing import Any
 
 import pytest
 
+from scim.azure.patience import THROTTLED
+from scim.azure.tables import MISSING
 from scim.service.routes import ANYWHERE, ROUTES
 from tests.infra.template import ROOT, of_kind, source, the
 
@@ -35,12 +37,13 @@ def test_no_mail_address_no_alert() -> None:
 
 
 def test_the_rules() -> None:
-    """Errors, refused tokens, slowness, throttling and silence."""
+    """Errors, refused tokens, slowness, throttling, a table that is gone, and silence."""
     assert {name: (rule["severity"], rule["windowSize"]) for name, rule in rules().items()} == {
         "server-errors": (1, "PT5M"),
         "refused-tokens": (2, "PT5M"),
         "slow-answers": (3, "PT15M"),
         "throttled": (3, "PT15M"),
+        "missing-table": (0, "PT5M"),
         "silence": (2, "P1D"),
         "remarkable": (2, "PT15M"),
     }
@@ -114,7 +117,7 @@ def test_one_rule_tells_each_thing_apart() -> None:
     """Each rule is billed; a dimension makes a mail of its own for each thing."""
     (condition,) = rules()["remarkable"]["criteria"]["allOf"]
     assert condition["dimensions"] == [{"name": "about", "operator": "Include", "values": ["*"]}]
-    assert len(rules()) == 6
+    assert len(rules()) == 7
 
 
 def test_the_workbook_asks_what_there_is() -> None:
@@ -129,6 +132,18 @@ def test_the_workbook_asks_what_there_is() -> None:
         assert text.count("(") == text.count(")")
     (made,) = of_kind("defaults", "Microsoft.Insights/workbooks")
     assert json.loads(made.properties["serializedData"]) == workbook
+
+
+def test_storage_that_throttles_is_read_from_the_line_that_says_so() -> None:
+    """Table Storage never sends 429, and a call that was repeated with success is no failed request."""
+    assert THROTTLED.partition(" (")[0] in query("throttled")
+
+
+def test_a_table_that_is_gone_wakes_somebody_at_once() -> None:
+    """By the line in the log: a client that gives up sends no further requests."""
+    beginning, end = MISSING.split("'%s'")
+    assert f'startswith "{beginning.strip()}"' in query("missing-table")
+    assert f'endswith "{end.strip()}"' in query("missing-table")
 
 
 def test_the_probe_is_made_when_asked_for() -> None:

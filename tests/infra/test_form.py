@@ -160,7 +160,7 @@ def test_text_boxes_are_checked() -> None:
     ("reference", "good", "bad"),
     [
         ("steps('more').namePrefix", "scim2", "Scim-2"),
-        ("steps('more').scimTenant", "Contoso1", "1contoso"),
+        ("steps('more').scimTenant", "contoso1", "Contoso1"),
         ("steps('more').ranges", "203.0.113.7/32, 198.51.100.0/24", "203.0.113.7"),
         ("steps('more').adminAddresses", "203.0.113.7, 198.51.100.0/24", "203.0.113"),
         ("basics('emails')", "idm@contoso.com, oncall@contoso.com", 'idm"@contoso.com'),
