@@ -45,10 +45,18 @@ TIME_LIMIT = 300.0
 PAUSE = 30.0
 """Seconds between two refreshes for unknown tokens, and between two tries while the vault does not answer."""
 LOAD_BUDGET = 10.0
-"""Seconds that requests wait for the first answer of the vault, all tries together."""
+"""Seconds that a request waits for the first answer of the vault; no try begins later either."""
 REFRESH_BUDGET = 3.0
-"""Seconds of one refresh, all tries together."""
+"""Seconds that a request waits for a refresh; no try begins later either."""
 TRY_SECONDS = 5.0
+"""One page of the list of versions, or the value of one.
+
+A list of many pages takes as long as it takes: who waits is let go, and the reading goes on.
+"""
+MANY_VERSIONS = 100
+"""Versions above which each refresh is slow: they come in pages of 25, and cannot be deleted one by one."""
+DISABLED = "SecretDisabled"
+"""The inner code of the 403 to a get of a disabled version (Azure/azure-sdk-for-js#24756)."""
 FIRST_BACKOFF = 0.25
 REFERENCE = "@Microsoft.KeyVault("
 
@@ -96,6 +104,8 @@ class VaultTokens:
         may_be_missing: bool = False,
         time_limit: float = TIME_LIMIT,
         try_seconds: float = TRY_SECONDS,
+        load_budget: float = LOAD_BUDGET,
+        refresh_budget: float = REFRESH_BUDGET,
         clock: Callable[[], float] = time.monotonic,
         now: Callable[[], float] = time.time,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
@@ -104,6 +114,7 @@ class VaultTokens:
         self._vault_url, self._credential, self._client_id = vault_url, credential, client_id
         self._secret, self._time_limit, self._try_seconds = secret, time_limit, try_seconds
         self._may_be_missing = may_be_missing
+        self._load_budget, self._refresh_budget = load_budget, refresh_budget
         self._clock, self._now, self._sleep, self._options = clock, now, sleep, options
 
         self._client: SecretClient | None = None
@@ -121,19 +132,22 @@ class VaultTokens:
         self._unknown_at = -math.inf
         self._failure: _Failure | None = None
         self._failing_since = 0.0
+        self._many = False
 
     async def digests(self) -> tuple[bytes, ...]:
         """Return the digests that are valid now, from the cache.
 
         Requests wait in two cases only: before the vault has ever answered (at most LOAD_BUDGET), and when the
-        cache is older than the time limit, as after an idle hour (at most REFRESH_BUDGET, and not in an outage).
+        cache is older than the time limit, as after an idle hour (at most REFRESH_BUDGET); and not for a while after
+        a failure, which is remembered for PAUSE seconds or as long as the vault says.
 
         Raises Unavailable when the vault has never answered yet, or holds nothing that can be a token.
         """
         stale = self._clock() - self._fresh_at >= self._time_limit
-        if self._tokens is None or (stale and self._failure is None):
+        first = self._tokens is None and self._clock() >= self._due_at
+        if first or (self._tokens is not None and stale and self._failure is None):
             await self._refresh()
-        elif self._clock() >= self._due_at:
+        elif self._tokens is not None and self._clock() >= self._due_at:
             self._start_refresh()
         return self._valid()
 
@@ -170,19 +184,25 @@ class VaultTokens:
 
     def _valid(self) -> tuple[bytes, ...]:
         if self._tokens is None:
-            raise self._unavailable(self._failure or _Failure("Key Vault was not asked yet."))
+            raise self._unavailable(self._failure or _Failure("It has not answered completely yet."))
         valid = tuple(token.digest for token in self._tokens if self._now() < token.expires)
         if not valid and self._refused:
             raise Unavailable(next(iter(self._refused.values())))
         return valid
 
     def _unavailable(self, failure: _Failure) -> Unavailable:
-        since = datetime.fromtimestamp(self._failing_since, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-        return Unavailable(f"No token could be read from Key Vault since {since}. {failure.reason}")
+        began = self._failing_since if self._failure else self._now()
+        since = datetime.fromtimestamp(began, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+        wait = self._due_at - self._clock() if self._failure else 0.0
+        text = f"No token could be read from Key Vault since {since}. {failure.reason}"
+        return Unavailable(text, retry_after=max(5, math.ceil(wait)))
 
     async def _refresh(self) -> None:
-        """Wait for the refresh that runs, or for a new one; a waiter that is cancelled does not stop it."""
-        await asyncio.shield(self._start_refresh())
+        """Wait for the refresh that runs, or for a new one; it goes on when whoever waits has no more time."""
+        budget = self._load_budget if self._tokens is None else self._refresh_budget
+        done, _ = await asyncio.wait([self._start_refresh()], timeout=budget)
+        for task in done:
+            task.result()
 
     def _start_refresh(self) -> asyncio.Task[None]:
         loop = asyncio.get_running_loop()
@@ -197,10 +217,9 @@ class VaultTokens:
 
     async def _ask(self) -> None:
         """Try until the vault answers or the budget is spent, and keep what came out."""
-        budget = LOAD_BUDGET if self._tokens is None else REFRESH_BUDGET
-        deadline = self._clock() + budget
+        deadline = self._clock() + (self._load_budget if self._tokens is None else self._refresh_budget)
         backoff = FIRST_BACKOFF
-        while failure := await self._try(deadline):
+        while failure := await self._try():
             wait = max(backoff, failure.retry_after)
             if self._clock() + wait >= deadline:
                 return self._failed(failure)
@@ -208,12 +227,11 @@ class VaultTokens:
             backoff *= 2
         return None
 
-    async def _try(self, deadline: float) -> _Failure | None:
+    async def _try(self) -> _Failure | None:
         """Ask once. What the SDK raises ends here: its text can hold the body of an answer, so a token."""
         asked_at = self._clock()
         try:
-            async with asyncio.timeout(min(self._try_seconds, deadline - asked_at)):
-                tokens = await self._read()
+            tokens = await self._read()
         except TimeoutError:
             return _Failure("It does not answer in time.")
         except _ERRORS as error:
@@ -235,7 +253,8 @@ class VaultTokens:
             name = str(version.version)
             seen.add(name)
             if name not in self._digests and name not in self._refused:
-                await self._learn(client, name)
+                async with asyncio.timeout(self._try_seconds):
+                    await self._learn(client, name)
             if name in self._digests:
                 tokens.append(_Token(name, _seconds(version.expires_on, math.inf), self._digests[name]))
             if len(tokens) == VALID_VERSIONS:
@@ -245,15 +264,39 @@ class VaultTokens:
 
     async def _versions(self, client: SecretClient) -> list[SecretProperties]:
         """Return all versions; none for a secret that is not there, which the vault may also say with 404."""
+        versions: list[SecretProperties] = []
+        pages = client.list_properties_of_secret_versions(self._secret).by_page()
         try:
-            return [each async for each in client.list_properties_of_secret_versions(self._secret)]
+            while True:
+                async with asyncio.timeout(self._try_seconds):
+                    versions += [each async for each in await anext(pages)]
+        except StopAsyncIteration:
+            self._warn_of_many(len(versions))
+            return versions
         except ResourceNotFoundError:
             return []
 
+    def _warn_of_many(self, number: int) -> None:
+        if number > MANY_VERSIONS and not self._many:
+            _log.warning(
+                "The secret '%s' has %d versions, which are all read at each refresh: it takes long until a token that"
+                " is disabled is refused. docs/operations.md says how to begin anew.",
+                *(self._secret, number),
+            )
+        self._many = number > MANY_VERSIONS
+
     async def _learn(self, client: SecretClient, version: str) -> None:
-        """Keep the digest of one version's value, or why the value cannot be a token."""
-        # A span would carry the text of an error, and that text the answer.
-        secret = await client.get_secret(self._secret, version, tracing_options={"enabled": False})
+        """Keep the digest of one version's value, or why the value cannot be a token.
+
+        Nothing of one that was disabled or deleted since the list was read.
+        """
+        try:
+            # A span would carry the text of an error, and that text the answer.
+            secret = await client.get_secret(self._secret, version, tracing_options={"enabled": False})
+        except HttpResponseError as error:
+            if _is_disabled(error):
+                return
+            raise
         # White space around a token never arrives in a header; a file written by `echo` ends with a line break.
         value = (secret.value or "").strip()
         if value and not value.startswith(REFERENCE):
@@ -327,6 +370,11 @@ def _failure(error: Exception, secret: str) -> _Failure:
     if isinstance(error, HttpResponseError) or not isinstance(error, AzureError):
         return _Failure(f"Its answer is not a vault's ({type(error).__name__}): check the URL of the vault.")
     return _Failure(f"It cannot be reached ({type(error).__name__}).")
+
+
+def _is_disabled(error: HttpResponseError) -> bool:
+    inner = getattr(error.error, "innererror", None)
+    return error.status_code == 403 and isinstance(inner, dict) and inner.get("code") == DISABLED
 
 
 def _retry_after(error: HttpResponseError) -> float:

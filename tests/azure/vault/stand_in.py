@@ -101,7 +101,7 @@ class Vault:
         if stored is None:
             return _error(404, "SecretNotFound")
         if not stored.enabled:
-            return _error(403, "Forbidden")
+            return _error(403, "Forbidden", inner="SecretDisabled")
         self.values.append(version)
         body = {"value": stored.value, "id": self._id(version), "attributes": stored.attributes()}
         return web.json_response(body)
@@ -145,8 +145,11 @@ def honest() -> Answer:
     return lambda request: None
 
 
-def _error(code: int, name: str, headers: dict[str, str] | None = None) -> web.Response:
-    body = {"error": {"code": name, "message": f"The vault says {name}."}}
+def _error(code: int, name: str, headers: dict[str, str] | None = None, inner: str = "") -> web.Response:
+    """https://learn.microsoft.com/rest/api/keyvault/secrets/get-secret#error; inner: Azure/azure-sdk-for-js#24756."""
+    body: dict[str, Any] = {"error": {"code": name, "message": f"The vault says {name}."}}
+    if inner:
+        body["error"]["innererror"] = {"code": inner}
     return web.json_response(body, status=code, headers=headers)
 
 
