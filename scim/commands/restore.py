@@ -19,7 +19,7 @@ from scim.commands.transfer import ORDER, BrokenFile, Entry, Link, Reader
 from scim.directory import keys, memberships
 from scim.directory.stored import Edge
 from scim.directory.tombstones import merged
-from scim.protocol.resource import to_json
+from scim.protocol.resource import to_stored_json
 from scim.service.tenants import TenantService
 from scim.storage.rows import MAX_CHANGES, Insert, Replace, RowChange, Touch
 
@@ -98,7 +98,7 @@ class Restore:
             return
         changes: list[RowChange] = []
         for each in wanted:
-            changes.append(Insert(each.kind.key(each.id), to_json(each.document), each.modified))
+            changes.append(Insert(each.kind.key(each.id), to_stored_json(each.document), each.modified))
             derived: list[RowChange] = [Insert(key, each.id) for key in each.kind.names(each.document)]
             derived += each.kind.look_up_changes(each.id, {}, each.document)
             changes += await self._tenant.settled(derived) if attempt else derived
@@ -174,7 +174,7 @@ def _fits(batch: Sequence[Entry]) -> bool:
     keyed = [key for each in batch for key in each.kind.names(each.document)]
     look_ups = sum(len(each.kind.look_ups(each.id, each.document)) for each in batch)
     counts = len({keys.count(each.kind.letter, each.id) for each in batch})
-    size = sum(len(json.dumps(to_json(each.document))) for each in batch)
+    size = sum(len(json.dumps(to_stored_json(each.document))) for each in batch)
     apart = len(set(keyed)) == len(keyed)
     return apart and 2 * len(batch) + len(keyed) + look_ups + counts <= MAX_CHANGES and size <= MAX_BATCH_BYTES
 

@@ -21,7 +21,7 @@ from scim.directory import keys
 from scim.directory.stored import Kind
 from scim.protocol.active import stated
 from scim.protocol.errors import ScimError
-from scim.protocol.resource import Resource, parse_date_time, to_json
+from scim.protocol.resource import Resource, parse_date_time, to_json, to_stored_json
 from scim.storage.rows import Insert, Row, check_limits
 
 FORMAT, VERSION = "scim-tenant", 1
@@ -137,7 +137,7 @@ class Reader:
             raise self._broken("lastModified is no time")
         if foreign := {"id", "schemas", kind.edges} & set(document):
             raise self._broken(f"the document must not have {', '.join(sorted(foreign))}")
-        body = to_json(document)
+        body = to_stored_json(document)
         if wrong := problem(kind, Row(kind.key(resource_id), body, "", modified)):
             raise self._broken(wrong)
         try:

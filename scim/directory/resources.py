@@ -21,7 +21,7 @@ from scim.protocol.errors import NotFound, Unavailable, Uniqueness
 from scim.protocol.members import MemberChange, member_ids
 from scim.protocol.patch import Change, MembersNeeded, Operation, apply
 from scim.protocol.projection import Projection
-from scim.protocol.resource import Resource, to_json
+from scim.protocol.resource import Resource, to_stored_json
 from scim.protocol.validation import check_required, keep_unwritable, read_resource
 from scim.storage.rows import Delete, Insert, Replace, RowChange, Touch
 from scim.storage.together import both
@@ -357,7 +357,7 @@ def _whatever_case(kind: Kind, path: str) -> str:
 
 
 def _body(stored: Stored) -> str:
-    text = to_json(stored.document)
+    text = to_stored_json(stored.document)
     sizes.RESOURCE.check(text.encode(), f"The {stored.kind.type.name}")
     return text
 

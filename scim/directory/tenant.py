@@ -12,7 +12,7 @@ from typing import TypeVar
 
 from scim.directory import keys
 from scim.protocol.errors import Unavailable
-from scim.protocol.resource import format_date_time, to_json
+from scim.protocol.resource import format_date_time, to_stored_json
 from scim.storage import deadline
 from scim.storage.rows import Delete, Insert, Record, Replace, Row, RowChange, RowConflict, Rows, Touch, new_mark
 from scim.storage.together import each
@@ -134,7 +134,7 @@ class Tenant:
         """
         kept = {name: item for name, item in said.items() if item}
         key = keys.change(int(self.now().timestamp() * 1000), self.new_id(""))
-        return Record(key, to_json(kept), self.time())
+        return Record(key, to_stored_json(kept), self.time())
 
     async def settled(self, changes: Iterable[RowChange]) -> list[RowChange]:
         """Return those of the changes to derived rows that still have something to do.

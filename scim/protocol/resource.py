@@ -20,12 +20,26 @@ _DATE_TIME = re.compile(
 DATE_TIME = "a date and time such as 2026-01-31T12:00:00Z or 2026-01-31T13:00:00+01:00"
 """How errors show the form of a dateTime."""
 
+_DOUBTFUL = re.compile("[\x7f-\x9f\ufffe\uffff]")
 _ENCODER = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), check_circular=False)
 
 
 def to_json(value: Any) -> str:
     """Return the JSON text of a value without spaces, with every character as it is."""
     return _ENCODER.encode(value)  # json.dumps would make an encoder for each call
+
+
+def to_stored_json(value: Any) -> str:
+    """Return the JSON text of a value as it is stored: as `to_json`, with some characters written as \\uXXXX.
+
+    U+FFFE and U+FFFF are no characters, and U+007F to U+009F are control characters that JSON leaves as they are.
+    Whether Table Storage takes them in a text is unknown: it names the property types only, and its older protocol
+    was XML, which has none of the former.
+    https://learn.microsoft.com/rest/api/storageservices/understanding-the-table-service-data-model
+    """
+    text = to_json(value)
+    # In JSON they can only stand within a string.
+    return _DOUBTFUL.sub(lambda found: f"\\u{ord(found[0]):04x}", text) if _DOUBTFUL.search(text) else text
 
 
 def values(resource: Mapping[str, Any], target: Target) -> list[Any]:
