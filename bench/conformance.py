@@ -118,7 +118,7 @@ async def recorded_exchanges(http: RemoteHttp, files: Sequence[Path] = tuple(tes
         name = file.parent.name
         about = f"recorded exchanges, each a file below `tests/clients/{name}`"
         verdict = verdicts.setdefault(name, Verdict(CLIENTS.get(name, name.capitalize()), about))
-        await verdict.try_out(file.stem, lambda file=file: test_clients.test_a_client_is_served(http, file))  # type: ignore[misc]
+        await verdict.try_out(file.stem, lambda file=file: test_clients.served(http, file))  # type: ignore[misc]
         await http.clear()
     return list(verdicts.values())
 

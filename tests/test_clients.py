@@ -11,7 +11,11 @@ from typing import Any
 
 import pytest
 
-from tests.conftest import Http
+from scim.app import App
+from scim.service.administration import Wanted
+from scim.service.messages import Request
+from tests.conftest import HOST, Http
+from tests.tenancy import tenant
 
 FOLDER = Path(__file__).parent / "clients"
 FILES = sorted(FOLDER.glob("*/*.json"))
@@ -76,9 +80,25 @@ async def exchange(http: Http, sent: dict[str, Any], headers: dict[str, str | No
     kept.update({name: picked(answer.body, path) for name, path in sent.get("keep", {}).items()})
 
 
+async def second_tenant(app: App) -> Http:
+    """Return a client of another tenant than the default one, with an access token that it got by OAuth."""
+    key = await tenant(app)
+    issued = await app.administration.issue(key, Wanted("Entra", "provision", oauth=True))
+    form = f"grant_type=client_credentials&client_id={issued.credential.id}&client_secret={issued.secret}"
+    request = Request("POST", f"{HOST}/{key}/v2/oauth/token", {}, form.encode())
+    answer = await app.oauth.token(request, {"tenant": key})
+    return Http(app, answer.body["access_token"], key)
+
+
+@pytest.mark.parametrize("door", ["token", "oauth"])
 @pytest.mark.parametrize("file", FILES, ids=[f"{file.parent.name}-{file.stem}" for file in FILES])
-async def test_a_client_is_served(http: Http, file: Path) -> None:
-    """Every exchange of the file goes as it says."""
+async def test_a_client_is_served(app: App, http: Http, file: Path, door: str) -> None:
+    """Every exchange of the file goes as it says, for the default tenant and for another one with an OAuth token."""
+    await served(http if door == "token" else await second_tenant(app), file)
+
+
+async def served(http: Http, file: Path) -> None:
+    """Send the exchanges of a file; each must go as it says."""
     recorded = read(file)
     kept: dict[str, str] = {}
     for name, resource in recorded.get("given", {}).items():

@@ -10,6 +10,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from scim.access.auth import FixedTokens
+from scim.service.administration import Wanted
+
 if TYPE_CHECKING:
     from tests.functions_host import FunctionsHost
     from tests.worker import Worker
@@ -185,6 +188,32 @@ async def test_a_user_lives_through_the_worker(service: "FunctionsHost") -> None
     assert (status, found["totalResults"]) == (200, 1)
     assert (await call(service, "DELETE", path))[0] == 204
     assert (await call(service, "GET", path))[0] == 404
+
+
+async def test_tenants_are_apart_under_the_worker_too(service: "FunctionsHost") -> None:
+    """An operator makes two over HTTP; each has its own users at its own address, by token and by OAuth."""
+    from tests.worker import HttpRequest
+
+    app = sys.modules["function_app"].service
+    app.admission._operators = FixedTokens(["the-operator-s-own-token"])
+    made = [
+        (await call(service, "POST", "/manage/v1/tenants", {"name": name}, "the-operator-s-own-token"))[1]
+        for name in ("One", "Other")
+    ]
+    one, other = made
+    body = {"userName": "mira", "title": "of One"}
+    status, user = await call(service, "POST", f"/{one['key']}/v2/Users", body, one["secretToken"])
+    assert (status, user["meta"]["location"]) == (201, f"https://made.up/{one['key']}/v2/Users/{user['id']}")
+    assert (await call(service, "GET", f"/{other['key']}/v2/Users/{user['id']}", None, other["secretToken"]))[0] == 404
+    assert (await call(service, "GET", f"/{one['key']}/v2/Users", None, other["secretToken"]))[0] == 401
+    assert (await call(service, "GET", "/scim/v2/Users"))[1]["totalResults"] == 0
+    client = await app.administration.issue(other["key"], Wanted("n", "provision", oauth=True))
+    form = f"grant_type=client_credentials&client_id={client.credential.id}&client_secret={client.secret}".encode()
+    asked = HttpRequest("POST", f"https://made.up/{other['key']}/v2/oauth/token", {}, form)
+    token = json.loads((await service.send(asked)).body)["access_token"]
+    assert (await call(service, "GET", f"/{other['key']}/v2/Users", None, token))[1]["totalResults"] == 0
+    metadata = HttpRequest("GET", f"https://made.up/.well-known/oauth-authorization-server/{other['key']}/v2")
+    assert json.loads((await service.send(metadata)).body)["issuer"] == f"https://made.up/{other['key']}/v2"
 
 
 async def test_a_request_without_token_is_refused_in_scim(service: "FunctionsHost") -> None:

@@ -16,7 +16,6 @@ _KEY = re.compile(rf"[a-z][a-z2-7]{{{KEY_LENGTH - 1}}}")
 MAX_NAME = 200
 
 Status = Literal["active", "suspended", "deleting", "deleted"]
-Guard = Literal["alert", "strict"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,9 +36,6 @@ class TenantRecord:
     """Changes with each change of the tenant's own extension schemas; empty while it has none."""
     rate: int | None = None
     burst: int | None = None
-    seats: int | None = None
-    guarded_group: str = ""
-    guard: Guard = "alert"
 
     def body(self) -> str:
         """Return the text that the registry keeps."""

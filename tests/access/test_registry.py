@@ -51,8 +51,8 @@ async def test_a_tenant_is_kept_as_it_was_made(registry: Registry) -> None:
 
 async def test_the_default_tenant_gets_a_row_with_its_first_change(registry: Registry) -> None:
     """Any other that is not there is NotFound."""
-    changed = await registry.change_tenant("scim", lambda each: replace(each, seats=5))
-    assert changed == await registry.tenant("scim") == TenantRecord("scim", seats=5)
+    changed = await registry.change_tenant("scim", lambda each: replace(each, burst=5))
+    assert changed == await registry.tenant("scim") == TenantRecord("scim", burst=5)
     with pytest.raises(NotFound):
         await registry.change_tenant(new_key(), lambda each: each)
 
@@ -65,10 +65,10 @@ async def test_changes_of_one_tenant_at_once_are_all_kept(registry: Registry, ro
         await registry.change_tenant(key, lambda each: replace(each, rate=7))
 
     rows.before_commit(other)
-    await registry.change_tenant(key, lambda each: replace(each, seats=5))
+    await registry.change_tenant(key, lambda each: replace(each, burst=5))
     found = await registry.tenant(key)
     assert found is not None
-    assert (found.rate, found.seats) == (7, 5)
+    assert (found.rate, found.burst) == (7, 5)
 
 
 async def test_a_credential_is_kept_with_all_that_it_has(registry: Registry) -> None:

@@ -1,0 +1,5 @@
+"""The emulator for the tests of this folder."""
+
+from tests.azurite import azurite
+
+__all__ = ["azurite"]
