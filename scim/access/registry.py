@@ -8,6 +8,7 @@
 | `a.<client>.<expires>.<credential>` | that the client has the access token |
 | `x.<expires>.<credential>` | when a credential expires |
 | `y.<expires>.<credential>` | when an access token does |
+| `n.<credential>.<expires>` | for how many days before its expiry somebody was warned |
 | `u.<credential>` | the day of its last use |
 | `s.<tenant>.<hash>` | an extension schema of the tenant |
 | `w.<tenant>` | from when on the timer has to look at the tenant |
@@ -167,8 +168,8 @@ class Registry:
         """Take credentials and all rows about them away; those that are gone already are no error."""
         for credential_id in ids:
             if (found := await self.credential(credential_id)) is not None:
-                keys = [*_rows_of(found), f"u.{credential_id}"]
-                await self.delete(keys)
+                warnings = await self._under(f"n.{credential_id}.", keys_only=True)
+                await self.delete([*_rows_of(found), f"u.{credential_id}", *(row.key for row in warnings)])
 
     async def access_tokens(self, client: str) -> list[str]:
         """Return the ids of a client's access tokens, the one that expires first before the others."""
@@ -182,9 +183,21 @@ class Registry:
     async def expiring(self, within: timedelta) -> list[str]:
         """Return the ids of credentials, access tokens aside, that expire between now and then."""
         now = self.now
-        bounds = f"x.{_milliseconds(now)}", f"x.{_milliseconds(now + within)}"
+        bounds = f"x.{_milliseconds(now)}", f"x.{_milliseconds(now + within)}{LAST}"
         rows = await self._rows.range(self._name, *bounds, 1000, keys_only=True)
         return [row.key.rpartition(".")[2] for row in rows]
+
+    async def warned(self, credential: Credential, days: int) -> bool:
+        """Note that somebody is warned so many days before the expiry; return whether that was not noted already."""
+        key = f"n.{credential.id}.{_milliseconds(moment(credential.expires))}"
+        row = await self._read(key)
+        if row is not None and int(row.body) <= days:
+            return False
+        try:
+            await self._rows.commit(self._name, [_put(key, str(days), row)])
+        except RowConflict:  # another run of the timer warns
+            return False
+        return True
 
     async def last_used(self, credential_id: str) -> str:
         """Return the day of the last use, or an empty text."""

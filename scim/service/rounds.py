@@ -21,6 +21,8 @@ SETTLED = timedelta(minutes=10)
 within 230 seconds."""
 SWEPT = 500
 """Expired access tokens that one run takes away."""
+WARNED = (30, 7, 1)
+"""Days before a credential's expiry at which it is warned of."""
 DROPPED = 50
 """Transactions of one step of dropping a tenant's rows."""
 
@@ -51,10 +53,26 @@ class Rounds:
         for mark in await self._registry.marks():
             if mark.body <= self._registry.time() and time.monotonic() < end:
                 done.update(await self._look_after(mark.key.partition(".")[2], mark, end))
+        await self._warn()
         expired = await self._registry.expired_access_tokens(SWEPT)
         await self._registry.remove_credentials(expired)
         done["accessTokensExpired"] += len(expired)
         return done
+
+    async def _warn(self) -> None:
+        """Log of each credential that expires, once at each of WARNED, how long it still lives."""
+        for credential_id in await self._registry.expiring(timedelta(days=max(WARNED))):
+            found = await self._registry.credential(credential_id)
+            if found is None or not found.valid(self._registry.now):
+                continue
+            left = moment(found.expires) - self._registry.now
+            days = min(each for each in WARNED if left <= timedelta(days=each))
+            if await self._registry.warned(found, days):
+                _log.warning(
+                    "credential %s of tenant %s expires %s, within %d days; renew it",
+                    *(found.id, found.tenant or "-"),
+                    *(found.expires, days),
+                )
 
     async def _look_after(self, key: str, mark: Row, end: float) -> dict[str, int]:
         """Do a tenant's work; a failure of one tenant's ends nothing but itself."""

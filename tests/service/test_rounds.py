@@ -11,7 +11,7 @@ from scim.protocol.errors import Unavailable
 from scim.storage.rows import Insert
 from tests.conftest import Clock, Http
 from tests.recording import RecordingRows
-from tests.tenancy import client, tenant
+from tests.tenancy import client, credential, tenant
 
 REGISTRY = "registryscim"
 
@@ -181,3 +181,23 @@ async def test_dropping_goes_on_where_it_was_interrupted(
         pytest.fail("it never ended")
     assert await rows.range(key, "", "~", 10) == []
     assert await app.registry.credentials(key) == []
+
+
+async def test_an_expiry_is_warned_of_three_times(app: App, clock: Clock, caplog: pytest.LogCaptureFixture) -> None:
+    """30, 7 and 1 days before, once each, however often the timer runs; not of one that was revoked."""
+    key = await tenant(app)
+    credential_id, _ = await credential(app, key, expires="2026-04-01T12:00:00.000Z")
+    await credential(app, key, expires="2026-04-01T12:00:00.000Z", revoked="2026-01-31T12:00:00.000Z")
+    warned = []
+    for day in range(70):
+        caplog.clear()
+        for _ in range(3):
+            await app.rounds.run()
+        lines = [each for each in caplog.messages if credential_id in each]
+        assert len(lines) <= 1
+        warned += [day] if lines else []
+        assert "expires" not in caplog.text or credential_id in caplog.text
+        clock.forward(days=1)
+    assert warned == [30, 53, 59]
+    await app.registry.remove_credentials([credential_id])
+    assert await app.registry._under("n.") == []
