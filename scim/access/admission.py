@@ -185,7 +185,7 @@ def token_of(authorization: str | None) -> str:
 
     Raises Unauthorized when there is none.
     """
-    scheme, _, token = (authorization or "").strip().partition(" ")
+    scheme, _, token = (authorization or "").strip().replace("\t", " ").partition(" ")
     token = token.strip()
     if scheme.lower() != "bearer" or not token:
         raise Unauthorized(MISSING)

@@ -66,7 +66,7 @@ async def authorize(authorization: str | None, source: TokenSource) -> None:
 
     Raises Unauthorized otherwise. RFC 7644 §2, RFC 6750 §2.1.
     """
-    scheme, _, token = (authorization or "").strip().partition(" ")
+    scheme, _, token = (authorization or "").strip().replace("\t", " ").partition(" ")
     token = token.strip()
     if scheme.lower() != "bearer" or not token:
         raise Unauthorized(MISSING)

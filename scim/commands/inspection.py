@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from scim.directory import keys
+from scim.directory.damage import Damaged, Newer, is_newer
 from scim.directory.stored import MAX_DERIVED, Kind, Stored
 from scim.directory.tenant import Tenant
 from scim.protocol.errors import ScimError
@@ -49,6 +50,16 @@ class Inspection:
 
     async def examine(self, suspect: Suspect) -> Finding | None:
         """Return what is wrong, None when nothing is or the rows never stand still."""
+        finding = await self._examined(suspect)
+        if finding and any([await self._is_newer(change.key) for change in finding.repair]):
+            return Finding(f"{finding.text}; written by a newer release, which has to repair it")
+        return finding
+
+    async def _is_newer(self, key: str) -> bool:
+        row = await self._tenant.read(key)
+        return row is not None and is_newer(row.body)
+
+    async def _examined(self, suspect: Suspect) -> Finding | None:
         match suspect.sort:
             case "look-up":
                 return await self._look_up(suspect.about)
@@ -96,9 +107,9 @@ class Inspection:
     async def _name(self, key: str, ids: frozenset[str]) -> Finding | None:
         kind = self._kinds[key.split(".")[1]]
         taken = await self._tenant.read(key)
-        named = sorted(ids | ({taken.body} if taken else set()))
+        named = sorted(each for each in ids | ({taken.body} if taken else set()) if keys.is_id(each))
         rows = await self._steady(key, *map(kind.key, named))
-        if rows is None or ((row := rows[key]) and row.body not in named):
+        if rows is None or ((row := rows[key]) and keys.is_id(row.body) and row.body not in named):
             return None  # in use right now
         owners = {each: owner for each in named if (owner := rows[kind.key(each)])}
         documents = {each: document_of(kind, owner) for each, owner in owners.items()}
@@ -118,7 +129,7 @@ class Inspection:
             return Finding(f"{key}: missing for {holders[0]}", (Insert(key, holders[0]), same(owner)))
         if row.body != holders[0]:
             right = Replace(key, holders[0], row.version)
-            return Finding(f"{key}: belongs to {holders[0]}, not to {row.body}", (right, same(owner)))
+            return Finding(f"{key}: belongs to {holders[0]}, not to {row.body!a:.40}", (right, same(owner)))
         return None
 
     async def _membership(self, group_id: str, member_id: str) -> Finding | None:
@@ -200,7 +211,7 @@ def document_of(kind: Kind, row: Row) -> Resource | None:
         document = Stored.from_row(kind, row).document
         kind.names(document)
         kind.look_ups("", document)
-    except (ValueError, AttributeError, TypeError):  # no JSON, or none of the shape that its schema says
+    except (Damaged, ValueError, AttributeError, TypeError):  # no JSON, or none of the shape that its schema says
         return None
     return document
 
@@ -210,6 +221,12 @@ def problem(kind: Kind, row: Row) -> str:
     resource_id = keys.last_part(row.key)
     if not keys.is_id(resource_id):
         return "the key has no id of a resource"
+    try:
+        Stored.from_row(kind, row)
+    except Newer:
+        return "was written by a newer release, which has to serve this directory again"
+    except Damaged as damaged:
+        return f"the document cannot be read: {damaged.why}"
     document = document_of(kind, row)
     if document is None:
         return "the document cannot be read"

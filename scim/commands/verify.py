@@ -16,6 +16,7 @@ from scim.commands.inspection import Finding, Inspection, Suspect, document_of, 
 from scim.commands.progress import Progress, Silent, shown
 from scim.commands.twins import Twins
 from scim.directory import keys
+from scim.directory.damage import Damaged, Newer
 from scim.directory.stored import Kind
 from scim.directory.tenant import PAGE, TRIES, Tenant
 from scim.protocol.resource import Resource
@@ -179,7 +180,7 @@ class Verification:
 
     async def _check_look_ups(self) -> None:
         """Make the look-ups of attributes that became filterable; find those of attributes that are no longer."""
-        recorded, configured = await self._service.indexes.recorded(), self._service.indexes.configured
+        recorded, configured = await self._recorded_look_ups(), self._service.indexes.configured
         if not any([await self._tenant.under(kind.prefix, 1, keys_only=True) for kind in self._kinds.values()]):
             recorded |= configured  # a tenant without resources has all of their look-ups
         self._complete, lacking = recorded & configured, configured - recorded
@@ -194,6 +195,14 @@ class Verification:
             self._note(f"{path}: the service looks it up, but SCIM_FILTERABLE here lacks it; set it as in the service")
         if recorded <= configured:
             await self._check_former_look_ups()
+
+    async def _recorded_look_ups(self) -> frozenset[str]:
+        try:
+            return await self._service.indexes.recorded()
+        except Damaged as damaged:
+            self._repair &= not isinstance(damaged, Newer)  # what that has written is not for this release to change
+            self._note(f"{keys.INDEXES}: {damaged.why}", self._repair)
+        return frozenset()
 
     async def _check_former_look_ups(self) -> None:
         after = "x."

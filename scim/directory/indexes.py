@@ -5,9 +5,10 @@ from collections.abc import Iterable
 from datetime import datetime, timedelta
 
 from scim.directory import keys
+from scim.directory.damage import FORM, Damaged, Newer, check_form, object_in
 from scim.directory.stored import Kind
 from scim.directory.tenant import Tenant
-from scim.storage.rows import Insert, Replace, RowChange
+from scim.storage.rows import Insert, Replace, Row, RowChange
 
 FRESH = timedelta(minutes=1)
 """How long a process relies on what it has read of the record."""
@@ -39,16 +40,24 @@ class Indexes:
         return self._complete
 
     async def recorded(self) -> frozenset[str]:
-        """Return the look-ups that the record calls complete, whatever is configured here; nothing is written."""
+        """Return the look-ups that the record calls complete, whatever is configured here; nothing is written.
+
+        Raises Damaged.
+        """
         row = await self._tenant.read(keys.INDEXES)
-        return frozenset(json.loads(row.body)) if row else frozenset()
+        return _complete_in(row) if row else frozenset()
 
     async def declare_complete(self, paths: Iterable[str]) -> None:
         """Record which of the configured attributes have all of their look-up rows, as a repair made sure."""
 
         async def attempt(_: int) -> None:
             row = await self._tenant.read(keys.INDEXES)
-            others = set(json.loads(row.body)) - self.configured if row else set()
+            try:
+                others = _complete_in(row) - self.configured if row else frozenset()
+            except Newer:
+                raise
+            except Damaged:
+                others = frozenset()
             complete = others | (self.configured & set(paths))
             await self._tenant.commit([_record(complete, row.version if row else None)])
 
@@ -61,7 +70,10 @@ class Indexes:
             complete = self.configured if await self._is_empty() else frozenset()
             await self._tenant.commit([_record(complete, None)])
             return complete
-        recorded = frozenset(json.loads(row.body))
+        try:
+            recorded = _complete_in(row)
+        except Damaged:  # filters are answered by a scan until it is repaired
+            return frozenset()
         complete = recorded & self.configured
         if complete != recorded:
             await self._tenant.commit([_record(complete, row.version)])
@@ -71,6 +83,15 @@ class Indexes:
         return not any([await self._tenant.under(keys.resource(letter, ""), 1, keys_only=True) for letter in "ug"])
 
 
+def _complete_in(row: Row) -> frozenset[str]:
+    record = object_in(row)
+    check_form(row, record.get("form"))
+    complete = record.get("complete")
+    if not isinstance(complete, list) or not all(isinstance(each, str) for each in complete):
+        raise Damaged(row.key, "it has no list of look-ups")
+    return frozenset(complete)
+
+
 def _record(complete: Iterable[str], version: str | None) -> RowChange:
-    body = json.dumps(sorted(complete))
+    body = json.dumps({"form": FORM, "complete": sorted(complete)})
     return Replace(keys.INDEXES, body, version) if version else Insert(keys.INDEXES, body)

@@ -6,11 +6,13 @@ Nothing here waits, so that a large batch can be looked through aside.
 import sys
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from itertools import takewhile
 from typing import NamedTuple
 
 from scim.directory.cursor import Position
+from scim.directory.damage import Damaged
 from scim.directory.planning import Plan, ordering
 from scim.directory.stored import Edge, Kind, Stored
 from scim.protocol.errors import TooMany
@@ -96,11 +98,22 @@ def size_of(plan: Plan, batch: Sequence[Candidate]) -> int:
 
 def matching(plan: Plan, candidate: Candidate) -> Stored | None:
     """Return the resource that a row holds if it is what the plan looks for. Raises WorkDone."""
-    stored = Stored.from_row(plan.kind, candidate.row)
-    if plan.matches is None:
+    stored = readable(plan.kind, candidate.row)
+    if plan.matches is None or stored is None:
         return stored
     whole = stored if candidate.edges is None else stored.with_edges(candidate.edges)
-    return stored if plan.matches(whole.resource("")) else None
+    try:
+        return stored if plan.matches(whole.resource("")) else None
+    except (AttributeError, TypeError) as error:  # what is in the objects of a list is not looked at before
+        Damaged(candidate.row.key, f"a value has another type than its schema says ({error})")
+        return None
+
+
+def readable(kind: Kind, row: Row) -> Stored | None:
+    """Return the resource that a row holds; None, which is logged, where it is damaged, so that others are shown."""
+    with suppress(Damaged):
+        return Stored.from_row(kind, row)
+    return None
 
 
 class Match(NamedTuple):
@@ -193,9 +206,11 @@ class Walk:
 def filled(found: list[Stored], room: Room, kind: Kind, rows: Sequence[Row]) -> bool:
     """Add rows to a page as long as there is room; whether there was for all."""
     for row in rows:
+        if (stored := readable(kind, row)) is None:
+            continue
         if not room.takes(row_bytes(row)):
             return False
-        found.append(Stored.from_row(kind, row))
+        found.append(stored)
     return True
 
 

@@ -8,12 +8,13 @@ membership that is read although its end was deleted earlier has a tombstone tha
 tombstone away last.
 """
 
-import json
 import logging
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 
 from scim.directory import keys
+from scim.directory.damage import Damaged, kind_in, number_in, object_in
 from scim.directory.stored import Edge, Stored
 from scim.directory.tenant import PAGE, Tenant
 from scim.protocol.errors import InvalidValue
@@ -90,7 +91,8 @@ class Memberships:
         for row in rows:
             _, owner, other = row.key.split(".")
             if owner in found and other not in gone:
-                found[owner].append(Edge(other, row.body if side == "m" else "g", row.version))
+                kind = kind_in(row) if side == "m" else "g"
+                found[owner] += [Edge(other, kind, row.version)] if kind else []
         return found
 
     async def of_each(self, letter: str, ids: Sequence[str], limit: int) -> dict[str, list[Edge]] | None:
@@ -114,7 +116,7 @@ class Memberships:
         """Return the names that groups have now, by id; of the first MAX_NAMED of them, and none of a deleted one."""
         ids = list(dict.fromkeys(edge.id for edge in groups))[:MAX_NAMED]
         rows = await self._tenant.read_all([keys.resource("g", each) for each in ids])
-        return {keys.last_part(row.key): json.loads(row.body)["displayName"] for row in rows if row}
+        return {keys.last_part(row.key): name for row in rows if row and (name := _name_in(row))}
 
     async def tombstones(self) -> set[str]:
         """Return the ids of what is deleted, or not there yet, but has memberships: they are not shown."""
@@ -179,7 +181,15 @@ class Memberships:
 
     async def total(self, letter: str) -> int:
         """Return how many resources of a kind there are."""
-        return sum(int(row.body) for row in await self._tenant.under(keys.counts(letter)))
+        return sum(number_in(row) or 0 for row in await self._tenant.under(keys.counts(letter)))
+
+
+def _name_in(group: Row) -> str:
+    """Return the name of a group, "" where its row cannot be read."""
+    with suppress(Damaged):
+        name = object_in(group).get("displayName")
+        return name if isinstance(name, str) else ""
+    return ""
 
 
 def capacity(fixed: int) -> int:
@@ -214,7 +224,7 @@ def removed(group_id: str, members: Iterable[Edge]) -> list[RowChange]:
         changes += [
             Delete(keys.member(group_id, edge.id), edge.version),
             Delete(keys.membership(edge.id, group_id)),
-            Touch(keys.resource(edge.kind, edge.id)),
+            *([Touch(keys.resource(edge.kind, edge.id))] if edge.kind else []),
         ]
     return changes
 
@@ -232,11 +242,12 @@ def left(member_id: str, groups: Iterable[str]) -> list[RowChange]:
 
 
 def _members(rows: Iterable[Row]) -> list[Edge]:
-    return [Edge(keys.last_part(row.key), row.body, row.version) for row in rows]
+    """Return memberships as they are; one whose kind cannot be read has none, is not shown, and can be removed."""
+    return [Edge(keys.last_part(row.key), kind_in(row), row.version) for row in rows]
 
 
 def _shown(gone: set[str], owner: str, edges: list[Edge]) -> list[Edge]:
-    return [] if owner in gone else [edge for edge in edges if edge.id not in gone]
+    return [] if owner in gone else [edge for edge in edges if edge.kind and edge.id not in gone]
 
 
 def _tell_of_no_ids(group_id: str, ids: Iterable[str]) -> None:

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field, replace
 
 from scim.directory import keys
 from scim.directory.cursor import Position
+from scim.directory.damage import owner_in
 from scim.directory.indexes import Indexes
 from scim.directory.stored import Kind, Stored
 from scim.directory.tenant import Tenant
@@ -164,7 +165,9 @@ class Planner:
         value = kind.key_value(target, _literal(target, comparison))
         if name in kind.unique:
             row = await self._tenant.read(keys.name(kind.letter, name, value))
-            return [row.body] if row else []
+            if row is None:
+                return []
+            return [owner] if (owner := owner_in(row)) else None
         if name not in kind.filterable or f"{kind.letter}.{name}" not in await self._indexes.complete():
             return None
         if name == ACTIVE and comparison.text.lower() == "true":

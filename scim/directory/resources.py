@@ -1,6 +1,5 @@
 """The users and groups of a tenant: created, read, replaced, patched and deleted, each change in one transaction."""
 
-import json
 import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
@@ -9,6 +8,7 @@ from typing import Any
 
 from scim.directory import keys, memberships
 from scim.directory.aside import aside
+from scim.directory.damage import FORM, Damaged, Newer, number_in, owner_in
 from scim.directory.events import Event, changed_paths, events_of, outbox_row
 from scim.directory.indexes import Indexes
 from scim.directory.memberships import Memberships, Plan
@@ -23,7 +23,7 @@ from scim.protocol.patch import Change, MembersNeeded, Operation, apply
 from scim.protocol.projection import Projection
 from scim.protocol.resource import Resource, to_stored_json
 from scim.protocol.validation import check_required, keep_unwritable, read_resource
-from scim.storage.rows import Delete, Insert, Replace, RowChange, Touch
+from scim.storage.rows import Delete, Insert, Replace, Row, RowChange, Touch
 from scim.storage.together import both
 
 logger = logging.getLogger(__name__)
@@ -99,7 +99,7 @@ class Directory:
             await self._prepare(_Writing("create", origin), new, plan)
 
         async def attempt(number: int) -> Stored:
-            head = [Insert(kind.key(new.id), _body(new), now), await self._counted(kind, new.id, 1)]
+            head = [Insert(kind.key(new.id), _body(new), now), *await self._counted(kind, new.id, 1)]
             if many:
                 head.append(Delete(keys.making(new.id)))
             current = await self.memberships.plan(new.id, members) if number and not many else plan
@@ -204,12 +204,12 @@ class Directory:
         """
 
         async def attempt(number: int) -> bool:
-            current = await self.read(kind, resource_id)
+            current = await self._deletable(kind, resource_id)
             current.check_version(if_match)
             writing, mark = _Writing("delete", origin), self.tenant.new_mark()
             fixed: list[RowChange] = [
                 Delete(kind.key(resource_id), current.version),
-                await self._counted(kind, resource_id, -1),
+                *await self._counted(kind, resource_id, -1),
                 self._audit(writing, current, [], Plan()),
                 self._said(writing, mark, events_of(kind, resource_id, current.document, None, Plan(), mark)),
             ]
@@ -231,6 +231,18 @@ class Directory:
                 await self.tombstones.sweep(resource_id, BATCHES_AT_ONCE)
             except Unavailable as error:  # it is gone, which is what the client asked for
                 logger.warning("the memberships of %s are left to the timer: %s", resource_id, error.detail)
+
+    async def _deletable(self, kind: Kind, resource_id: str) -> Stored:
+        """Return a resource that is to be deleted, a damaged one too: what belongs to it is then left for `verify`."""
+        try:
+            return await self.read(kind, resource_id)
+        except Newer:
+            raise
+        except Damaged:
+            row = await self.tenant.read(kind.key(resource_id))
+            if row is None:
+                raise
+            return Stored(kind, resource_id, {}, row.version, row.modified, mark=row.mark)
 
     async def _write(
         self, writing: _Writing, before: Resource, after: Stored, head: Sequence[RowChange], plan: Plan
@@ -303,8 +315,10 @@ class Directory:
         row = await self.tenant.read(key)
         if row is None:
             return Insert(key, after.id)
-        owner = await self.tenant.read(after.kind.key(row.body))
-        if row.body != after.id and owner and key in after.kind.names(json.loads(owner.body)):
+        if (owner_id := owner_in(row)) is None:
+            raise Damaged(key, f"it has no id, so that nobody can be told who has this {path}")
+        owner = await self.tenant.read(after.kind.key(owner_id))
+        if owner_id != after.id and owner and _may_have(after.kind, owner, key):
             raise Uniqueness(
                 f"Another {after.kind.type.name} has this {path} (id {row.body}){_whatever_case(after.kind, path)}."
                 f" Find it with a filter on {path} and update it, or choose another {path}.",
@@ -312,13 +326,14 @@ class Directory:
             )
         return Replace(key, after.id, row.version)
 
-    async def _counted(self, kind: Kind, resource_id: str, step: int) -> RowChange:
-        """Return the change of the count that the resource belongs to."""
+    async def _counted(self, kind: Kind, resource_id: str, step: int) -> list[RowChange]:
+        """Return the change of the count that the resource belongs to; none where it is unknown."""
         key = keys.count(kind.letter, resource_id)
         row = await self.tenant.read(key)
         if row is None:
-            return Insert(key, str(max(step, 0)))
-        return Replace(key, str(max(int(row.body) + step, 0)), row.version)
+            return [Insert(key, str(max(step, 0)))]
+        number = number_in(row)
+        return [] if number is None else [Replace(key, str(max(number + step, 0)), row.version)]
 
     def _said(
         self, writing: _Writing, mark: str, events: Sequence[Event], *, parked: str = "", opens: str = ""
@@ -356,8 +371,16 @@ def _whatever_case(kind: Kind, path: str) -> str:
     return "" if leaf is None or leaf.case_exact or leaf.type != "string" else "; letter case makes no difference"
 
 
+def _may_have(kind: Kind, owner: Row, key: str) -> bool:
+    """Whether a row has the unique value of a key; one that cannot be read may well have it."""
+    try:
+        return key in kind.names(Stored.from_row(kind, owner).document)
+    except Damaged:
+        return True
+
+
 def _body(stored: Stored) -> str:
-    text = to_stored_json(stored.document)
+    text = to_stored_json({**stored.document, "meta": {**stored.document["meta"], "form": FORM}})
     sizes.RESOURCE.check(text.encode(), f"The {stored.kind.type.name}")
     return text
 

@@ -8,6 +8,7 @@ from typing import NamedTuple
 from scim.directory import keys
 from scim.directory.aside import aside
 from scim.directory.cursor import Cursor, Position
+from scim.directory.damage import number_in
 from scim.directory.indexes import Indexes
 from scim.directory.matching import (
     Budget,
@@ -18,6 +19,7 @@ from scim.directory.matching import (
     ScanLimit,
     Walk,
     filled,
+    readable,
     row_bytes,
     size_of,
 )
@@ -112,12 +114,12 @@ class Search:
         """Return the page's resources: those that were let go are read again, and are left out if deleted since."""
         places = [match.key[-2:] for match in chosen if match.stored is None]
         rows = await self._tenant.read_all([plans[number].kind.key(resource_id) for number, resource_id in places])
-        read = {place: row for place, row in zip(places, rows, strict=True) if row}
-        return [
-            match.stored or Stored.from_row(plans[match.key[-2]].kind, read[match.key[-2:]])
-            for match in chosen
-            if match.stored or match.key[-2:] in read
-        ]
+        read = {
+            place: stored
+            for place, row in zip(places, rows, strict=True)
+            if row and (stored := readable(plans[place[0]].kind, row))
+        }
+        return [found for match in chosen if (found := match.stored or read.get(match.key[-2:]))]
 
     async def _candidates(self, plan: Plan, after: str) -> AsyncIterator[list[Candidate]]:
         """Yield in batches the resources that a plan looks at, in the order of ids, those behind `after`."""
@@ -217,8 +219,19 @@ class Search:
         return sum((await self._counts(kind)).values())
 
     async def _counts(self, kind: Kind) -> dict[str, int]:
+        """Return how many resources have ids that begin with the same two digits.
+
+        A count that cannot be read is unknown: then those resources are counted, within the limit of a scan.
+        """
         rows = await self._tenant.under(keys.counts(kind.letter))
-        return {keys.last_part(row.key): int(row.body) for row in rows}
+        counted = {keys.last_part(row.key): number_in(row) for row in rows}
+        left = self._limit.rows
+        for prefix in [each for each, number in counted.items() if number is None]:
+            counted[prefix] = len(await self._tenant.under(kind.key(prefix), left + 1, keys_only=True))
+            left -= counted[prefix] or 0
+            if left < 0:
+                raise Budget(self._limit).exceeded(kind)
+        return {prefix: number or 0 for prefix, number in counted.items()}
 
     async def _with_edges(
         self, found: list[Stored], projections: Mapping[str, Projection], read: "_ReadEdges"

@@ -1,11 +1,11 @@
 """Resources as they are stored: the document, its version, and the rows that are derived from it."""
 
-import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 from scim.directory import keys
+from scim.directory.damage import FORM, Damaged, check_form, object_in
 from scim.protocol.active import stated
 from scim.protocol.errors import InvalidValue, PreconditionFailed
 from scim.protocol.filter import parse_attribute
@@ -51,8 +51,15 @@ class Stored:
 
     @classmethod
     def from_row(cls, kind: "Kind", row: Row) -> "Stored":
-        """Return the resource that a row holds."""
-        document = stated(kind.type, json.loads(row.body))
+        """Return the resource that a row holds. Raises Damaged, also where its values have other shapes."""
+        document = object_in(row)
+        meta = document.get("meta", {})
+        if not isinstance(meta, dict) or not isinstance(meta.get("created", ""), str):
+            raise Damaged(row.key, "its meta is no object with a time")
+        check_form(row, meta.get("form", FORM))
+        if not has_shape(document, kind.shapes):
+            raise Damaged(row.key, "a value has not the shape that its schema says")
+        document = stated(kind.type, document)
         return cls(
             kind, keys.last_part(row.key), document, row.version, row.modified, mark=row.mark, size=len(row.body)
         )
@@ -121,6 +128,7 @@ class Kind:
         self.edges = "members" if letter == "g" else "groups"
         self.unique = {str(target): target for target in _unique(resource_type)}
         self.filterable = {str(target): target for target in filterable if str(target) not in self.unique}
+        self.shapes = _shape_of(resource_type.attributes.values())
 
     def key(self, resource_id: str) -> str:
         """The key of a resource's row."""
@@ -186,6 +194,41 @@ class Kind:
                 f"The {self.type.name} has {look_ups} values in {', '.join(self.filterable)}, which filters look up;"
                 f" at most {MAX_DERIVED - names} can be kept. Send fewer values."
             )
+
+
+PLAIN: Mapping[str, Any] = {}
+"""The shape of what is neither a list nor an object."""
+
+
+def _shape_of(attributes: Iterable[Attribute]) -> dict[str, Any]:
+    """Return by name the shape of each attribute: PLAIN, the shapes in an object, or a list with that of its values."""
+    shapes = {}
+    for each in attributes:
+        single = _shape_of(each.sub_attributes.values()) if each.type == "complex" else PLAIN
+        shapes[each.name] = [single] if each.multi_valued else single
+    return shapes
+
+
+def has_shape(document: Mapping[str, Any], shapes: Mapping[str, Any]) -> bool:
+    """Whether lists, objects and plain values are where schemas have them; names that they lack do not matter.
+
+    So much is sure to be compared, put in order and chosen from; it is looked at whenever a row is read, and takes a
+    microsecond or two. What is in the objects of a list is not looked at.
+    """
+    for name, value in document.items():
+        shape = shapes.get(name)
+        if shape is None:
+            continue
+        if shape is PLAIN:
+            sound = not isinstance(value, (list, dict))
+        elif isinstance(shape, list):
+            wanted = dict if shape[0] is not PLAIN else (str, int, float)
+            sound = isinstance(value, list) and all([isinstance(each, wanted) for each in value])
+        else:
+            sound = isinstance(value, dict) and has_shape(value, shape)
+        if not sound:
+            return False
+    return True
 
 
 def _unique(resource_type: ResourceType) -> list[Target]:

@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 from typing import TypeVar
 
 from scim.directory import keys
+from scim.directory.damage import FORM
 from scim.protocol.errors import Unavailable
 from scim.protocol.resource import format_date_time, to_stored_json
 from scim.storage import deadline
@@ -132,7 +133,7 @@ class Tenant:
         It holds names and ids, never values. It is also what a store tells by, after a lost answer, whether the
         transaction was applied.
         """
-        kept = {name: item for name, item in said.items() if item}
+        kept = {"form": FORM, **{name: item for name, item in said.items() if item}}
         key = keys.change(int(self.now().timestamp() * 1000), self.new_id(""))
         return Record(key, to_stored_json(kept), self.time())
 

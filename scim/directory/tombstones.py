@@ -4,6 +4,7 @@ from collections.abc import Iterable, Sequence
 from datetime import timedelta
 
 from scim.directory import keys
+from scim.directory.damage import kind_in
 from scim.directory.memberships import capacity, left, removed
 from scim.directory.stored import Edge
 from scim.directory.tenant import Tenant
@@ -69,7 +70,7 @@ class Tombstones:
         """Return, for up to `limit` memberships of a resource on either side, the changes that remove each."""
         members = await self._tenant.under(keys.member(resource_id), limit)
         groups = await self._tenant.under(keys.membership(resource_id), limit - len(members), keys_only=True)
-        changes = [removed(resource_id, [Edge(keys.last_part(row.key), row.body)]) for row in members]
+        changes = [removed(resource_id, [Edge(keys.last_part(row.key), kind_in(row))]) for row in members]
         return changes + [left(resource_id, [keys.last_part(row.key)]) for row in groups]
 
     async def sweep(self, resource_id: str, batches: int) -> bool:

@@ -21,7 +21,7 @@ from scim.protocol.place import Place, path_matcher
 from scim.protocol.resource import Resource, values
 from scim.protocol.schema import ResourceType, Schema, Target
 from scim.protocol.strictness import is_strict, refuse_unknown
-from scim.protocol.validation import check_immutable, check_unknown, contradiction, missing
+from scim.protocol.validation import check_immutable, check_unknown, contradiction, listed_names, missing
 from scim.protocol.work import Work
 
 logger = logging.getLogger(__name__)
@@ -146,7 +146,9 @@ class _Patch:
                 self._resource.pop(schema.id, None)
         check_immutable(self._type, self._before, self._resource)
         if self._unknown:
-            logger.warning("ignored %d PATCH paths that no schema knows: %.300s", len(self._unknown), self._unknown[:5])
+            logger.warning(
+                "ignored %d PATCH paths that no schema knows: %s", len(self._unknown), listed_names(self._unknown)
+            )
         if lacking := missing(self._type, self._resource):
             taken_away = bool(values(self._before, lacking))  # RFC 7644 §3.5.2.2 calls that mutability
             raise (Mutability if taken_away else InvalidValue)(

@@ -4,7 +4,8 @@ import base64
 import binascii
 import logging
 import math
-from collections.abc import Callable, Collection, Mapping
+import re
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -20,6 +21,8 @@ from scim.protocol.uri import is_uri_reference
 logger = logging.getLogger(__name__)
 
 MAX_INTEGER = 2**63 - 1
+_UNPRINTABLE = re.compile("[\x00-\x1f\x7f-\x9f\ufffe\uffff]")
+"""Control characters, and what is none. Elsewhere than in names they are kept: stores return them unchanged."""
 MAX_TEXT = 64 * 1024
 """Characters of a text. Addresses and binary values may be longer, since nobody compares them without letter case."""
 LABELS = frozenset({"type", "primary", "display"})
@@ -45,7 +48,7 @@ def read_resource(resource_type: ResourceType, body: Any) -> Resource:
     _read_attributes(resource_type, "", body, resource, unnamed)
     if unknown := _read_paths(resource_type, unnamed, resource):
         refuse_unknown("attribute", unknown)
-        logger.info("ignored %d attributes that no schema knows: %.300s", len(unknown), unknown[:5])
+        logger.info("ignored %d attributes that no schema knows: %s", len(unknown), listed_names(unknown))
     check_required(resource_type, resource)
     return resource
 
@@ -96,6 +99,12 @@ def _named_by_path(resource_type: ResourceType, name: str) -> Target | None:
     except InvalidPath:
         return None
     return None if target and target.sub and target.attribute and target.attribute.multi_valued else target
+
+
+def listed_names(names: Sequence[str]) -> str:
+    """Return names that a client made up as they may stand in a log line: 20 at most, 60 printable characters each."""
+    shown = ["".join(each if each.isprintable() else "?" for each in name[:60]) for name in names[:20]]
+    return ", ".join(shown) + (f" and {len(names) - 20} more" if len(names) > 20 else "")
 
 
 def check_unknown(names: Collection[str]) -> None:
@@ -181,6 +190,8 @@ def read_single(attribute: Attribute, value: Any, where: str) -> Any:
         raise InvalidValue(f"{where} must be {expected}.", where)
     if attribute.type == "string" and len(value) > MAX_TEXT:
         raise InvalidValue(f"{where} has {len(value):,} characters; the limit is {MAX_TEXT:,}.", where)
+    if attribute.identifying and _UNPRINTABLE.search(value) and not value.isspace():
+        raise InvalidValue(f"{where} must not have control characters, which nobody can see.", where)
     if attribute.identifying and value.isspace():
         raise InvalidValue(f"{where} must not be blank: nobody could tell who that is.", where)
     return value

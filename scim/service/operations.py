@@ -12,7 +12,7 @@ from scim.directory.aside import SHORT, aside
 from scim.directory.matching import EDGE_SIZE
 from scim.directory.resources import Directory, Origin
 from scim.directory.search import Search
-from scim.directory.stored import Kind, Stored
+from scim.directory.stored import Kind, Stored, etag
 from scim.protocol import sizes
 from scim.protocol.errors import Forbidden, NotFound, NotImplementedHere, PreconditionFailed, ScimError
 from scim.protocol.projection import Projection
@@ -175,7 +175,7 @@ class Operations:
             # What a Bulk request has done stands and must be told; it is only the versions that are left out.
             logger.warning("the versions after a Bulk request cannot be read: %s", error.detail)
             return [None] * len(paths)
-        return [Stored.from_row(kind, row).etag if row else None for (kind, _), row in zip(named, rows, strict=True)]
+        return [etag(row.mark) if row else None for row in rows]
 
     async def events(self, request: Request, _route: Route, _: Parameters) -> Response:
         """GET of the feed of events. docs/application.md."""

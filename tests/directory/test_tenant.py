@@ -144,6 +144,6 @@ async def test_writers_who_met_wait_for_random_and_growing_times(monkeypatch: py
 def test_a_change_row_has_what_was_said_and_nothing_empty(tenant: Tenant) -> None:
     """Under the time of the change."""
     row = tenant.change_row(operation="patch", attributes=[], client="", id="1")
-    assert json.loads(row.body) == {"operation": "patch", "id": "1"}
+    assert json.loads(row.body) == {"form": 1, "operation": "patch", "id": "1"}
     assert row.key == f"e.{int(tenant.now().timestamp() * 1000):012x}.{'0' * 32}"
     assert row.modified == "2026-01-31T12:00:00.000Z"

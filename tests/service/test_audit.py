@@ -31,7 +31,7 @@ async def test_each_kind_of_change_is_recorded_once(http: Http, rows: Rows, cloc
         clock.forward(seconds=1)
         await http.request(method, f"/Users/{user['id']}", sent, {"User-Agent": f"client-{method}"})
     who = {"requestId": "request-1", "tenant": "scim", "credential": "key-vault"}
-    common = {"resourceType": "User", "id": user["id"]} | who
+    common = {"form": 1, "resourceType": "User", "id": user["id"]} | who
     enterprise = [f"{ENTERPRISE}:department", f"{ENTERPRISE}:manager"]
     assert await changes(rows) == [
         common | {"operation": "create", "attributes": ["userName", "title", "active"], "client": "tests"},
