@@ -53,7 +53,12 @@ def _register(name: str, methods: tuple[str, ...], path: str, respond: Respond) 
 
 
 def _of_route(route: Route) -> Respond:
-    return lambda request, parameters: service.endpoints.respond(request, route, parameters)
+    async def respond(request: Request, parameters: Parameters) -> Response:
+        response = await service.endpoints.respond(request, route, parameters)
+        await service.timer.catch_up()
+        return response
+
+    return respond
 
 
 for each in routes.ROUTES:
@@ -69,7 +74,7 @@ _register(routes.ANYWHERE, routes.METHODS, routes.CATCH_ALL, lambda req, _: serv
 async def Maintenance(timer: func.TimerRequest) -> None:  # noqa: N802, ARG001 - the name that the portal shows
     """Finish large deletes, let old change rows go, and drop tenants that were deleted, every five minutes."""
     with invocations.running():
-        done = await service.rounds.run()
+        done = await service.timer.run()
         if any(done.values()):
             logging.getLogger("scim.directory.maintenance").info("maintenance: %s", done)
 

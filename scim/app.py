@@ -18,6 +18,7 @@ from scim.directory.maintenance import Maintenance
 from scim.directory.resources import Directory
 from scim.directory.stored import Kind
 from scim.directory.tenant import Tenant
+from scim.directory.timer import Timer
 from scim.protocol.schema import SchemaDocumentError, Schemas, load_schemas
 from scim.service.addresses import Addresses
 from scim.service.endpoints import Endpoints
@@ -46,6 +47,7 @@ class App:
     limits: Limits
     endpoints: Endpoints
     rounds: Rounds
+    timer: Timer
     tokens: TokenSource
 
     async def close(self) -> None:
@@ -144,6 +146,8 @@ def build(
     tokens = tokens or _tokens(settings)
     admission = Admission(registry, tokens, operators or _operators(settings), clock)
     addresses, limits = Addresses(settings.base_url), Limits(clock)
+    rounds = Rounds(store, registry, tenants)
+    timer = Timer(tenant, rounds)
     return App(
         settings=settings,
         store=store,
@@ -152,8 +156,9 @@ def build(
         tenants=tenants,
         addresses=addresses,
         limits=limits,
-        endpoints=Endpoints(admission, limits, tenants, addresses, settings.request_seconds),
-        rounds=Rounds(store, registry, tenants),
+        endpoints=Endpoints(admission, limits, tenants, addresses, timer, settings.request_seconds),
+        rounds=rounds,
+        timer=timer,
         tokens=tokens,
     )
 

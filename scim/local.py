@@ -23,6 +23,7 @@ from scim.app import App
 from scim.commands.command import DONE, Failure, Parser, WrongUsage
 from scim.host import HttpTrigger, find, in_order
 from scim.invocation import LateRecord
+from scim.protocol.errors import ScimError
 from scim.service import routes
 
 FOLDER = Path(".local")
@@ -153,11 +154,9 @@ async def serve(port: int) -> None:
     await runner.setup()
     try:
         await _listen(runner, port)
-        running = [asyncio.create_task(_repeat(each)) for each in timers]
-        running.append(asyncio.create_task(_tell_health(function_app.service)))
+        background = asyncio.create_task(_run_timers(timers, function_app.service))
         await _signalled()
-        for task in running:
-            task.cancel()
+        background.cancel()
     finally:
         await runner.cleanup()
         await function_app.service.close()
@@ -188,11 +187,21 @@ async def _tell_health(service: App) -> None:
         logging.getLogger(__name__).warning("requests are answered 503 for now: %s", response.content().decode())
 
 
-async def _repeat(function: Timer) -> None:
+async def _run_timers(timers: Sequence[Timer], service: App) -> None:
+    """Run them at once, since the machine may have been off for days, say how the service is, and go on running."""
+    await _run_each(timers)
+    await _tell_health(service)
     while True:
         await asyncio.sleep(TIMER_SECONDS)
+        await _run_each(timers)
+
+
+async def _run_each(timers: Sequence[Timer]) -> None:
+    for function in timers:
         try:
             await function(_Timer())
+        except ScimError as error:
+            logging.getLogger(__name__).warning("a timer function failed; it runs again: %s", error)
         except Exception:
             logging.getLogger(__name__).exception("a timer function failed; it runs again")
 

@@ -14,6 +14,7 @@
     o.<random>                       what a change has to say, until it is numbered: its outbox row
     p.<group>.<random>               the same of a group in the making, until the group is there
     f.<number>                       an event of the feed
+    s.maintenance                    when the timer ran last, and how that ended
 
 `<h>` is a hash of a normalised value, since values may have any character and length.
 """
@@ -24,6 +25,7 @@ from datetime import UTC, datetime
 
 _ID = re.compile(r"[0-9a-f]{32}")
 INDEXES = "s.indexes"
+MAINTENANCE = "s.maintenance"
 CHANGES = "e."
 """What the rows of all changes begin with."""
 FEED = "s.feed"

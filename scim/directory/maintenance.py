@@ -18,6 +18,8 @@ REST = 3
 """Seconds of rest for each second of work. A partition gives all its users together some 2,000 rows a second: what
 nobody waits for takes a quarter of the time at most, and less when the store is busy, since work takes longer then.
 """
+LOOKED_AT = 50
+"""Tombstones among which one step looks for work."""
 
 logger = logging.getLogger(__name__)
 
@@ -73,6 +75,19 @@ class Maintenance:
         change = keys.time_of_change(oldest[0].key) + self._retention if oldest else None
         return min(filter(None, (change, await self._feed.next_expiry())), default=None)
 
+    async def step(self) -> dict[str, int]:
+        """Do one step: a transaction for one large delete, or else for old changes; ten calls of the store at most.
+
+        For requests, while the timer stays away; what nobody deletes may wait for it. Returns how many memberships
+        or changes went.
+        """
+        rows = await self._tenant.under(keys.tombstone(), LOOKED_AT, keys_only=True)
+        for row in rows:
+            resource_id = keys.entombed(row.key)
+            if row.key == keys.tombstone(resource_id):
+                return {"deletesFinished": int(await self._tombstones.sweep(resource_id, 1))}
+        return {"changesExpired": await self._expire_batch()}
+
     async def finish_deletes(self, end: float) -> tuple[int, int]:
         """Remove the memberships of deleted resources; return of how many resources, and how many failed.
 
@@ -101,16 +116,18 @@ class Maintenance:
 
     async def expire_changes(self, end: float) -> int:
         """Delete change rows that are older than the retention; return how many."""
-        oldest = int((self._tenant.now() - self._retention).timestamp() * 1000)
         expired = 0
-        while (began := self._clock()) < end:
-            rows = await self._tenant.range(keys.change(0, ""), keys.change(oldest, ""), MAX_CHANGES, keys_only=True)
-            if not rows:
-                break
-            await self._tenant.retried(partial(self._delete, [row.key for row in rows]))
-            expired += len(rows)
+        while (began := self._clock()) < end and (batch := await self._expire_batch()):
+            expired += batch
             await self._rest(began)
         return expired
+
+    async def _expire_batch(self) -> int:
+        oldest = int((self._tenant.now() - self._retention).timestamp() * 1000)
+        rows = await self._tenant.range(keys.change(0, ""), keys.change(oldest, ""), MAX_CHANGES, keys_only=True)
+        if rows:
+            await self._tenant.retried(partial(self._delete, [row.key for row in rows]))
+        return len(rows)
 
     async def _delete(self, expired: list[str], attempt: int) -> None:
         changes = list(map(Delete, expired))

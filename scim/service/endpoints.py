@@ -9,6 +9,7 @@ from scim.access.admission import Admission
 from scim.access.credential import Scope
 from scim.access.limits import Limits
 from scim.access.tenants import DEFAULT_KEY, as_key
+from scim.directory.timer import Timer
 from scim.protocol.errors import MethodNotAllowed, NotFound, ScimError, Unauthorized
 from scim.service import routes
 from scim.service.addresses import Addresses, metadata_url
@@ -32,9 +33,11 @@ class Endpoints:
         limits: Limits,
         tenants: TenantServices,
         addresses: Addresses,
+        timer: Timer,
         seconds: float = SECONDS,
     ) -> None:
         """`seconds` are those within which a request is answered."""
+        self._timer = timer
         self._admission = admission
         self._limits = limits
         self._tenants = tenants
@@ -81,21 +84,25 @@ class Endpoints:
         return _cached(found[0], await answered(request, found[0].name, found[1], operation, seconds=self._seconds))
 
     async def health(self) -> Response:
-        """Say, to anybody, whether storage and token source answer: 200 when both do, else 503."""
+        """Say, to anybody, whether storage and token source answer: 200 when both do, else 503.
+
+        It says how the timer does, too: "ok", "late" or "failing", which refuses nobody.
+        """
         checks = {"storage": self._tenants.default.tenant.rows.check, "tokens": self._admission.check}
         states = {name: await self._state(name, check) for name, check in checks.items()}
         healthy = all(state == "ok" for state in states.values())
+        if states["storage"] == "ok":
+            states["timer"] = await self._state("timer", self._timer.state)
         return Response(200 if healthy else 503, {"status": "ok" if healthy else "failing", **states}, {}, JSON)
 
-    async def _state(self, name: str, check: Callable[[], Awaitable[None]]) -> str:
+    async def _state(self, name: str, check: Callable[[], Awaitable[str | None]]) -> str:
         try:
-            await check()
+            return await check() or "ok"
         except ScimError as error:
             return error.detail
         except Exception:
             logger.exception("the health check of %s failed", name)
             return "failing; the log says why"
-        return "ok"
 
     def _settle(self, request: Request, segment: str) -> None:
         """Note of a request which tenant it is for, and the address that the tenant's routes are below.
