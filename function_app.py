@@ -12,14 +12,17 @@ from collections.abc import Awaitable, Callable  # noqa: E402
 import azure.functions as func  # noqa: E402
 
 from scim import app as scim_app  # noqa: E402
+from scim.access.address import client_address  # noqa: E402
 from scim.invocation import Invocations  # noqa: E402
 from scim.service import routes  # noqa: E402
+from scim.service.failures import Failures  # noqa: E402
 from scim.service.messages import Request, Response  # noqa: E402
 from scim.service.routes import Route  # noqa: E402
 
 invocations = Invocations()
 logging.getLogger().addHandler(invocations)
 service = scim_app.from_environ()
+failures = Failures()
 app = func.FunctionApp(http_auth_level=func.AuthLevel.ANONYMOUS)
 
 Parameters = dict[str, str]
@@ -27,8 +30,17 @@ Respond = Callable[[Request, Parameters], Awaitable[Response]]
 
 
 def _request(request: func.HttpRequest, context: func.Context) -> Request:
-    # The headers are a mapping with lower-case names already.
-    return Request(request.method.upper(), request.url, request.headers, request.get_body(), context.invocation_id)
+    # The headers are a mapping with lower-case names already. Query parameters are read from the URL: in `params` the
+    # host leaves out empty ones and joins repeated ones.
+    return Request(
+        request.method.upper(),
+        request.url,
+        request.headers,
+        request.get_body(),
+        context.invocation_id,
+        client_address(request.headers.get("x-forwarded-for", ""), service.settings.trusted_proxies),
+        failures,
+    )
 
 
 def _parameters(request: func.HttpRequest) -> Parameters:
@@ -37,7 +49,10 @@ def _parameters(request: func.HttpRequest) -> Parameters:
 
 def _response(response: Response) -> func.HttpResponse:
     return func.HttpResponse(
-        response.content(), status_code=response.status, headers=dict(response.headers), mimetype=response.media_type
+        response.content(),
+        status_code=response.status,
+        headers=response.sendable_headers(),
+        mimetype=response.media_type,
     )
 
 

@@ -2,8 +2,9 @@
 
     python -m bench.conformance [URL TOKEN] [--write]
 
-Without a URL it starts the local host itself, over an SQLite file. With one, the tenant must be empty: everything in
-it is deleted between the examples. The exit code is 0 when everything passes.
+Without a URL it starts the function app itself, over an SQLite file: under the real language worker behind what stands
+in for the Functions host, or by the local host on a Python that has no such worker. With one, the tenant must be empty:
+everything in it is deleted between the examples. The exit code is 0 when everything passes.
 """
 
 import argparse
@@ -15,13 +16,14 @@ import traceback
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from importlib.metadata import version
+from importlib.util import find_spec
 from pathlib import Path
 
 import httpx
 from scim2_tester import check_server
 from scim2_tester.utils import Status
 
-from bench.hosts.servers import OURS, running
+from bench.hosts.servers import OURS, WORKER, running
 from bench.load.generator import Tenant
 from bench.load.remote import RemoteHttp, client
 from bench.page.machine import ROOT, described, revision
@@ -183,19 +185,22 @@ def table(verdicts: Sequence[Verdict]) -> str:
 def main() -> int:
     """Judge, print, and with --write put the table into the documentation."""
     parser = argparse.ArgumentParser(description=inspect.cleandoc(__doc__ or "").splitlines()[0])
-    parser.add_argument("url", nargs="?", help="a Tenant URL; without one the local host is started")
+    parser.add_argument("url", nargs="?", help="a Tenant URL; without one the function app is started")
     parser.add_argument("token", nargs="?", help="its secret token")
     parser.add_argument("--write", action="store_true", help="write docs/conformance.md")
     options = parser.parse_args()
+    about = "an endpoint that was running"
     if options.url:
         verdicts, command = asyncio.run(judged(Tenant(options.url.rstrip("/"), options.token or ""))), "URL TOKEN"
     else:
-        with running(OURS) as server:
+        kind = WORKER if find_spec("azure_functions_runtime") else OURS
+        about = kind.about
+        with running(kind) as server:
             verdicts, command = asyncio.run(judged(server.tenant)), "--write"
     text = table(verdicts)
     sys.stdout.write(f"{text}\n")
     if options.write:
-        taken = described(["scim2-tester", "scim2-models", "azure-functions"], further=[f"commit {revision()}"])
+        taken = described(["scim2-tester", "scim2-models", "azure-functions"], further=[about, f"commit {revision()}"])
         write_section("results", f"`python -m bench.conformance {command}`; {taken}.\n\n{text}", DOCUMENT)
     return 1 if any(each.failures for each in verdicts) else 0
 

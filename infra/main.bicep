@@ -269,6 +269,8 @@ var templateSettings = {
   AzureWebJobsStorage__clientId: identity.outputs.clientId
   // No page of the host's own at /.
   AzureWebJobsDisableHomepage: 'true'
+  // The host reads a body whole before the service can refuse it: four times the service's own limit guards the memory.
+  FUNCTIONS_REQUEST_BODY_SIZE_LIMIT: '16777216'
   APPLICATIONINSIGHTS_CONNECTION_STRING: monitoring.outputs.connectionString
   APPLICATIONINSIGHTS_AUTHENTICATION_STRING: 'ClientId=${identity.outputs.clientId};Authorization=AAD'
   AZURE_CLIENT_ID: identity.outputs.clientId

@@ -5,7 +5,6 @@ import importlib
 import json
 import logging
 import os
-import re
 import secrets
 import signal
 import sys
@@ -21,7 +20,19 @@ from aiohttp.typedefs import Handler
 
 from scim.app import App
 from scim.commands.command import DONE, Failure, Parser, WrongUsage
-from scim.host import HttpTrigger, find, in_order
+from scim.host import (
+    BODILESS,
+    BODY_LIMIT,
+    BadTarget,
+    HttpTrigger,
+    Target,
+    find,
+    in_order,
+    is_sendable,
+    joined,
+    passed_on,
+    target,
+)
 from scim.invocation import LateRecord
 from scim.protocol.errors import ScimError
 from scim.service import routes
@@ -31,10 +42,6 @@ FOLDER = Path(".local")
 TIMER_SECONDS = 300
 STOP_SECONDS = 3.0
 MAX_PORT = 65_535
-_HOST_LIMIT = 100 * 1024 * 1024
-"""Bytes in a body that the host itself takes; the service's own limit is lower and answers in SCIM's form."""
-
-_ABSOLUTE = re.compile(r"https?://(?:[^/?#@]*@)?([^/?#]*)(.*)", re.IGNORECASE | re.DOTALL)
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,39 +84,38 @@ def host(http: Sequence[HttpFunction]) -> web.Application:
     @web.middleware
     async def serve(request: web.Request, handler: Handler) -> web.StreamResponse:  # noqa: ARG001
         """Answer before aiohttp's own router, to which `%0d%0a` or `*` is no path."""
-        address, path = _target(request)
-        found = find(http, request.method, path.partition("?")[0])
-        return await _invoke(*found, request, address + path) if found else web.Response(status=404)
+        try:
+            asked = target(request.raw_path)
+            body = await request.read()
+        except BadTarget:
+            return web.Response(status=400)
+        except web.HTTPRequestEntityTooLarge:
+            return web.Response(status=500, headers={"Connection": "close"})
+        found = find(http, request.method, asked.path)
+        return await _invoke(*found, request, asked, body) if found else web.Response(status=404)
 
-    return web.Application(middlewares=[serve], client_max_size=_HOST_LIMIT)
-
-
-def _target(request: web.Request) -> tuple[str, str]:
-    """Return scheme and host, and the path with its query as sent.
-
-    A target in absolute form names the host itself, and the header Host does not count. RFC 9112 §3.2.2. One that is
-    no path, as in `OPTIONS *`, is the root.
-    """
-    absolute = _ABSOLUTE.fullmatch(request.raw_path)
-    host, target = absolute.groups() if absolute else (request.host, request.raw_path)
-    return f"{request.scheme}://{host}", target if target.startswith("/") else f"/{target.lstrip('*')}"
+    return web.Application(middlewares=[serve], client_max_size=BODY_LIMIT)
 
 
-async def _invoke(function: HttpFunction, parameters: dict[str, str], request: web.Request, url: str) -> web.Response:
+async def _invoke(
+    function: HttpFunction, parameters: dict[str, str], request: web.Request, asked: Target, body: bytes
+) -> web.Response:
+    headers = joined(request.headers.items())
     answer = await function.call(
         func.HttpRequest(
             method=request.method,
-            url=url,
-            headers=dict(request.headers),
+            url=f"{request.scheme}://{asked.host or request.host}{asked.url}",
+            headers=headers,
             route_params=parameters,
-            body=await request.read(),
+            body=passed_on(headers, body),
         ),
         _Context(),
     )
-    headers = {name: value for name, value in answer.headers.items() if name.lower() != "content-type"}
-    if answer.status_code not in (204, 304):
-        headers["Content-Type"] = f"{answer.mimetype}; charset={answer.charset}"
-    return web.Response(status=answer.status_code, body=answer.get_body() or None, headers=headers)
+    sent = {**answer.headers, "Content-Type": f"{answer.mimetype}; charset={answer.charset}"}
+    if not is_sendable(sent):
+        return web.Response(status=500)
+    content = b"" if answer.status_code in BODILESS else answer.get_body()
+    return web.Response(status=answer.status_code, body=content or None, headers=sent)
 
 
 def prepare_environment(environ: dict[str, str] | os._Environ[str], folder: Path = FOLDER) -> None:

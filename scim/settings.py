@@ -28,7 +28,7 @@ class Settings:
     tenant: str = "scim"
     """Name of the default tenant's table and partition."""
     base_url: str = ""
-    """Address of the SCIM root that clients use, where it is not the one that requests show."""
+    """Address of the SCIM root that clients use; without one that of the platform, or else the one requests show."""
     filterable: tuple[str, ...] = DEFAULT_FILTERABLE
     """Attributes that have look-up rows, so that `eq` on them is fast at any size."""
     schemas: Path | None = None
@@ -51,6 +51,8 @@ class Settings:
     """Requests of one credential that may come at once after a pause, in each process."""
     concurrent: int = 0
     """Requests of one credential that are answered at a time while others are served too; 0 for no bound."""
+    trusted_proxies: int = 0
+    """Proxies of the operator's own in front of the service, whose entries in X-Forwarded-For are believed."""
     client_id: str = ""
     """Client id of the managed identity; the setting is `AZURE_CLIENT_ID`, as the Azure SDKs know it."""
 
@@ -79,7 +81,18 @@ class Settings:
                 "No token source is set. Set SCIM_KEY_VAULT to the address of the key vault that holds the secret"
                 " scim-token, or, on your own machine, SCIM_TOKEN to a secret token of 16 characters or more."
             )
+        if host := _platform_host(environ):
+            values.setdefault("base_url", f"https://{host}/scim/v2")
         return cls(**values)
+
+
+def _platform_host(environ: Mapping[str, str]) -> str:
+    """Return the host name that Azure gives the app, "" elsewhere: the Core Tools set it to this machine's.
+
+    https://learn.microsoft.com/azure/app-service/reference-app-settings
+    """
+    host = environ.get("WEBSITE_HOSTNAME", "").strip()
+    return "" if host.partition(":")[0] in ("localhost", "127.0.0.1", "0.0.0.0") else host  # noqa: S104
 
 
 def _storage(text: str) -> str:
@@ -143,7 +156,9 @@ _READERS: dict[str, Callable[[str], Any]] = {
         "3 to 55 lower-case letters and digits, a letter first; not 'tables', and not beginning with 'registry', where"
         " the tenants are registered",
     ),
-    "base_url": _matching(r"https?://[^\s?#]+", "an address such as https://scim.contoso.com/scim/v2"),
+    "base_url": _matching(
+        r"https?://(?:(?![?#])[!-~])+", "an address in ASCII such as https://scim.contoso.com/scim/v2"
+    ),
     "filterable": _separated,
     "schemas": Path,
     "scan_rows": _whole_number(100, 1_000_000_000),
@@ -155,6 +170,7 @@ _READERS: dict[str, Callable[[str], Any]] = {
     "rate": _whole_number(1, 100_000),
     "burst": _whole_number(1, 1_000_000),
     "concurrent": _whole_number(0, 1_000),
+    "trusted_proxies": _whole_number(0, 10),
     "client_id": str,
 }
 """By field, what reads the text of its setting, or raises ValueError saying what the setting must be.

@@ -18,6 +18,7 @@ from scim.protocol.errors import ERROR_SCHEMA
 from scim.protocol.query import LIST_RESPONSE
 from scim.service.routes import ANYWHERE, ROUTES, TEMPLATE
 from scim.settings import SettingsError
+from scim.storage.rows import Insert
 
 ROOT = Path(__file__).parent.parent
 TOKEN = "a-token-that-only-tests-know"
@@ -310,7 +311,19 @@ async def test_the_invocation_is_the_request_s_id(loaded: Loaded, caplog: pytest
     """So that the log line and the telemetry of the host tell of the same request."""
     caplog.set_level("INFO")
     await call(loaded, "ListUsers", "scim/v2/Users", "GET")
-    assert "request=invocation-1 client=tests" in caplog.text
+    assert "request=invocation-1 address=- client=tests" in caplog.text
+
+
+async def test_a_request_makes_up_for_a_timer_that_stays_away(loaded: Loaded, caplog: pytest.LogCaptureFixture) -> None:
+    """A step after its own work, with a line that an alert reads; /health says it as well."""
+    runs = {"since": "2020-01-01T00:00:00.000Z", "last_run": "", "last_success": "", "failures": 0}
+    await loaded.module.service.tenant.commit([Insert("s.maintenance", json.dumps(runs))])
+    assert (await call(loaded, "ListUsers", "scim/v2/Users", "GET")).status == 200
+    assert "maintenance is late: last run never" in caplog.text
+    assert "a request did a step of the maintenance" in caplog.text
+    assert (await call(loaded, "Health", "health", "GET")).body["timer"] == "late"
+    await loaded.timers[0](None)
+    assert (await call(loaded, "Health", "health", "GET")).body["timer"] == "ok"
 
 
 async def test_the_timer_runs_maintenance(loaded: Loaded) -> None:

@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 
 import pytest
 
+from scim.host import BODY_LIMIT
 from scim.local import prepare_environment
 from tests.children import ROOT
 from tests.server import Server, serving
@@ -27,7 +28,14 @@ class Answer(NamedTuple):
         return json.loads(self.body)
 
 
-def request(server: Server, method: str, path: str, body: Any = None, headers: dict[str, str] | None = None) -> Answer:
+def request(
+    server: Server,
+    method: str,
+    path: str,
+    body: Any = None,
+    headers: dict[str, str] | None = None,
+    chunks: list[bytes] | None = None,
+) -> Answer:
     """Send a request with the server's token and no header that is not given, the path as it is."""
     connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=20)
     try:
@@ -38,7 +46,7 @@ def request(server: Server, method: str, path: str, body: Any = None, headers: d
         content = b"" if body is None else json.dumps(body).encode()
         if content:
             connection.putheader("Content-Length", str(len(content)))
-        connection.endheaders(content)
+        connection.endheaders(chunks or content, encode_chunked=chunks is not None)
         response = connection.getresponse()
         return Answer(response.status, {name.lower(): item for name, item in response.getheaders()}, response.read())
     finally:
@@ -66,7 +74,10 @@ def test_a_user_is_created_read_and_deleted_over_http(server: Server) -> None:
     assert (unchanged.status, unchanged.body) == (304, b"")
     deleted = request(server, "DELETE", path)
     assert (deleted.status, deleted.body) == (204, b"")
-    assert "content-type" not in deleted.headers
+    # The Functions host would say text/plain where no type is given.
+    assert (
+        deleted.headers["content-type"] == unchanged.headers["content-type"] == "application/scim+json; charset=utf-8"
+    )
 
 
 @pytest.mark.parametrize(
@@ -82,6 +93,9 @@ def test_a_user_is_created_read_and_deleted_over_http(server: Server) -> None:
         ("GET", "/scim/v2/Users/.search", 405),
         ("GET", "/scim/v2/Users/a%2Fb", 404),
         ("GET", "/scim/v2/Users/%ff", 404),
+        ("GET", "/scim/v2/Users/a%0d%0ab", 404),
+        ("GET", "/scim/v2/x/../Users/%2e", 200),
+        ("GET", "http://scim.example/scim/v2/Users", 200),
         ("GET", "/scim/v2/Persons", 404),
         ("GET", "/", 404),
         ("GET", "/favicon.ico", 404),
@@ -90,6 +104,7 @@ def test_a_user_is_created_read_and_deleted_over_http(server: Server) -> None:
         ("GET", "/scim/v2/Me", 501),
         ("GET", "/health", 200),
         ("GET", "/HEALTH/", 200),
+        ("GET", "/health//", 404),
     ],
 )
 def test_routes_are_matched_as_the_functions_host_does(server: Server, method: str, path: str, status: int) -> None:
@@ -99,6 +114,19 @@ def test_routes_are_matched_as_the_functions_host_does(server: Server, method: s
     if status >= 400:
         assert answer.json()["status"] == str(status)
         assert answer.headers["content-type"] == "application/scim+json; charset=utf-8"
+
+
+@pytest.mark.parametrize(("path", "status"), [("//scim/v2/Users", 404), ("/scim/v2/Users/%00", 400)])
+def test_what_the_functions_host_refuses_itself_is_refused(server: Server, path: str, status: int) -> None:
+    """With nothing but the status: no function sees it."""
+    answer = request(server, "GET", path)
+    assert (answer.status, answer.body) == (status, b"")
+
+
+def test_a_chunked_body_does_not_arrive(server: Server) -> None:
+    """As on Azure, so that it is noticed here."""
+    answer = request(server, "POST", "/scim/v2/Users", headers={"Transfer-Encoding": "chunked"}, chunks=[b"{}"])
+    assert (answer.status, "Content-Length" in answer.json()["detail"]) == (400, True)
 
 
 def test_head_has_no_body_and_options_tells_the_methods(server: Server) -> None:
@@ -128,9 +156,11 @@ def test_odd_headers_are_served(server: Server, headers: dict[str, str]) -> None
 
 
 def test_a_body_over_the_limit_is_refused_in_scim_s_form(server: Server) -> None:
-    """The host lets it through to the service, which knows the limit."""
+    """The host lets it through to the service, which knows the limit; beyond its own it answers an empty 500."""
     answer = request(server, "POST", "/scim/v2/Users", {"userName": "x" * 5_000_000})
     assert (answer.status, answer.json()["status"]) == (413, "413")
+    beyond = request(server, "POST", "/scim/v2/Users", {"userName": "x" * BODY_LIMIT})
+    assert (beyond.status, beyond.body) == (500, b"")
 
 
 def test_the_token_is_made_on_first_use_and_kept(tmp_path: Path) -> None:

@@ -42,6 +42,7 @@ def test_each_setting_is_read() -> None:
             "SCIM_RATE": "50",
             "SCIM_BURST": "60",
             "SCIM_CONCURRENT": "8",
+            "SCIM_TRUSTED_PROXIES": "2",
             "AZURE_CLIENT_ID": "11111111-2222-3333-4444-555555555555",
         }
     )
@@ -63,8 +64,25 @@ def test_each_setting_is_read() -> None:
         "rate": 50,
         "burst": 60,
         "concurrent": 8,
+        "trusted_proxies": 2,
         "client_id": "11111111-2222-3333-4444-555555555555",
     }
+
+
+@pytest.mark.parametrize(
+    ("hostname", "base_url"),
+    [
+        ("func-scim.azurewebsites.net", "https://func-scim.azurewebsites.net/scim/v2"),
+        ("localhost:7071", ""),
+        ("127.0.0.1:7071", ""),
+        (" ", ""),
+    ],
+)
+def test_the_platform_s_host_name_is_the_address(hostname: str, base_url: str) -> None:
+    """So that a forged Host header decides nothing; the Core Tools set it too, to a machine without https."""
+    assert read(WEBSITE_HOSTNAME=hostname).base_url == base_url
+    own = "https://scim.contoso.example/scim/v2"
+    assert read(WEBSITE_HOSTNAME=hostname, SCIM_BASE_URL=own).base_url == own
 
 
 def test_several_tokens_are_separated_by_commas() -> None:
@@ -93,6 +111,8 @@ def test_what_is_missing_is_named(missing: str) -> None:
         ("SCIM_REQUEST_SECONDS", "0", "greater than 0"),
         ("SCIM_BASE_URL", "scim.contoso.example", "https://"),
         ("SCIM_BASE_URL", "https://x.example?a=b", "https://"),
+        ("SCIM_BASE_URL", "https://m\u00fcller.example/scim/v2", "ASCII"),
+        ("SCIM_TRUSTED_PROXIES", "11", "0 to 10"),
         ("SCIM_SCAN_ROWS", "many", "whole number"),
         ("SCIM_SCAN_ROWS", "99", "100"),
         ("SCIM_SCAN_SECONDS", "0", "greater than 0"),

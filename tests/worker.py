@@ -68,10 +68,14 @@ class HttpRequest:
     route_params: dict[str, str] = field(default_factory=dict)
 
     def message(self) -> Message:
-        """Return the message; as in the host, equal query parameters are joined by commas and empty ones are lost."""
+        """Return the message; equal query parameters are joined by commas, whatever their case, empty ones are lost.
+
+        Seen under host 4.1037: of `a=1&a=2&A=3` there is `a: "1,2,3"`, of `b=` and `c` nothing.
+        """
         query: dict[str, str] = {}
         for name, value in parse_qsl(urlsplit(self.url).query):
-            query[name] = f"{query[name]},{value}" if name in query else value
+            known = next((each for each in query if each.lower() == name.lower()), name)
+            query[known] = f"{query[known]},{value}" if known in query else value
         http = Message(
             method=self.method,
             url=self.url,
@@ -128,8 +132,11 @@ class Worker:
         _raise_failure(await runtime.function_load_request(_request(function_load_request=asked)))
 
     async def invoke(self, name: str, request: HttpRequest, invocation_id: str = "") -> HttpResponse:
-        """Call an HTTP function."""
-        answer = (await self._call(name, "httpTrigger", request.message(), invocation_id)).return_value.http
+        """Call an HTTP function. A text that it returns is an answer without headers."""
+        returned = (await self._call(name, "httpTrigger", request.message(), invocation_id)).return_value
+        if returned.WhichOneof("data") == "string":
+            return HttpResponse(200, {}, returned.string.encode())
+        answer = returned.http
         headers = {key.lower(): value for key, value in answer.headers.items()}
         return HttpResponse(int(answer.status_code), headers, answer.body.bytes)
 

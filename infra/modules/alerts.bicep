@@ -33,6 +33,7 @@ var remarkable = [
   { line: 'Key Vault does not answer', about: 'vault' }
   { line: 'instead of a token', about: 'token' }
   { line: 'cannot be looked after', about: 'timer' }
+  { line: 'maintenance is', about: 'timer' }
   { line: 'feed broken', about: 'feed' }
   { line: 'keys of an issuer cannot be read', about: 'issuer' }
 ]

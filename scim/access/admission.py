@@ -8,7 +8,7 @@ from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from scim.access.auth import MISSING, WRONG, TokenSource, digest
+from scim.access.auth import MISSING, WRONG, TokenSource, check_once, digest
 from scim.access.credential import ALLOWED, KEY_VAULT, OPERATOR, Credential, Scope
 from scim.access.fresh import Fresh
 from scim.access.registry import Registry
@@ -183,8 +183,9 @@ class Admission:
 def token_of(authorization: str | None) -> str:
     """Return the bearer token of an Authorization header; the scheme's case is ignored. RFC 6750 §2.1.
 
-    Raises Unauthorized when there is none.
+    Raises Unauthorized when there is none, InvalidSyntax when there are two.
     """
+    check_once(authorization)
     scheme, _, token = (authorization or "").strip().replace("\t", " ").partition(" ")
     token = token.strip()
     if scheme.lower() != "bearer" or not token:

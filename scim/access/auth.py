@@ -2,13 +2,23 @@
 
 import hashlib
 import hmac
+import re
 from collections.abc import Iterable
 from typing import Protocol
 
-from scim.protocol.errors import Unauthorized
+from scim.protocol.errors import InvalidSyntax, Unauthorized
 
 MISSING = "Send the secret token as 'Authorization: Bearer <token>'."
 WRONG = "The token is not valid. Copy the current secret token into the client's provisioning settings."
+
+_TWO = re.compile(r",\s*[A-Za-z][A-Za-z0-9-]*\s+\S")
+"""Another scheme with its credentials, behind a comma; parameters, as Digest has them, have no blank after the name."""
+
+
+def check_once(authorization: str | None) -> None:
+    """Raise InvalidSyntax for two Authorization headers, which the Functions host joins by a comma (seen)."""
+    if authorization and _TWO.search(authorization):
+        raise InvalidSyntax("The header Authorization came twice. Send it once: 'Authorization: Bearer <token>'.")
 
 
 def digest(token: str) -> bytes:
@@ -64,8 +74,10 @@ class FixedTokens:
 async def authorize(authorization: str | None, source: TokenSource) -> None:
     """Return when the Authorization header carries a valid bearer token; the scheme's case is ignored.
 
-    Raises Unauthorized otherwise. RFC 7644 §2, RFC 6750 §2.1.
+    Raises Unauthorized otherwise, and InvalidSyntax for two such headers, which the host joins by a comma.
+    RFC 7644 §2, RFC 6750 §2.1.
     """
+    check_once(authorization)
     scheme, _, token = (authorization or "").strip().replace("\t", " ").partition(" ")
     token = token.strip()
     if scheme.lower() != "bearer" or not token:

@@ -30,27 +30,30 @@ async def answered(
 ) -> Response:
     """Return what the operation answers within so many seconds, or what `failed` makes of its failure.
 
-    `name` is the function's. An operation of a Bulk request shares the time of the request.
+    `name` is the function's. An operation of a Bulk request shares the time of the request. The line of a failure is a
+    WARNING: on Azure nothing below is kept (host.json), since the host's own telemetry tells of each request, but not
+    why one failed.
     """
-    start = time.perf_counter()
-    level = logging.INFO
+    start, bug = time.perf_counter(), None
     try:
         with deadline.within(seconds):
             response = await operation()
     except ScimError as error:
         response = failed(error)
-        level = logging.WARNING if error.status >= 500 else logging.INFO
-    except Exception:
-        logger.exception("request %s failed", request.request_id)
+    except Exception as error:
+        bug = error
         response = failed(_Internal(f"Internal error; the log has it under request {request.request_id}."))
-        level = logging.ERROR
     milliseconds = (time.perf_counter() - start) * 1000
+    warned = response.status >= 400 and (request.failures is None or request.failures.is_to_be_told(request.address))
+    if bug and warned:
+        logger.error("request %s failed", request.request_id, exc_info=bug)
     logger.log(
-        level,
-        "%s %s id=%.64s status=%s ms=%.1f request=%s client=%.100s tenant=%s credential=%s",
+        logging.WARNING if warned else logging.INFO,
+        "%s %s id=%.64s status=%s ms=%.1f request=%s address=%s client=%.100s tenant=%s credential=%s",
         *(request.method, name, on_one_line(parameters.get("id") or response.resource_id or "-")),
         *(response.outcome, milliseconds),
-        *(request.request_id, client_of(request) or "-", request.tenant, request.credential or "-"),
+        *(request.request_id, request.address or "-", client_of(request) or "-"),
+        *(request.tenant, request.credential or "-"),
     )
     return response
 

@@ -6,12 +6,13 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
-from urllib.parse import parse_qsl
+from urllib.parse import parse_qsl, quote
 
 from scim.access.credential import Scope
 from scim.protocol.errors import InvalidSyntax, InvalidValue, ScimError, UnsupportedMediaType
 from scim.protocol.resource import to_json
 from scim.protocol.sizes import Size
+from scim.service.failures import Failures
 
 MEDIA_TYPE = "application/scim+json"
 JSON = "application/json"
@@ -23,6 +24,7 @@ MAX_DEPTH = 24
 class Request:
     """An HTTP request as the host passes it on: its absolute URL as sent, and header names in lower case.
 
+    `address` is the client's, "" where it is not known, and `failures` what keeps those that fail from filling the log.
     The last five are the service's own notes: for which tenant it is, the Tenant URL, who sends it, what for, and
     whether that one is to be judged strictly.
     """
@@ -32,6 +34,8 @@ class Request:
     headers: Mapping[str, str] = field(default_factory=dict)
     body: bytes = b""
     request_id: str = ""
+    address: str = ""
+    failures: Failures | None = None
     tenant: str = "-"
     base_url: str = ""
     credential: str = ""
@@ -77,6 +81,11 @@ class Request:
         if (coding := self.headers.get("content-encoding", "").strip().lower()) not in ("", "identity"):
             raise UnsupportedMediaType(f"The body is sent with Content-Encoding '{coding[:60]}'; send it as it is.")
         size.check(self.body, "The body")
+        if not self.body and "chunked" in self.headers.get("transfer-encoding", "").lower():
+            raise InvalidSyntax(
+                "The body arrived empty: the Functions host does not pass on one with 'Transfer-Encoding: chunked'."
+                " Send it with Content-Length."
+            )
         return parse_json(self.body)
 
 
@@ -108,6 +117,14 @@ class Response:
     def resource_id(self) -> str:
         """The id of the resource that it is about, or nothing: a new one's is known from its address only."""
         return self.headers.get("Location", "").rpartition("/")[2]
+
+    def sendable_headers(self) -> dict[str, str]:
+        """Return the headers as the host can send them, whatever a setting or a client brought into one.
+
+        It answers an empty 500 to a value with a line break, or one that is not ASCII, and its log calls that a
+        success (seen under host 4.1037): such characters are percent-encoded.
+        """
+        return {name: value if _is_sendable(value) else _encoded(value) for name, value in self.headers.items()}
 
     def content(self) -> bytes:
         """Return the body as UTF-8."""
@@ -143,6 +160,14 @@ def _pieces(value: Any) -> Iterator[str]:
 
 _PIECE = 500
 """Values of a list that are written at once, about a millisecond."""
+
+
+def _is_sendable(value: str) -> bool:
+    return value.isascii() and value.isprintable()
+
+
+def _encoded(value: str) -> str:
+    return "".join(each if _is_sendable(each) else quote(each, errors="replace") for each in value)
 
 
 def error_response(error: ScimError) -> Response:

@@ -5,7 +5,7 @@ import hmac
 import pytest
 
 from scim.access.auth import FixedTokens, authorize, digest
-from scim.protocol.errors import Unauthorized, Unavailable
+from scim.protocol.errors import InvalidSyntax, Unauthorized, Unavailable
 
 TOKEN = "5up3r-s3cret-tok3n"
 NEXT = "the-token-after-the-rotation"
@@ -132,3 +132,20 @@ async def test_fixed_tokens_are_always_healthy_and_keep_no_token() -> None:
 
     assert TOKEN not in repr(vars(source))
     assert (digest(TOKEN),) == await source.digests() == await source.refreshed()
+
+
+@pytest.mark.parametrize(
+    "header",
+    [f"Bearer {TOKEN},Bearer {TOKEN}", "Bearer x, Basic abc", "Basic abc,Bearer x", "Negotiate a==, Bearer  x"],
+)
+async def test_two_headers_are_told_as_two(header: str) -> None:
+    """The host joins them by a comma; which one was meant nobody can know, so it is 400 and not a wrong token."""
+    with pytest.raises(InvalidSyntax, match="came twice"):
+        await authorize(header, FixedTokens([TOKEN]))
+
+
+@pytest.mark.parametrize("header", ["Bearer a,b", 'Digest username="a", realm="b"', "Bearer ,"])
+async def test_a_comma_alone_is_no_second_header(header: str) -> None:
+    """It is a wrong token, or another scheme."""
+    with pytest.raises(Unauthorized):
+        await authorize(header, FixedTokens([TOKEN]))

@@ -109,7 +109,7 @@ def test_each_line_that_an_alert_waits_for_is_written() -> None:
     """A line that was worded anew would be waited for in vain."""
     waited = re.findall(r'message has "([^"]+)"', query("remarkable"))
     written = lines_of_the_log()
-    assert len(waited) == 5
+    assert len(waited) == 6
     assert [line for line in waited if not any(line in text for text in written)] == []
 
 

@@ -33,7 +33,7 @@ async def test_a_bug_is_a_500_that_tells_nothing_but_where_to_look(
     assert "secret-of-the-inside" not in str(answer)
     assert "Traceback" not in str(answer)
     assert "secret-of-the-inside" in caplog.text
-    assert [each.levelno for each in caplog.records] == [logging.ERROR, logging.ERROR]
+    assert [each.levelno for each in caplog.records] == [logging.ERROR, logging.WARNING]
 
 
 async def test_an_outage_is_a_503_that_says_when_to_come_again(
@@ -60,8 +60,15 @@ async def test_each_request_logs_one_line(http: Http, caplog: pytest.LogCaptureF
     [record] = caplog.records
     words = record.getMessage().split()
     assert words[:4] == ["GET", "GetUser", f"id={user['id']}", "status=200"]
-    assert [each.partition("=")[0] for each in words[4:]] == ["ms", "request", "client", "tenant", "credential"]
-    assert words[5:] == ["request=request-1", "client=tests", "tenant=scim", "credential=key-vault"]
+    assert [each.partition("=")[0] for each in words[4:]] == [
+        "ms",
+        "request",
+        "address",
+        "client",
+        "tenant",
+        "credential",
+    ]
+    assert words[5:] == ["request=request-1", "address=-", "client=tests", "tenant=scim", "credential=key-vault"]
 
 
 async def test_the_line_of_a_creation_has_the_new_id(http: Http, caplog: pytest.LogCaptureFixture) -> None:
@@ -145,7 +152,7 @@ async def test_a_client_cannot_write_lines_into_the_log(http: Http, caplog: pyte
 async def test_health_is_told_to_anybody(app: App) -> None:
     """200 while storage and token source answer."""
     response = await app.endpoints.health()
-    assert (response.status, response.body) == (200, {"status": "ok", "storage": "ok", "tokens": "ok"})
+    assert (response.status, response.body) == (200, {"status": "ok", "storage": "ok", "tokens": "ok", "timer": "ok"})
 
 
 @pytest.mark.usefixtures("broken")
@@ -170,4 +177,5 @@ async def test_health_tells_since_when_an_outage_lasts(app: App, monkeypatch: py
         "status": "failing",
         "storage": "ok",
         "tokens": "The key vault has not answered since 12:00.",
+        "timer": "ok",
     }

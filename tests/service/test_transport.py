@@ -4,6 +4,7 @@ import gzip
 
 import pytest
 
+from scim.service.messages import Response
 from tests.conftest import BASE_URL, TOKEN, Http
 from tests.service.asking import assert_error
 
@@ -125,3 +126,21 @@ async def test_nothing_is_answered_without_the_token(http: Http, path: str, head
 async def test_the_scheme_may_be_written_in_any_case(http: Http, scheme: str) -> None:
     """RFC 9110 §11.1."""
     assert (await http.request("GET", "/Users", headers={"Authorization": f"{scheme} {TOKEN}"})).status == 200
+
+
+@pytest.mark.parametrize("method", ["POST", "PUT", "PATCH"])
+async def test_a_chunked_body_is_told_to_be_lost(http: Http, method: str) -> None:
+    """The Functions host hands on an empty one; "not JSON" would send somebody to look at the wrong place."""
+    path = "/Users" if method == "POST" else f"/Users/{(await http.user('mira'))['id']}"
+    answer = await http.request(method, path, headers={"Transfer-Encoding": "chunked"}, content=b"")
+    assert_error(answer, 400, "invalidSyntax", detail="Content-Length")
+
+
+def test_a_header_is_sent_whatever_is_in_it() -> None:
+    """The host answers an empty 500 to one that is not ASCII or has a line break, and logs that as a success."""
+    response = Response(200, headers={"Location": "https://m\u00fcller.example/a\r\nb", "ETag": 'W/"1"', "X": "\ud800"})
+    assert response.sendable_headers() == {
+        "Location": "https://m%C3%BCller.example/a%0D%0Ab",
+        "ETag": 'W/"1"',
+        "X": "%3F",
+    }
