@@ -12,6 +12,7 @@ from pathlib import Path, PurePosixPath
 
 import pytest
 from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
 
 from tools import package as tool
 
@@ -239,12 +240,13 @@ class TestReproducibility:
             if line and not line.startswith("#")
         ]
         wanted = {
-            f"{each.name}{each.specifier}"
+            f"{canonicalize_name(each.name)}{each.specifier}"
             for each in asked
             if each.marker is None or each.marker.evaluate({"python_version": version})
         }
         assert wanted <= {line.split()[0] for line in lines(version)}
         assert all(" --hash=sha256:" in line for line in lines(version))
+        assert [line for line in lines(version) if ";" in line] == [], "a marker would hide what this Python needs"
 
 
 class TestFailures:

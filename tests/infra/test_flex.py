@@ -195,4 +195,12 @@ def test_premium_needs_no_key() -> None:
     assert app_settings("premium")["WEBSITE_RUN_FROM_PACKAGE"].startswith("https://github.com/contoso/")
     config = the("premium", "Microsoft.Web/sites").properties["siteConfig"]
     assert config["linuxFxVersion"] == "Python|3.13"
-    assert (config["minimumElasticInstanceCount"], config["healthCheckPath"]) == (1, "/health")
+    assert config["healthCheckPath"] == "/health"
+
+
+def test_premium_over_zones_runs_two_instances() -> None:
+    """A single instance is in a single zone, whatever the plan says."""
+    plan = the("premium", "Microsoft.Web/serverfarms")
+    assert plan.properties["zoneRedundant"] is True
+    assert plan.body["sku"]["capacity"] == 2
+    assert the("premium", "Microsoft.Web/sites").properties["siteConfig"]["minimumElasticInstanceCount"] == 2
