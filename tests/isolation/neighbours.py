@@ -76,7 +76,7 @@ async def _same_ids(app: App, key: str) -> None:
     """Let the tenant's ids count from the same number as the other's: an id tells nothing of whose it is."""
     numbers = itertools.count(1)
     service = await app.tenants.of(await app.administration.tenant(key))
-    object.__setattr__(service.tenant, "new_id", lambda: f"{next(numbers):032x}")
+    object.__setattr__(service.tenant, "new_id", lambda _: f"{next(numbers):032x}")
 
 
 Step = Callable[[random.Random, Side], Any]
