@@ -106,11 +106,13 @@ async def _read(client: TableClient, partition: str, key: str) -> None:
 
 
 async def _commit(client: TableClient, partition: str, changes: Sequence[RowChange], number: int) -> None:
-    """Repeat a transaction: what was inserted goes under new keys, what was replaced does not insist on its version."""
+    """Repeat a transaction: what was inserted goes under new keys, what was replaced or touched does not insist on its version."""
     operations: list[Any] = []
     for change in changes:
         if isinstance(change, Insert):
             change = replace(change, key=f"{change.key}.{number}")
+        if isinstance(change, Touch):
+            change = replace(change, version=None)
         kind, entity, options = entities.operation(partition, change, f"{number:016x}")
         if isinstance(change, Replace):
             kind, options = "upsert", {"mode": UpdateMode.REPLACE}
