@@ -16,7 +16,7 @@ from tests.recording import RecordingRows
 
 USERS = 1_200
 CALLS = 7_000_000
-"""Calls of functions in a second or two of one processor; what 500,000 comparisons come to."""
+"""Calls of functions in a second or two of one processor; what 400,000 comparisons come to."""
 STRETCH = 300_000
 """Calls of functions in about a tenth of a second, during which nobody else is answered."""
 INPUTS = list(inputs())
@@ -49,7 +49,7 @@ def hostile(request: pytest.FixtureRequest) -> Input:
 @pytest.fixture
 async def full(rows: RecordingRows, clock: Clock, hostile: Input) -> AsyncIterator[tuple[App, str]]:
     """A service with users, and the id of a group of all of them."""
-    made = make_app(rows, clock, scan_rows=hostile.scan_rows, scan_seconds=200.0)
+    made = make_app(rows, clock, scan_rows=hostile.scan_rows, scan_seconds=200.0, request_seconds=200.0)
     await fill.fill_users(made.directory, USERS)
     [group] = await fill.fill_groups(made.directory, ["Everybody"])
     await fill.fill_members(made.directory, [(group, [each async for each in fill.user_ids(made.directory)])])
@@ -58,9 +58,9 @@ async def full(rows: RecordingRows, clock: Clock, hostile: Input) -> AsyncIterat
 
 
 @pytest.fixture(autouse=True)
-def a_quarter_of_the_work(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A search may compare a quarter of what it may: counting takes longer than comparing."""
-    monkeypatch.setattr(work.Work.__init__, "__defaults__", (work.MAX_WORK // 4,))
+def a_fifth_of_the_work(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A search may compare a fifth of what it may: counting takes longer than comparing."""
+    monkeypatch.setattr(work.Work.__init__, "__defaults__", (work.MAX_WORK // 5,))
 
 
 async def test_a_hostile_input_has_its_bound(
