@@ -25,7 +25,7 @@ def not_an_emulator(azurite: str) -> Connections:
 
 async def test_a_table_that_is_gone_is_an_outage(azurite: str, table: str, caplog: pytest.LogCaptureFixture) -> None:
     """Every user would be 404, and a client would begin to make everybody anew, before anybody notices."""
-    rows = TableRows(not_an_emulator(azurite), table)
+    rows = TableRows(not_an_emulator(azurite), table, owned=True)
     for call in (
         lambda: rows.read("t", "a"),
         lambda: rows.range("t", "", "~", 5),
@@ -43,7 +43,7 @@ async def test_a_table_that_is_gone_is_an_outage(azurite: str, table: str, caplo
 
 async def test_a_table_is_made_for_a_new_tenant(azurite: str, table: str) -> None:
     """When somebody asks for it, on whatever store, and once."""
-    rows = TableRows(not_an_emulator(azurite), table)
+    rows = TableRows(not_an_emulator(azurite), table, owned=True)
     await rows.make_table()
     await rows.make_table()
     await rows.commit("t", [Insert("a", "")])
@@ -63,16 +63,15 @@ def test_azure_is_no_emulator() -> None:
 
 async def test_a_second_directory_in_a_table_is_refused(azurite: str, table: str) -> None:
     """A table is the same whatever the case of its name, and a partition is not: the directory would seem empty."""
-    first = open_store(Settings(storage=azurite)).rows(table)
-    await first.commit(table, [Insert("u.1", "")])
-    await first.close()
-    other = open_store(Settings(storage=azurite)).rows(table.upper())
+    store = open_store(Settings(storage=azurite))
+    await store.rows(table).commit(table, [Insert("u.1", "")])
+    other = store.rows(table.upper())
     assert await other.range(table.upper(), "", "~", 5) == []
     with pytest.raises(Unavailable, match=f"holds the directory '{table}'.*SCIM_TENANT") as raised:
         await other.commit(table.upper(), [Insert("u.2", "")])
     assert raised.value.retry_after == 60
     assert [row.key for row in await other.range(table, "", "~", 5)] == ["u.1"]
-    await other.close()
+    await store.close()
 
 
 async def test_to_look_for_another_directory_costs_an_ordinary_write_nothing(
