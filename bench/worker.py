@@ -106,7 +106,7 @@ async def _read(client: TableClient, partition: str, key: str) -> None:
 
 
 async def _commit(client: TableClient, partition: str, changes: Sequence[RowChange], number: int) -> None:
-    """Repeat a transaction: what was inserted goes under new keys, what was replaced or touched does not insist on its version."""
+    """Repeat a transaction: what was inserted under new keys, what was replaced or touched whatever its version."""
     operations: list[Any] = []
     for change in changes:
         if isinstance(change, Insert):

@@ -23,7 +23,7 @@ async def verified(app: App) -> tuple[Report, list[str]]:
 
 @pytest.mark.parametrize(
     ("one", "other"),
-    [("Eng", "Eng "), ("Eng", " eng"), ("New York", "New  York"), ("Eng", "Eng\t"), ("Eng", "ENG\u2003")],
+    [("Eng", "Eng "), ("Eng", " eng"), ("New York", "New  York"), ("Eng", "Eng\u00a0"), ("Eng", "ENG\u2003")],
 )
 async def test_names_that_differ_in_blanks_only_are_a_remark(app: App, http: Http, one: str, other: str) -> None:
     """A filter is exact, so both stay; but a person takes one for the other."""
