@@ -1,5 +1,6 @@
 """No request holds up another: each hostile input is answered or refused within its bounds, counted in work."""
 
+import logging
 import sys
 from collections.abc import AsyncIterator
 
@@ -61,6 +62,12 @@ async def full(rows: RecordingRows, clock: Clock, hostile: Input) -> AsyncIterat
 def a_fifth_of_the_work(monkeypatch: pytest.MonkeyPatch) -> None:
     """A search may compare a fifth of what it may: counting takes longer than comparing."""
     monkeypatch.setattr(work.Work.__init__, "__defaults__", (work.MAX_WORK // 5,))
+
+
+@pytest.fixture(autouse=True)
+def no_handlers(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What the log's handlers do with a line is not counted; a function app that another test loaded has one more."""
+    monkeypatch.setattr(logging.getLogger(), "handlers", [])
 
 
 async def test_a_hostile_input_has_its_bound(
