@@ -71,7 +71,7 @@ class App:
         """The same over HTTP; imported when it is needed."""
         from scim.service.management import Management
 
-        return Management(self.admission, self.administration, self.addresses)
+        return Management(self.admission, self.administration, self.addresses, self.tenants)
 
     @cached_property
     def oauth(self) -> "OAuth":

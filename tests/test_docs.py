@@ -9,10 +9,11 @@ from typing import Any
 import pytest
 
 from scim.__main__ import COMMANDS
-from scim.directory import matching, memberships, search, stored
+from scim.directory import access, matching, memberships, roles, search, stored
 from scim.protocol import errors, patch, projection, query, sizes, validation, work
 from scim.protocol import filter as grammar
 from scim.protocol.errors import MethodNotAllowed, ScimError
+from scim.service import access as access_answers
 from scim.service import bulk, messages
 from scim.service.discovery import MAX_OPERATIONS
 from scim.service.routes import ANYWHERE, ROUTES
@@ -105,6 +106,11 @@ def test_each_limit_that_is_told_is_in_force() -> None:
         "operations in one PATCH": f"{patch.MAX_OPERATIONS:,}",
         "values that one PATCH compares or adds": f"{patch.MAX_COMPARED:,}",
         "names in one POST, PUT or PATCH that no schema knows": f"{validation.MAX_UNKNOWN:,}",
+        "users in one question to `/access`": str(access_answers.MAX_USERS),
+        "groups, and memberships, that one answer of `/access` looks at": f"{access.MAX_GROUPS:,}",
+        "levels of nested groups that count in `/access`": str(access.MAX_LEVELS),
+        "roles that one group gives": str(roles.MAX_ROLES),
+        "groups of a tenant that give roles": f"{roles.MAX_MAPPED:,}",
         "look-up and unique rows of one resource": f"{stored.MAX_DERIVED}",
         "what one search compares": f"{work.MAX_WORK:,} units of work",
         "rows that the operations of one Bulk request read and write": f"{bulk.MAX_TRAFFIC // 2**20} MiB",

@@ -80,6 +80,13 @@ async def a_reference_to_nothing(http: Http) -> Any:
     return (await http.request("POST", "/Bulk", {"Operations": [operation]})).body["Operations"][0]["response"]
 
 
+async def two_of_one_external_id(http: Http) -> Any:
+    for name in ("mira", "noor"):
+        await http.user(name, externalId="m-1")
+    asker = await client(http._app, "scim", "events")
+    return (await asker.request("GET", "/access?externalId=m-1")).body
+
+
 async def several_telephones(http: Http) -> Any:
     user = await http.user("mira", phoneNumbers=["1", "2"])
     replace = {"op": "replace", "path": "phoneNumbers.value", "value": "3"}
@@ -109,6 +116,7 @@ REQUESTS: dict[str, Provoke] = {
     "NotFound": asking("GET", f"/Users/{NOBODY}"),
     "MethodNotAllowed": asking("DELETE", "/Users"),
     "Conflict": a_reference_to_nothing,
+    "Conflict of two users": two_of_one_external_id,
     "PreconditionFailed": patching({"op": "replace", "path": "title", "value": "x"}, if_match='W/"1"'),
     "UnsupportedMediaType": asking("POST", "/Users", {}, content_encoding="gzip"),
     "NotImplementedHere": asking("GET", "/Me"),

@@ -14,6 +14,8 @@ MAX_TEXT = 1_000
 """Characters of an externalId or name that an event repeats; longer ones are left out, and read by the id."""
 MAX_CHANGED = 100
 """Names of changed attributes that an event lists."""
+ROLES_CHANGED = "group.roles_changed"
+MEMBERS_CHANGED = ("group.members_added", "group.members_removed")
 _NAMES = {"u": "userName", "g": "displayName"}
 
 Event = dict[str, Any]
@@ -34,10 +36,18 @@ def events_of(
         who["version"] = etag(mark)
     found = _of_user(who, before, after) if kind.letter == "u" else _of_group(who, before, after)
     if plan.added:
-        found.append({"type": "group.members_added", "data": {**who, "members": [edge.id for edge in plan.added]}})
+        found.append({"type": MEMBERS_CHANGED[0], "data": {**who, "members": [edge.id for edge in plan.added]}})
     if plan.removed:
-        found.append({"type": "group.members_removed", "data": {**who, "members": [edge.id for edge in plan.removed]}})
+        found.append({"type": MEMBERS_CHANGED[1], "data": {**who, "members": [edge.id for edge in plan.removed]}})
     return found
+
+
+def roles_event(
+    kind: Kind, group_id: str, document: Resource, before: Sequence[str], after: Sequence[str], mark: str
+) -> Event:
+    """Return the event of a change of the roles that a group gives; `mark` is that of the commit."""
+    who = _who(kind, group_id, document) | {"version": etag(mark)}
+    return {"type": ROLES_CHANGED, "data": {**who, "roles": list(after), "rolesBefore": list(before)}}
 
 
 def outbox_row(

@@ -11,6 +11,8 @@ not tell. A range that is read while others commit may miss one row and have a l
 there when the first reading ended, and all that came before it, is in the second.
 
 The members of a large new group are written before the group; their rows are parked until the row of the group comes.
+
+Which roles a group gives, its events of members say as of their own place in the feed; see `told`.
 """
 
 import base64
@@ -30,6 +32,7 @@ from typing import Any
 from scim.directory import keys
 from scim.directory.events import Event
 from scim.directory.tenant import PAGE, Tenant
+from scim.directory.told import further_rows, told_roles
 from scim.protocol.errors import CursorExpired, FeedBroken, InvalidCursor
 from scim.protocol.resource import format_date_time, to_json
 from scim.storage.rows import MAX_CHANGES, Delete, Insert, Replace, Row, RowChange, RowConflict
@@ -54,13 +57,15 @@ logger = logging.getLogger(__name__)
 class Head:
     """The state of a feed. `first` is the oldest number that is kept, `last` the newest.
 
-    `opening` is the id of a large group that was announced and whose parked members come next.
+    `opening` is the id of a large group that was announced and whose parked members come next. `with_roles` counts the
+    groups of which the feed has told that they give roles.
     """
 
     epoch: str
     first: int = 1
     last: int = 0
     opening: str = ""
+    with_roles: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -240,12 +245,15 @@ class Feed:
         for done in range(most):
             batch, events, opening = _batch(rest, head.opening)
             rest = rest[len(batch) :]
-            numbered = [self._row(head.last + number, event) for number, event in enumerate(events, 1)]
+            told = await told_roles(self._tenant, head.with_roles, events)
+            numbered = [self._row(head.last + number, told.followed(event)) for number, event in enumerate(events, 1)]
             if head.opening and not rest and len(rows) < PAGE:
                 opening = ""
-            head = replace(head, last=head.last + len(events), opening=opening)
+            count = head.with_roles + told.more
+            head = replace(head, last=head.last + len(events), opening=opening, with_roles=count)
             changes: list[RowChange] = [Replace(keys.FEED, to_json(asdict(head)), version), *numbered]
-            version = (await self._tenant.commit([*changes, *(Delete(row.key) for row in batch)]))[0]
+            changes += [*(Delete(row.key) for row in batch), *await told.changes()]
+            version = (await self._tenant.commit(changes))[0]
             if not rest or opening:
                 return done + 1
         return most
@@ -297,11 +305,12 @@ def _batch(rows: Sequence[Row], opening: str) -> tuple[list[Row], list[Event], s
     """
     batch: list[Row] = []
     events: list[Event] = []
-    size = 0
+    size, rows_needed = 0, 1  # the head's
     for row in rows:
         said = json.loads(row.body)
         size += len(row.body)
-        if batch and (1 + len(batch) + 1 + len(events) + len(said["events"]) > MAX_CHANGES or size > _BYTES):
+        rows_needed += 1 + sum(1 + further_rows(event) for event in said["events"])
+        if batch and (rows_needed > MAX_CHANGES or size > _BYTES):
             break
         batch.append(row)
         events += [_event(row.key, number, said, each) for number, each in enumerate(said["events"])]

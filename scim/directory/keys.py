@@ -15,6 +15,8 @@
     p.<group>.<random>               the same of a group in the making, until the group is there
     f.<number>                       an event of the feed
     s.maintenance                    when the timer ran last, and how that ended
+    a.now.<group>                    the roles that a group gives
+    a.told.<group>                   those of them that the feed has told of
 
 `<h>` is a hash of a normalised value, since values may have any character and length.
 """
@@ -111,6 +113,16 @@ def event(number: int | None = None) -> str:
 def number(key: str) -> int:
     """The number in the key of an event."""
     return int(last_part(key), 16)
+
+
+def roles(group_id: str = "") -> str:
+    """The row of the roles that a group gives; without a group, what all of them begin with."""
+    return f"a.now.{group_id}"
+
+
+def told_roles(group_id: str = "") -> str:
+    """The row of the roles of a group as the feed has told of them; without a group, what all begin with."""
+    return f"a.told.{group_id}"
 
 
 def tombstone(resource_id: str = "") -> str:

@@ -4,6 +4,7 @@ import logging
 import time
 from collections.abc import Awaitable, Callable, Mapping
 
+from scim.directory.resources import Origin
 from scim.protocol.errors import ScimError
 from scim.service.messages import Request, Response, error_response
 from scim.storage import deadline
@@ -61,6 +62,11 @@ async def answered(
 def client_of(request: Request) -> str:
     """Return what the client calls itself, on one line."""
     return on_one_line(request.headers.get("user-agent", ""))
+
+
+def origin_of(request: Request) -> Origin:
+    """Return where a change comes from that a request makes."""
+    return Origin(request.request_id, client_of(request), request.credential, len(request.body))
 
 
 def on_one_line(text: str) -> str:

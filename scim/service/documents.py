@@ -5,6 +5,7 @@ from typing import Any
 
 from scim.access.credential import Credential
 from scim.access.tenants import TenantRecord
+from scim.directory.roles import Mapping
 from scim.service.administration import Issued
 
 
@@ -44,6 +45,13 @@ def credential(each: Credential, now: datetime, used: str) -> dict[str, Any]:
             "cloud": federation.cloud,
         }
     return told
+
+
+def access(mapping: Mapping) -> dict[str, Any]:
+    """Return a group and the roles that it gives."""
+    document = mapping.group.document
+    named = {name: document.get(name) for name in ("displayName", "externalId")}
+    return {"id": mapping.group.id, **named, "roles": list(mapping.roles)}
 
 
 def issued(made: Issued, now: datetime, url: str) -> dict[str, Any]:

@@ -124,5 +124,5 @@ class Endpoints:
 
 
 def _cached(route: Route, response: Response) -> Response:
-    """Return a response that says how long it may be kept, where its route says so of all its answers."""
-    return replace(response, headers={**response.headers, "Cache-Control": route.cache}) if route.cache else response
+    """Return a response that says how long it may be kept, where its route or it itself does."""
+    return replace(response, headers={"Cache-Control": route.cache, **response.headers}) if route.cache else response

@@ -7,15 +7,17 @@ from typing import Any
 from scim.access.admission import Admission
 from scim.access.credential import Credential, Federation, Scope
 from scim.access.tenants import as_key
+from scim.directory.roles import Roles
 from scim.protocol import sizes
 from scim.protocol.errors import InsufficientScope, InvalidValue, MethodNotAllowed, NotFound, ScimError
 from scim.service import documents
 from scim.service.addresses import Addresses
 from scim.service.administration import GRACE, NOW, Administration, Wanted, expiry
-from scim.service.answers import answered
+from scim.service.answers import answered, origin_of
 from scim.service.management_routes import PREFIX, ROUTES, ManageRoute
 from scim.service.messages import JSON, Request, Response
 from scim.service.routes import matched
+from scim.service.tenants import TenantServices
 
 PROBLEM = "application/problem+json"
 NO_STORE = {"Cache-Control": "no-store"}
@@ -34,8 +36,10 @@ class Management:
     parameters. Who administers one tenant finds no other: 404.
     """
 
-    def __init__(self, admission: Admission, administration: Administration, addresses: Addresses) -> None:
-        self._admission, self._administration = admission, administration
+    def __init__(
+        self, admission: Admission, administration: Administration, addresses: Addresses, tenants: TenantServices
+    ) -> None:
+        self._admission, self._administration, self._tenants = admission, administration, tenants
         self._address = addresses.tenant
 
     async def respond(self, request: Request) -> Response:
@@ -153,6 +157,26 @@ class Management:
         await self._may_change(caller, parameters)
         await self._administration.remove(parameters["id"])
         return Response(204, None, NO_STORE, JSON)
+
+    async def list_access(self, _request: Request, _caller: Credential, parameters: Parameters) -> Response:
+        """The groups of the tenant that give roles."""
+        found = await (await self._roles(parameters)).mappings()
+        return _answer(200, {"groups": [documents.access(each) for each in found]})
+
+    async def map_access(self, request: Request, _caller: Credential, parameters: Parameters) -> Response:
+        """A group gives a role from now on."""
+        body = _members(request, {"group": str, "role": str})
+        roles, origin = await self._roles(parameters), origin_of(request)
+        return _answer(200, documents.access(await roles.map(body.get("group", ""), body.get("role", ""), origin)))
+
+    async def unmap_access(self, request: Request, _caller: Credential, parameters: Parameters) -> Response:
+        """The group of an id does not give a role any more, or none at all."""
+        role = dict(request.query()).get("role")
+        roles, origin = await self._roles(parameters), origin_of(request)
+        return _answer(200, documents.access(await roles.unmap(parameters["id"], role, origin)))
+
+    async def _roles(self, parameters: Parameters) -> Roles:
+        return (await self._tenants.of(await self._administration.tenant(parameters["key"]))).roles
 
     async def list_schemas(self, _request: Request, _caller: Credential, parameters: Parameters) -> Response:
         """The tenant's own extension schemas."""

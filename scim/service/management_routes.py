@@ -85,6 +85,20 @@ ROUTES = (
         "Refuse a credential from now on.",
     ),
     ManageRoute(
+        "ListAccess", "GET", "tenants/{key}/access", "list_access", "admin", "The groups that give roles, and which."
+    ),
+    ManageRoute(
+        "MapAccess", "POST", "tenants/{key}/access", "map_access", "operator", "Let a group give a role to its members."
+    ),
+    ManageRoute(
+        "UnmapAccess",
+        "DELETE",
+        "tenants/{key}/access/{id}",
+        "unmap_access",
+        "operator",
+        "Let the group of an id give a role, `role`, no more; without it none at all.",
+    ),
+    ManageRoute(
         "ListTenantSchemas",
         "GET",
         "tenants/{key}/schemas",

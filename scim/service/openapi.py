@@ -4,6 +4,7 @@ import re
 from typing import Any
 
 from scim.access.tenants import MAX_NAME
+from scim.directory.roles import MAX_ROLE
 from scim.service.management_routes import PREFIX, ROUTES, ManageRoute
 
 Schema = dict[str, Any]
@@ -89,6 +90,19 @@ SCHEMAS: dict[str, Schema] = {
         federation=_FEDERATION,
     ),
     "Renewal": _object("", expires=_TEXT),
+    "Access": _object(
+        "id displayName externalId roles",
+        id=_TEXT,
+        displayName=_TEXT,
+        externalId=_or_null(_TEXT),
+        roles={"type": "array", "items": _TEXT},
+    ),
+    "Accesses": _object("groups", groups={"type": "array", "items": _ref("Access")}),
+    "NewAccess": _object(
+        "group role",
+        group=_TEXT | {"description": "Its id, displayName or externalId; it is found once, and its id is kept."},
+        role={"type": "string", "minLength": 1, "maxLength": MAX_ROLE},
+    ),
     "Schemas": _object("schemas", schemas={"type": "array", "items": {"type": "object"}}),
     "Schema": {"type": "object", "required": ["id"], "description": "A schema document of RFC 7643 section 7."},
     "Urn": _object("id", id=_TEXT),
@@ -106,6 +120,9 @@ _BODIES = {
     "renew_credential": ("Renewal", 201, "Credential"),
     "revoke_credential": ("", 200, "Credential"),
     "remove_credential": ("", 204, ""),
+    "list_access": ("", 200, "Accesses"),
+    "map_access": ("NewAccess", 200, "Access"),
+    "unmap_access": ("", 200, "Access"),
     "list_schemas": ("", 200, "Schemas"),
     "put_schema": ("Schema", 200, "Urn"),
     "remove_schema": ("", 204, ""),
@@ -150,4 +167,6 @@ def _parameters(route: ManageRoute) -> list[dict[str, Any]]:
     ]
     if route.operation == "delete_tenant":
         told.append({"name": "now", "in": "query", "schema": {"type": "boolean"}})
+    if route.operation == "unmap_access":
+        told.append({"name": "role", "in": "query", "schema": _TEXT})
     return told

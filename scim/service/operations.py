@@ -8,9 +8,10 @@ from functools import lru_cache, partial
 from typing import Any
 
 from scim.access.credential import ALLOWED
+from scim.directory.access import Access
 from scim.directory.aside import SHORT, aside
 from scim.directory.matching import EDGE_SIZE
-from scim.directory.resources import Directory, Origin
+from scim.directory.resources import Directory
 from scim.directory.search import Search
 from scim.directory.stored import Kind, Stored, etag
 from scim.protocol import sizes
@@ -20,8 +21,8 @@ from scim.protocol.query import SearchRequest, list_response, query_search, sear
 from scim.protocol.resource import Resource
 from scim.protocol.schema import Schemas
 from scim.protocol.strictness import strictly
-from scim.service import discovery, routes
-from scim.service.answers import answered, client_of
+from scim.service import access, discovery, routes
+from scim.service.answers import answered, origin_of
 from scim.service.bulk import Bulk
 from scim.service.events import Events
 from scim.service.messages import Request, Response, in_pieces
@@ -38,11 +39,12 @@ class Operations:
     Each public method that a Route names as its operation takes the request, the route and the path's parameters.
     """
 
-    def __init__(self, schemas: Schemas, directory: Directory, search: Search, events: Events) -> None:
+    def __init__(self, schemas: Schemas, directory: Directory, search: Search, events: Events, access: Access) -> None:
         self._schemas = schemas
         self._directory = directory
         self._search = search
         self._events = events
+        self._access = access
 
     async def perform(self, request: Request, route: Route, parameters: Parameters) -> Response:
         """Perform the operation that a route names."""
@@ -57,7 +59,7 @@ class Operations:
         """POST of a resource. RFC 7644 §3.3."""
         kind = self._kind(route)
         projection = _projection(kind, query_search(request.query()))
-        stored = await self._directory.create(kind, await _body(request, kind), _origin(request))
+        stored = await self._directory.create(kind, await _body(request, kind), origin_of(request))
         return await self._resource(request, 201, stored, projection)
 
     async def get(self, request: Request, route: Route, parameters: Parameters) -> Response:
@@ -78,7 +80,7 @@ class Operations:
         projection = _projection(kind, query_search(request.query()))
         if_match = await self._if_match(request, kind, parameters["id"])
         body = await _body(request, kind)
-        stored = await self._directory.replace(kind, parameters["id"], body, if_match, _origin(request))
+        stored = await self._directory.replace(kind, parameters["id"], body, if_match, origin_of(request))
         return await self._resource(request, 200, stored, projection)
 
     async def patch(self, request: Request, route: Route, parameters: Parameters) -> Response:
@@ -94,7 +96,7 @@ class Operations:
         projection = _projection(kind, search)
         operations = patch_operations(await _body(request, kind))
         if_match = await self._if_match(request, kind, parameters["id"])
-        stored = await self._directory.patch(kind, parameters["id"], operations, if_match, _origin(request))
+        stored = await self._directory.patch(kind, parameters["id"], operations, if_match, origin_of(request))
         if kind.letter == "g":
             if not (search.attributes or search.excluded_attributes):
                 return Response(204, headers={"ETag": stored.etag})
@@ -106,7 +108,7 @@ class Operations:
         """DELETE of a resource. RFC 7644 §3.6."""
         kind = self._kind(route)
         if_match = await self._if_match(request, kind, parameters["id"])
-        await self._directory.delete(kind, parameters["id"], if_match, _origin(request))
+        await self._directory.delete(kind, parameters["id"], if_match, origin_of(request))
         return Response(204)
 
     async def _if_match(self, request: Request, kind: Kind, resource_id: str) -> str | None:
@@ -181,6 +183,14 @@ class Operations:
         """GET of the feed of events. docs/application.md."""
         return await self._events.answer(request.query(), request.base_url, may_read="read" in ALLOWED[request.scope])
 
+    async def access(self, request: Request, _route: Route, _: Parameters) -> Response:
+        """GET of who may do what. docs/application.md."""
+        return await access.by_query(self._access, request)
+
+    async def search_access(self, request: Request, _route: Route, _: Parameters) -> Response:
+        """The same by POST, so that names stay out of addresses."""
+        return await access.by_body(self._access, request)
+
     async def list_schemas(self, request: Request, _route: Route, _: Parameters) -> Response:
         """GET of all schemas. RFC 7644 §4."""
         return _documents(request, discovery.schema_documents(self._schemas, request.base_url))
@@ -232,10 +242,6 @@ def _inner(request: Request, method: str, path: str, data: Any, version: str | N
         headers["if-match"] = version
     body = json.dumps(data, ensure_ascii=False).encode()
     return replace(request, method=method, url=request.base_url + path, headers=headers, body=body)
-
-
-def _origin(request: Request) -> Origin:
-    return Origin(request.request_id, client_of(request), request.credential, len(request.body))
 
 
 async def _body(request: Request, kind: Kind) -> Any:

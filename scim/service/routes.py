@@ -32,7 +32,7 @@ class Route:
     """One function: its name in the portal, its methods, its path below the Tenant URL, and what it does.
 
     `operation` is the name of a method of Operations; `scope` is what a credential must be for; `resource_type` says
-    for whose resources, `cache` what all answers say in Cache-Control.
+    for whose resources, `cache` what answers say in Cache-Control that do not say it themselves.
     """
 
     name: str
@@ -88,6 +88,8 @@ ROUTES = (
     Route("ListResourceTypes", ("GET", "HEAD"), "ResourceTypes", "list_resource_types", "read"),
     Route("GetResourceType", ("GET", "HEAD"), "ResourceTypes/{id}", "get_resource_type", "read"),
     Route("GetServiceProviderConfig", ("GET", "HEAD"), "ServiceProviderConfig", "get_service_provider_config", "read"),
+    Route("GetAccess", ("GET", "HEAD"), "access", "access", "events", cache="no-store"),
+    Route("SearchAccess", ("POST",), f"access/{SEARCH}", "search_access", "events", cache="no-store"),
     Route("ListEvents", ("GET",), "events", "events", "events", cache="no-store"),
     Route("Me", ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"), "Me", "me", "read"),
     Route("Root", ("GET", "HEAD"), "", "list", "read"),

@@ -8,11 +8,13 @@ from dataclasses import dataclass, replace
 from scim.access.limits import Allowance
 from scim.access.registry import Registry
 from scim.access.tenants import DEFAULT_KEY, TenantRecord
+from scim.directory.access import Access
 from scim.directory.feed import Feed
 from scim.directory.indexes import Indexes
 from scim.directory.maintenance import Maintenance
 from scim.directory.matching import ScanLimit
 from scim.directory.resources import Directory
+from scim.directory.roles import Roles
 from scim.directory.search import Search
 from scim.directory.stored import Kind, kinds
 from scim.directory.tenant import Tenant
@@ -43,6 +45,7 @@ class TenantService:
     operations: Operations
     maintenance: Maintenance
     feed: Feed
+    roles: Roles
     retention_days: int
     allowance: Allowance
 
@@ -104,6 +107,8 @@ class TenantServices:
         limit = ScanLimit(settings.scan_rows, settings.scan_seconds)
         search = Search(tenant, directory.memberships, indexes, limit)
         feed = Feed(unmarked, settings.event_retention_days)
+        roles = Roles(directory, search)
+        access = Access(tenant, known, indexes, roles)
         retention = record.retention_days or settings.change_retention_days
         return TenantService(
             record=record,
@@ -112,9 +117,10 @@ class TenantServices:
             directory=directory,
             indexes=indexes,
             search=search,
-            operations=Operations(schemas, directory, search, Events(feed, tenant, known)),
+            operations=Operations(schemas, directory, search, Events(feed, tenant, known), access),
             maintenance=Maintenance(unmarked, Tombstones(unmarked), feed, retention),
             feed=feed,
+            roles=roles,
             retention_days=retention,
             allowance=Allowance(record.rate or settings.rate, record.burst or settings.burst, settings.concurrent),
         )

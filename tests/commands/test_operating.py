@@ -160,9 +160,35 @@ def test_the_other_commands_are_told_the_tenant(folder: Path, capsys: Capture) -
     assert (folder / "one.ndjson").exists()
 
 
+def test_groups_are_mapped_to_roles(folder: Path, capsys: Capture) -> None:
+    """By a name, and listed and taken back; the application hears who did it."""
+
+    async def crew(app: App) -> str:
+        return str((await Http(app).group("crew"))["id"])
+
+    group = served(crew)
+    mapped = {"id": group, "displayName": "crew", "externalId": None, "roles": ["editor"]}
+    tenant = ("--tenant", "scim")
+    assert told(capsys, "access", "map", *tenant, "--group", "crew", "--role", "editor") == mapped
+    assert told(capsys, "access", "list", *tenant) == {"groups": [mapped]}
+    assert main(["access", "list", *tenant]) == DONE
+    assert f"crew         editor  {group}" in capsys.readouterr().out
+    assert told(capsys, "access", "unmap", *tenant, "--group", group, "--role", "editor") == mapped | {"roles": []}
+    assert main(["access", "list", *tenant]) == DONE
+    assert capsys.readouterr().out == "no group gives a role\n"
+
+    async def heard(app: App) -> Any:
+        return [event["actor"] for event in (await app.feed.page("", types={"group.roles_changed"})).events]
+
+    assert served(heard) == [{"client": "python -m scim access"}] * 2
+
+
 @pytest.mark.parametrize(
     ("arguments", "code"),
     [
+        (["access", "map", "--tenant", "scim", "--group", "crew"], WRONG_USAGE),
+        (["access", "map", "--tenant", "unknown", "--group", "crew", "--role", "editor"], FAILED),
+        (["access", "unmap", "--tenant", "unknown", "--group", "crew"], FAILED),
         (["tenant"], WRONG_USAGE),
         (["tenant", "create"], WRONG_USAGE),
         (["tenant", "create", "--name", ""], FAILED),

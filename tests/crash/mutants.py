@@ -221,5 +221,8 @@ MUTANTS = [
     Mutant("the outbox row is not deleted when it is published", _forgets("o.", Delete), "create a user"),
     Mutant("an event is numbered apart from its outbox row", _apart("f.", first=False), "publish the feed"),
     Mutant("events are published in the order of their keys", _publishes_by_key, "clubs"),
+    Mutant("what was told of roles is forgotten", _forgets("a.told."), "add a member"),
+    Mutant("roles are written apart from their event", _apart("a.now.", first=True), "let groups give roles"),
+    Mutant("the roles of a deleted group stay", _forgets("a.now.", Delete), "delete a group"),
     Mutant("the timer buries groups in the making", _buries_the_living, "clubs"),
 ]

@@ -3,6 +3,7 @@
 from collections.abc import Awaitable, Callable
 from typing import Any, NamedTuple
 
+from scim.directory.resources import Origin
 from tests.crash.world import MANY, Client, user_body
 
 
@@ -151,6 +152,15 @@ async def delete_and_create_again(client: Client) -> None:
     await client.create("/Groups", {"displayName": "large again", "members": client.users(0)})
 
 
+async def give_roles(client: Client) -> None:
+    """And have one who came before, and one who comes after, told of with the roles of then."""
+    roles = client.app.tenants.default.roles
+    await _change_members(client, "small", "add", 3)
+    await roles.map(client.id("small"), "reader", Origin())
+    await roles.map(client.id("empty"), "editor", Origin())
+    await _change_members(client, "small", "add", 4)
+
+
 async def run_timer(client: Client) -> None:
     await client.app.maintenance.run()
 
@@ -171,6 +181,7 @@ def _replacing(path: str, value: str) -> dict[str, Any]:
 
 CASES = [
     Case("publish the feed", run_timer),
+    Case("let groups give roles", give_roles, atomic=False),
     Case("create a user", create_user),
     Case("create a user whose name is taken", create_taken),
     Case("create a group with members", create_group),

@@ -204,6 +204,10 @@ async def test_nobody_comes_in_without_a_token(app: App, token: str | None) -> N
         ("PUT", "/tenants/KEY/schemas", {"name": "x"}),
         ("DELETE", "/tenants/KEY/schemas/urn:a:User", None),
         ("POST", "/tenants/KEY/credentials/unknown/revoke", None),
+        ("POST", "/tenants/KEY/access", {"group": "nobody", "role": "editor"}),
+        ("POST", "/tenants/KEY/access", {"role": "editor"}),
+        ("POST", "/tenants/KEY/access", {"group": "crew", "role": 1}),
+        ("DELETE", "/tenants/KEY/access/unknown", None),
     ],
 )
 async def test_what_is_wrong_is_told_and_changes_nothing(
@@ -216,6 +220,23 @@ async def test_what_is_wrong_is_told_and_changes_nothing(
     assert answer.status in (400, 404), answer
     assert answer.body["detail"]
     assert (await app.registry.tenants(), await app.registry.credentials(key)) == before
+
+
+async def test_a_group_gives_roles_until_it_does_not(app: App, operator: Manager) -> None:
+    """Found by its name once; who administers the tenant sees it and changes nothing."""
+    key = await tenant(app)
+    group = await Http(app, (await credential(app, key))[1], key).group("crew")
+    mapped = await operator.ask("POST", f"/tenants/{key}/access", {"group": "crew", "role": "Sales / editor"})
+    expected = {"id": group["id"], "displayName": "crew", "externalId": None, "roles": ["Sales / editor"]}
+    assert (mapped.status, mapped.body) == (200, expected)
+    fits("Access", mapped.body)
+    await operator.ask("POST", f"/tenants/{key}/access", {"group": group["id"], "role": "reader"})
+    listed = await (await administrator(app, key)).ask("GET", f"/tenants/{key}/access")
+    assert listed.body == {"groups": [expected | {"roles": ["Sales / editor", "reader"]}]}
+    left = await operator.ask("DELETE", f"/tenants/{key}/access/{group['id']}?role=Sales%20%2F%20editor")
+    assert left.body["roles"] == ["reader"]
+    assert (await operator.ask("DELETE", f"/tenants/{key}/access/{group['id']}")).body["roles"] == []
+    assert (await operator.ask("GET", f"/tenants/{key}/access")).body == {"groups": []}
 
 
 async def test_a_method_or_an_address_that_there_is_not_is_told(operator: Manager) -> None:
