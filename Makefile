@@ -1,11 +1,12 @@
 # Set-up happens by itself, once, when a target needs it; `make` alone lists the targets.
-.PHONY: help setup run func demo test lint types check azurite bench bench-hostile bench-storage soak conformance template publish-as package clean
+.PHONY: help setup run func demo example test lint types check azurite bench bench-hostile bench-storage soak conformance template publish-as package clean
 .DEFAULT_GOAL := help
 
 VENV ?= .venv
 PY := $(VENV)/bin/python
 READY := $(VENV)/.ready
 PORT ?= 7071
+EXAMPLE_PORT ?= 8000
 
 help: ## Show the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -31,6 +32,10 @@ demo: ## Play Entra against the endpoint, while `make run` serves it in another 
 	@$(MAKE) --no-print-directory $(READY)
 	@$(PY) -m scim simulate --token-file .local/token http://127.0.0.1:$(PORT)/scim/v2
 	@sed 's/PORT/$(PORT)/' tools/after-demo.txt
+
+example: $(READY) ## Serve a sample application at http://127.0.0.1:8000, while `make run` serves in another terminal
+	@[ -f .local/token ] || { echo "make example: start \`make run\` in another terminal first; it writes .local/token" >&2; exit 1; }
+	@$(PY) -m tools.example $(PORT) $(EXAMPLE_PORT)
 
 test: setup ## Run every test
 	@$(PY) -m pytest -n 2 --dist loadfile --ignore tests/hostile

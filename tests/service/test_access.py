@@ -231,6 +231,18 @@ async def test_an_answer_takes_three_rounds_of_reads(
     assert await rounds(rows, monkeypatch, asker, id=users[0]["id"]) <= 3
 
 
+async def test_an_answer_costs_what_the_page_says(http: Http, asker: Http, rows: RecordingRows) -> None:
+    """docs/application.md: six reads for a user of one group, one more for each further group."""
+    user = await http.user("mira", externalId="m-1")
+    await http.group("one", user["id"])
+    await search(asker, externalId="m-1")
+    for calls in (6, 7):
+        rows.forget()
+        await search(asker, externalId="m-1")
+        assert rows.calls == ["read"] * calls
+        await http.group(f"two {calls}", user["id"])
+
+
 async def rounds(rows: RecordingRows, monkeypatch: pytest.MonkeyPatch, asker: Http, **body: Any) -> int:
     """Return how many reads of a tenant had to wait for others: all that can begin do so before one is answered."""
     import asyncio
