@@ -1,18 +1,19 @@
 """Who may do what: users by the key that an application knows, with their groups and the roles that these give."""
 
 import asyncio
-import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from scim.directory import keys
+from scim.directory.damage import Damaged, owner_in
 from scim.directory.indexes import Indexes
-from scim.directory.memberships import AT_ONCE, Memberships
+from scim.directory.memberships import AT_ONCE, Memberships, name_in
 from scim.directory.roles import Roles
 from scim.directory.stored import Kind, Stored
 from scim.directory.tenant import Tenant
 from scim.protocol.active import is_active
 from scim.protocol.errors import Conflict, InvalidValue, NotFound, ScimError, TooMany
+from scim.storage.rows import Row
 
 BY = ("userName", "externalId", "id")
 """What users are asked for by."""
@@ -64,12 +65,16 @@ class Access:
         rows, edges = await asyncio.gather(
             self._tenant.read_all([self._users.key(each) for each in every]), self._edges(every, gone)
         )
-        users = {row.key: Stored.from_row(self._users, row) for row in rows if row}
+        users = {row.key: self._user(row) for row in rows if row}
         above = await self._above(edges, gone) if nested else {}
         names = await self._names(each for some in (edges, above) for groups in some.values() for each in groups)
         answers: list[Entitled | ScimError] = []
         for each, found in zip(sought, ids, strict=True):
-            holders = [user for one in found if (user := users.get(self._users.key(one))) and _has(user, each)]
+            named = [user for one in found if (user := users.get(self._users.key(one)))]
+            holders = [user for user in named if isinstance(user, Stored) and _has(user, each)]
+            if damaged := [user for user in named if isinstance(user, Damaged)]:
+                answers.append(damaged[0])
+                continue
             if len(holders) != 1:
                 answers.append(_nobody(each) if not holders else _several(each, holders))
                 continue
@@ -79,6 +84,13 @@ class Access:
             )
             answers.append(Entitled(holders[0], groups, sorted(given)))
         return answers
+
+    def _user(self, row: Row) -> Stored | Damaged:
+        """Return a user, or what is wrong with the row: it is no reason to let others wait."""
+        try:
+            return Stored.from_row(self._users, row)
+        except Damaged as error:
+            return error
 
     async def _ids(self, sought: Sequence[Sought]) -> list[list[str]]:
         """Return the ids of the users that keys may name: of one id at most, but for externalId."""
@@ -92,7 +104,7 @@ class Access:
         key = _key(self._users, sought)
         if sought.by == "userName":
             row = await self._tenant.read(key)
-            return [row.body] if row else []
+            return [owner] if row and (owner := owner_in(row)) else []
         rows = await self._tenant.under(key, _NAMED, keys_only=True)
         return [keys.last_part(row.key) for row in rows]
 
@@ -134,7 +146,7 @@ class Access:
     async def _names(self, groups: Iterable[str]) -> dict[str, str]:
         """Return the names of groups by id; those that were deleted since are left out."""
         rows = await self._tenant.read_all([self._groups.key(each) for each in sorted(set(groups))])
-        return {keys.last_part(row.key): str(json.loads(row.body).get("displayName", "")) for row in rows if row}
+        return {keys.last_part(row.key): name_in(row) for row in rows if row}
 
 
 def _reached(first: Sequence[str], above: Mapping[str, list[str]]) -> list[str]:

@@ -59,6 +59,17 @@ def object_in(row: Row) -> dict[str, Any]:
     return read
 
 
+def texts_in(row: Row) -> list[str]:
+    """Return the list of texts in a row whose body is one, as JSON. Raises Damaged."""
+    try:
+        read = json.loads(row.body)
+    except (ValueError, RecursionError):
+        raise (Newer(row.key) if is_newer(row.body) else Damaged(row.key, "its text is no JSON")) from None
+    if not isinstance(read, list) or not all(isinstance(each, str) for each in read):
+        raise Damaged(row.key, "its text is no list of texts")
+    return read
+
+
 def check_form(row: Row, form: Any) -> None:
     """Raise Newer when the form is one of the future, Damaged when it is none."""
     if type(form) is not int:

@@ -116,7 +116,7 @@ class Memberships:
         """Return the names that groups have now, by id; of the first MAX_NAMED of them, and none of a deleted one."""
         ids = list(dict.fromkeys(edge.id for edge in groups))[:MAX_NAMED]
         rows = await self._tenant.read_all([keys.resource("g", each) for each in ids])
-        return {keys.last_part(row.key): name for row in rows if row and (name := _name_in(row))}
+        return {keys.last_part(row.key): name for row in rows if row and (name := name_in(row))}
 
     async def tombstones(self) -> set[str]:
         """Return the ids of what is deleted, or not there yet, but has memberships: they are not shown."""
@@ -184,7 +184,7 @@ class Memberships:
         return sum(number_in(row) or 0 for row in await self._tenant.under(keys.counts(letter)))
 
 
-def _name_in(group: Row) -> str:
+def name_in(group: Row) -> str:
     """Return the name of a group, "" where its row cannot be read."""
     with suppress(Damaged):
         name = object_in(group).get("displayName")

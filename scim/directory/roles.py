@@ -2,9 +2,11 @@
 
 import json
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 
 from scim.directory import keys
+from scim.directory.damage import Damaged, texts_in
 from scim.directory.events import outbox_row, roles_event
 from scim.directory.resources import Directory, Origin
 from scim.directory.search import Search
@@ -47,13 +49,20 @@ class Roles:
     async def all(self) -> dict[str, list[str]]:
         """Return the roles by the ids of groups, some of which may be deleted."""
         rows = await self._tenant.under(keys.roles())
-        return {keys.last_part(row.key): json.loads(row.body) for row in rows}
+        found: dict[str, list[str]] = {}
+        for row in rows:
+            with suppress(Damaged):  # gives nothing, and takes nothing from others
+                found[keys.last_part(row.key)] = texts_in(row)
+        return found
 
     async def mappings(self) -> list[Mapping]:
         """Return the groups that give roles, in the order of their names."""
         roles = await self.all()
         rows = await self._tenant.read_all([self._kind.key(group) for group in roles])
-        groups = [Stored.from_row(self._kind, row) for row in rows if row]
+        groups: list[Stored] = []
+        for row in filter(None, rows):
+            with suppress(Damaged):
+                groups.append(Stored.from_row(self._kind, row))
         return sorted((Mapping(each, roles[each.id]) for each in groups), key=lambda each: _name(each.group).lower())
 
     async def map(self, group: str, role: str, origin: Origin) -> Mapping:
@@ -84,7 +93,7 @@ class Roles:
         async def attempt(_: int) -> Mapping:
             group = await self._directory.read(self._kind, group_id)
             row = await self._tenant.read(keys.roles(group_id))
-            before: list[str] = json.loads(row.body) if row else []
+            before = texts_in(row) if row else []
             after = sorted(set(change(before)))
             if after == before:
                 return Mapping(group, before)

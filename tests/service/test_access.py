@@ -7,8 +7,10 @@ import pytest
 
 from scim.access.credential import SCOPES, Scope
 from scim.app import App
+from scim.directory import keys
 from scim.directory.resources import Origin
 from scim.service.access import MAX_USERS
+from scim.storage.rows import Replace
 from tests.conftest import Clock, Http, make_app
 from tests.recording import RecordingRows
 from tests.tenancy import client, tenant
@@ -307,3 +309,27 @@ async def test_who_took_another_name_is_not_found_by_the_old_one(
 
     app.tenant.rows.read = renamed  # type: ignore[method-assign]
     assert (await asker.request("GET", "/access?userName=mira@contoso.example")).status == 404
+
+
+async def test_a_damaged_row_spoils_nothing_but_itself(app: App, http: Http, asker: Http, rows: RecordingRows) -> None:
+    """The sound user comes in; roles that cannot be read are not given, and the others are; the feed goes on."""
+    users = [(await http.user(name))["id"] for name in ("mira", "noor")]
+    for name in ("crew", "other", "third"):
+        await http.group(name, *users)
+        await gives(app, name, f"{name} editor")
+    await app.feed.publish()
+    found = {each.group.document["displayName"]: each.group.id for each in await app.tenants.default.roles.mappings()}
+    for key in (keys.roles(found["crew"]), keys.told_roles(found["crew"]), f"g.{found['third']}", f"u.{users[1]}"):
+        row = await app.tenant.read(key)
+        assert row
+        await rows.commit("scim", [Replace(key, "{no json", row.version)])
+    sound, damaged = (await search(asker, users=[{"id": each} for each in users]))["users"]
+    assert damaged["status"] == "500"
+    assert sound["roles"] == ["other editor", "third editor"]
+    assert sorted(each["displayName"] for each in sound["groups"]) == ["", "crew", "other"]
+    assert (await asker.request("GET", f"/access?id={users[1]}")).status == 500
+    listed = await app.tenants.default.roles.mappings()
+    assert [each.group.id for each in listed] == [found["other"]]
+    await http.request("DELETE", f"/Groups/{found['crew']}")
+    last = (await app.feed.page("", 1000)).events[-1]
+    assert (last["type"], "roles" in last["data"]) == ("group.deleted", False)
