@@ -22,6 +22,7 @@ from scim.service.routes import Route  # noqa: E402
 invocations = Invocations()
 logging.getLogger().addHandler(invocations)
 service = scim_app.from_environ()
+service.deliveries.after_answers = True
 failures = Failures()
 app = func.FunctionApp(http_auth_level=func.AuthLevel.ANONYMOUS)
 
@@ -87,7 +88,7 @@ _register(routes.ANYWHERE, routes.METHODS, routes.CATCH_ALL, lambda req, _: serv
 
 @app.timer_trigger(schedule="0 */5 * * * *", arg_name="timer", run_on_startup=False)
 async def Maintenance(timer: func.TimerRequest) -> None:  # noqa: N802, ARG001 - the name that the portal shows
-    """Finish large deletes, let old change rows go, and drop tenants that were deleted, every five minutes."""
+    """Finish large deletes, let old rows go, deliver to webhooks, and drop deleted tenants, every five minutes."""
     with invocations.running():
         done = await service.timer.run()
         if any(done.values()):

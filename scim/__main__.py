@@ -14,6 +14,7 @@ COMMANDS = {
     "tenant": ("scim.commands.tenant", "operate the tenants of a deployment: create, list, suspend, delete, test"),
     "credential": ("scim.commands.credential", "operate their credentials: create, list, renew, revoke"),
     "access": ("scim.commands.access", "map groups to the roles of the application: map, list, unmap"),
+    "webhook": ("scim.commands.webhook", "operate the webhooks of tenants: create, list, enable, rotate, replay, test"),
     "check": ("scim.simulate.check", "test the connection as Entra does, and the life of one user and one group"),
     "simulate": ("scim.simulate.__main__", "play Entra's provisioning service against an endpoint"),
 }

@@ -1,11 +1,13 @@
 """The composition root: settings become a service; what a setting does not ask for is not imported."""
 
 import os
+import socket
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
 from scim.access.admission import Admission
 from scim.access.auth import FixedTokens, TokenSource
@@ -21,6 +23,7 @@ from scim.directory.tenant import Tenant
 from scim.directory.timer import Timer
 from scim.protocol.schema import SchemaDocumentError, Schemas, load_schemas
 from scim.service.addresses import Addresses
+from scim.service.deliveries import Deliveries
 from scim.service.endpoints import Endpoints
 from scim.service.rounds import Rounds
 from scim.service.tenants import TenantService, TenantServices, kinds_of
@@ -32,6 +35,10 @@ if TYPE_CHECKING:
     from scim.service.administration import Administration
     from scim.service.management import Management
     from scim.service.oauth import OAuth
+    from scim.service.webhooks import Webhooks
+    from scim.webhooks.address import AddressRules
+    from scim.webhooks.delivery import Delivery
+    from scim.webhooks.signature import WebhookKeys
 
 
 @dataclass(frozen=True)
@@ -48,10 +55,14 @@ class App:
     endpoints: Endpoints
     rounds: Rounds
     timer: Timer
+    deliveries: Deliveries
+    webhook_keys: "WebhookKeys"
     tokens: TokenSource
 
     async def close(self) -> None:
         """Release connections; the process may end or build another app afterwards."""
+        await self.deliveries.close()
+        await self.webhook_keys.close()
         await self.admission.close()
         await self.store.close()
 
@@ -71,7 +82,15 @@ class App:
         """The same over HTTP; imported when it is needed."""
         from scim.service.management import Management
 
-        return Management(self.admission, self.administration, self.addresses, self.tenants)
+        return Management(self.admission, self.administration, self.addresses, self.tenants, self.webhooks)
+
+    async def webhooks(self, key: str = DEFAULT_KEY) -> "Webhooks":
+        """Return the webhooks of a tenant. Raises NotFound, Unavailable."""
+        from scim.service.webhooks import Webhooks
+
+        service = await self.serving(key)
+        delivery = _delivery(self.settings, self.webhook_keys, service)
+        return Webhooks(service, delivery, self.webhook_keys, _rules(self.settings), self.deliveries)
 
     @cached_property
     def oauth(self) -> "OAuth":
@@ -146,7 +165,9 @@ def build(
     tokens = tokens or _tokens(settings)
     admission = Admission(registry, tokens, operators or _operators(settings), clock)
     addresses, limits = Addresses(settings.base_url), Limits(clock)
-    rounds = Rounds(store, registry, tenants)
+    webhook_keys = _WebhookKeys(settings)
+    deliveries = Deliveries(partial(_delivery, settings, webhook_keys))
+    rounds = Rounds(store, registry, tenants, deliveries)
     timer = Timer(tenant, rounds)
     return App(
         settings=settings,
@@ -156,9 +177,11 @@ def build(
         tenants=tenants,
         addresses=addresses,
         limits=limits,
-        endpoints=Endpoints(admission, limits, tenants, addresses, timer, settings.request_seconds),
+        endpoints=Endpoints(admission, limits, tenants, addresses, timer, deliveries.soon, settings.request_seconds),
         rounds=rounds,
         timer=timer,
+        deliveries=deliveries,
+        webhook_keys=webhook_keys,
         tokens=tokens,
     )
 
@@ -216,3 +239,52 @@ def _operators(settings: Settings) -> TokenSource:
     return VaultTokens(
         settings.key_vault, client_id=settings.client_id or None, secret=OPERATOR_SECRET, may_be_missing=True
     )
+
+
+class _WebhookKeys:
+    """The key that the settings lead to; what reads it is imported when the first webhook needs it."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+
+    @cached_property
+    def _source(self) -> "WebhookKeys":
+        settings = self._settings
+        if settings.key_vault:
+            from scim.azure.webhook_key import VaultKeys
+
+            return VaultKeys(settings.key_vault, settings.client_id)
+        from scim.webhooks.local_key import FILE, FileKeys, SettingKeys
+
+        path = settings.storage.removeprefix("sqlite:")
+        if settings.webhook_key or path in (settings.storage, ":memory:"):
+            return SettingKeys(settings.webhook_key)
+        return FileKeys(Path(path).parent / FILE)
+
+    async def newest(self) -> str:
+        return await self._source.newest()
+
+    async def key(self, version: str) -> bytes:
+        return await self._source.key(version)
+
+    async def close(self) -> None:
+        if "_source" in self.__dict__:
+            await self._source.close()
+
+
+def _delivery(settings: Settings, webhook_keys: "WebhookKeys", service: TenantService) -> "Delivery":
+    """Return what delivers to a tenant's webhooks; imported when a tenant has one."""
+    from scim.webhooks.delivery import Delivery
+    from scim.webhooks.sender import Sender
+
+    tenant = replace(service.tenant, before_commit=None)  # its work is known already
+    return Delivery(tenant, service.feed, webhook_keys, partial(Sender, _rules(settings), tenant.now))
+
+
+def _rules(settings: Settings) -> "AddressRules":
+    from scim.webhooks.address import AddressRules
+
+    own = {urlsplit(settings.base_url).hostname or "", socket.gethostname().lower()} - {"", "localhost"}
+    # A store on this machine is a developer's: there a receiver on the same machine is what is meant.
+    local = settings.storage.startswith("sqlite:") or settings.storage == "UseDevelopmentStorage=true"
+    return AddressRules(frozenset(settings.webhook_hosts), frozenset(own), loopback=local)

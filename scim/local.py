@@ -40,6 +40,8 @@ from scim.service import routes
 FOLDER = Path(".local")
 """Where the store and the token of `make run` lie."""
 TIMER_SECONDS = 300
+DELIVERY_SECONDS = 1.0
+"""From one look at the webhooks to the next, which is also how late a retry is."""
 STOP_SECONDS = 3.0
 MAX_PORT = 65_535
 
@@ -160,9 +162,11 @@ async def serve(port: int) -> None:
     await runner.setup()
     try:
         await _listen(runner, port)
-        background = asyncio.create_task(_run_timers(timers, function_app.service))
+        work = (_run_timers(timers, function_app.service), _deliver(function_app.service))
+        background = [asyncio.create_task(each) for each in work]
         await _signalled()
-        background.cancel()
+        for task in background:
+            task.cancel()
     finally:
         await runner.cleanup()
         await function_app.service.close()
@@ -210,6 +214,18 @@ async def _run_each(timers: Sequence[Timer]) -> None:
             logging.getLogger(__name__).warning("a timer function failed; it runs again: %s", error)
         except Exception:
             logging.getLogger(__name__).exception("a timer function failed; it runs again")
+
+
+async def _deliver(service: App) -> None:
+    """Look at the webhooks each second, also for those that a command in another process has made."""
+    while True:
+        await asyncio.sleep(DELIVERY_SECONDS)
+        try:
+            await service.rounds.deliver(DELIVERY_SECONDS)
+        except ScimError as error:
+            logging.getLogger(__name__).warning("webhooks wait: %s", error)
+        except Exception:
+            logging.getLogger(__name__).exception("the delivery to webhooks failed; it is tried again")
 
 
 class _Timer(func.TimerRequest):

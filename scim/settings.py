@@ -53,6 +53,10 @@ class Settings:
     """Requests of one credential that are answered at a time while others are served too; 0 for no bound."""
     trusted_proxies: int = 0
     """Proxies of the operator's own in front of the service, whose entries in X-Forwarded-For are believed."""
+    webhook_key: str = ""
+    """What the secrets of webhooks are made of, without a key vault."""
+    webhook_hosts: tuple[str, ...] = ()
+    """Receivers, as `host` or `host:port`, that may be in a private network or listen on that port."""
     client_id: str = ""
     """Client id of the managed identity; the setting is `AZURE_CLIENT_ID`, as the Azure SDKs know it."""
 
@@ -116,6 +120,21 @@ def _tokens(text: str) -> tuple[str, ...]:
     return tokens
 
 
+def _webhook_key(text: str) -> str:
+    if text.startswith("@Microsoft.KeyVault("):
+        raise ValueError("is a Key Vault reference that was not resolved; set SCIM_KEY_VAULT instead")
+    if len(text) < 32:
+        raise ValueError("has fewer than 32 characters, and can be guessed")
+    return text
+
+
+def _webhook_hosts(text: str) -> tuple[str, ...]:
+    hosts = tuple(each.lower() for each in _separated(text))
+    if not all(re.fullmatch(r"[a-z0-9.-]+(:[0-9]{1,5})?", each) for each in hosts):
+        raise ValueError("must be hosts, separated by commas, as in app.contoso.internal,10.1.2.3:8443")
+    return hosts
+
+
 def _matching(pattern: str, expected: str) -> Callable[[str], str]:
     def read(text: str) -> str:
         if not re.fullmatch(pattern, text):
@@ -171,6 +190,8 @@ _READERS: dict[str, Callable[[str], Any]] = {
     "burst": _whole_number(1, 1_000_000),
     "concurrent": _whole_number(0, 1_000),
     "trusted_proxies": _whole_number(0, 10),
+    "webhook_key": _webhook_key,
+    "webhook_hosts": _webhook_hosts,
     "client_id": str,
 }
 """By field, what reads the text of its setting, or raises ValueError saying what the setting must be.

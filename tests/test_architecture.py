@@ -17,7 +17,7 @@ FLOORS = (
     ("settings", "invocation", "protocol"),
     ("storage",),
     ("directory", "access"),
-    ("azure",),
+    ("azure", "webhooks"),
     ("service",),
     ("app",),
     ("commands", "host"),
@@ -48,6 +48,7 @@ AZURE_ALLOWED = {
     "scim.azure.patience",
     "scim.azure.tables",
     "scim.azure.vault",
+    "scim.azure.webhook_key",
 }
 ENVIRONMENT_ALLOWED = {"scim.app", "scim.local"}
 """The second stands for the Functions host, which hands settings over in the environment."""

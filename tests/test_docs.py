@@ -19,6 +19,7 @@ from scim.service.discovery import MAX_OPERATIONS
 from scim.service.routes import ANYWHERE, ROUTES
 from scim.settings import Settings
 from scim.storage import deadline, rows
+from scim.webhooks import delivery, sender, webhook
 from tests.test_architecture import FLOORS
 
 ROOT = Path(__file__).parent.parent
@@ -114,6 +115,11 @@ def test_each_limit_that_is_told_is_in_force() -> None:
         "look-up and unique rows of one resource": f"{stored.MAX_DERIVED}",
         "what one search compares": f"{work.MAX_WORK:,} units of work",
         "rows that the operations of one Bulk request read and write": f"{bulk.MAX_TRAFFIC // 2**20} MiB",
+        "webhooks of one tenant": f"{webhook.MAX_WEBHOOKS}",
+        "request to a webhook": (
+            f"below {delivery.MAX_BODY:,} bytes, {sender.SECONDS:.0f} s, {sender.MAX_ANSWER // 2**10} KiB of the answer"
+            " are read"
+        ),
         "sorting looks at": f"the first {query.SORT_LENGTH} characters of a value",
     }
 

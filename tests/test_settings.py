@@ -43,6 +43,8 @@ def test_each_setting_is_read() -> None:
             "SCIM_BURST": "60",
             "SCIM_CONCURRENT": "8",
             "SCIM_TRUSTED_PROXIES": "2",
+            "SCIM_WEBHOOK_KEY": "k" * 32,
+            "SCIM_WEBHOOK_HOSTS": "App.contoso.internal, 10.1.2.3:8443",
             "AZURE_CLIENT_ID": "11111111-2222-3333-4444-555555555555",
         }
     )
@@ -65,6 +67,8 @@ def test_each_setting_is_read() -> None:
         "burst": 60,
         "concurrent": 8,
         "trusted_proxies": 2,
+        "webhook_key": "k" * 32,
+        "webhook_hosts": ("app.contoso.internal", "10.1.2.3:8443"),
         "client_id": "11111111-2222-3333-4444-555555555555",
     }
 
@@ -122,6 +126,9 @@ def test_what_is_missing_is_named(missing: str) -> None:
         ("SCIM_CHANGE_RETENTION_DAYS", "36501", "36500"),
         ("SCIM_EVENT_RETENTION_DAYS", "0", "1"),
         ("SCIM_EVENT_RETENTION_DAYS", "367", "366"),
+        ("SCIM_WEBHOOK_KEY", "short", "32 characters|fewer than 32"),
+        ("SCIM_WEBHOOK_KEY", "@Microsoft.KeyVault(SecretUri=https://contoso.vault.azure.net/x)", "SCIM_KEY_VAULT"),
+        ("SCIM_WEBHOOK_HOSTS", "https://app.contoso.internal", "hosts"),
     ],
 )
 def test_what_is_wrong_is_named_without_its_value(name: str, value: str, reason: str) -> None:

@@ -102,16 +102,29 @@ class Feed:
         scanned, full = 0, False
         while place < head.last and not full and scanned < MAX_SCANNED:
             for row in await self._numbered(place, min(PAGE, head.last - place, PAGE if types else limit)):
-                event = json.loads(row.body)
+                event = _as_read(row)
                 if wanted := not types or event["type"] in types:
                     about.add(event["data"].get("id", ""))
                     if full := len(events) == limit or len(about) > most:
                         break
                 place, scanned = keys.number(row.key), scanned + 1
                 if wanted:
-                    events.append({"id": event["id"], "sequence": place} | event)
+                    events.append(event)
             full = full or len(events) == limit
         return EventPage(events, self._cursor(head.epoch, place), waiting or place < head.last)
+
+    def passed(self, cursor: str, number: int) -> str:
+        """Return the cursor behind an event of a page, whose `next` is given."""
+        return self._cursor(self._decoded(cursor)[0], number)
+
+    def number(self, cursor: str) -> int:
+        """Return the number of the event behind which a cursor goes on. Raises InvalidCursor."""
+        return self._decoded(cursor)[1]
+
+    async def event(self, number: int) -> Event | None:
+        """Return an event by its number, None where it is not kept."""
+        row = await self._tenant.read(keys.event(number))
+        return _as_read(row) if row else None
 
     async def head(self) -> tuple[Head, str]:
         """Return the state of the feed, and the version of its row; the first who asks begins the feed."""
@@ -296,6 +309,12 @@ class Feed:
 
 def _by_commit(row: Row) -> tuple[str, str]:
     return row.order, row.key
+
+
+def _as_read(row: Row) -> Event:
+    """Return the event of a row, with its number behind its id."""
+    event: Event = json.loads(row.body)
+    return {"id": event["id"], "sequence": keys.number(row.key), **event}
 
 
 def _batch(rows: Sequence[Row], opening: str) -> tuple[list[Row], list[Event], str]:

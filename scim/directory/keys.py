@@ -17,6 +17,8 @@
     s.maintenance                    when the timer ran last, and how that ended
     a.now.<group>                    the roles that a group gives
     a.told.<group>                   those of them that the feed has told of
+    w.<id>                           a webhook
+    k.<webhook>.<number>             that a webhook has skipped an event
 
 `<h>` is a hash of a normalised value, since values may have any character and length.
 """
@@ -123,6 +125,16 @@ def roles(group_id: str = "") -> str:
 def told_roles(group_id: str = "") -> str:
     """The row of the roles of a group as the feed has told of them; without a group, what all begin with."""
     return f"a.told.{group_id}"
+
+
+def webhook(webhook_id: str = "") -> str:
+    """The row of a webhook; without an id, what all of them begin with."""
+    return f"w.{webhook_id}"
+
+
+def skipped(webhook_id: str, number: int | None = None) -> str:
+    """The row of an event that a webhook has skipped; without a number, what all of them begin with."""
+    return f"k.{webhook_id}." if number is None else f"k.{webhook_id}.{number:012x}"
 
 
 def tombstone(resource_id: str = "") -> str:

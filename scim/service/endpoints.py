@@ -34,14 +34,19 @@ class Endpoints:
         tenants: TenantServices,
         addresses: Addresses,
         timer: Timer,
+        changed: Callable[[TenantService], None],
         seconds: float = SECONDS,
     ) -> None:
-        """`seconds` are those within which a request is answered."""
+        """`changed` is called with a tenant that a request may have changed, before the request is answered.
+
+        `seconds` are those within which it is answered.
+        """
         self._timer = timer
         self._admission = admission
         self._limits = limits
         self._tenants = tenants
         self._addresses = addresses
+        self._changed = changed
         self._seconds = seconds
 
     async def respond(self, request: Request, route: Route, parameters: Parameters) -> Response:
@@ -52,8 +57,7 @@ class Endpoints:
 
         async def operation() -> Response:
             tenant = await self._admitted(request, route.scope)
-            with self._limits.under_way(request.credential, tenant.allowance):
-                return await tenant.operations.perform(request, route, parameters)
+            return await self._performed(tenant, request, route, parameters)
 
         return _cached(route, await answered(request, route.name, parameters, operation, seconds=self._seconds))
 
@@ -69,8 +73,7 @@ class Endpoints:
                 return Response(204, headers={"Allow": ", ".join(allowed)})
             tenant = await self._admitted(request, found[0].scope if found else "read")
             if found:
-                with self._limits.under_way(request.credential, tenant.allowance):
-                    return await tenant.operations.perform(request, *found)
+                return await self._performed(tenant, request, *found)
             if allowed:
                 methods = ", ".join(allowed)
                 raise MethodNotAllowed(f"{request.method} is not for {request.path[:200]}; use {methods}.", methods)
@@ -111,6 +114,16 @@ class Endpoints:
         """
         request.tenant = as_key(segment) or "-"
         request.base_url = self._addresses.tenant(request, request.tenant)
+
+    async def _performed(
+        self, tenant: TenantService, request: Request, route: Route, parameters: Parameters
+    ) -> Response:
+        try:
+            with self._limits.under_way(request.credential, tenant.allowance):
+                return await tenant.operations.perform(request, route, parameters)
+        finally:  # also what fails may have changed something: a group of thousands is several transactions
+            if route.scope == "provision":
+                self._changed(tenant)
 
     async def _admitted(self, request: Request, needed: Scope) -> TenantService:
         try:

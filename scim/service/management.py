@@ -2,7 +2,7 @@
 
 from collections.abc import Awaitable, Callable, Mapping
 from http import HTTPStatus
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from scim.access.admission import Admission
 from scim.access.credential import Credential, Federation, Scope
@@ -18,6 +18,9 @@ from scim.service.management_routes import PREFIX, ROUTES, ManageRoute
 from scim.service.messages import JSON, Request, Response
 from scim.service.routes import matched
 from scim.service.tenants import TenantServices
+
+if TYPE_CHECKING:
+    from scim.service.webhooks import Webhooks
 
 PROBLEM = "application/problem+json"
 NO_STORE = {"Cache-Control": "no-store"}
@@ -37,9 +40,15 @@ class Management:
     """
 
     def __init__(
-        self, admission: Admission, administration: Administration, addresses: Addresses, tenants: TenantServices
+        self,
+        admission: Admission,
+        administration: Administration,
+        addresses: Addresses,
+        tenants: TenantServices,
+        webhooks: Callable[[str], Awaitable["Webhooks"]],
     ) -> None:
-        self._admission, self._administration, self._tenants = admission, administration, tenants
+        self._admission, self._administration = admission, administration
+        self._tenants, self._webhooks = tenants, webhooks
         self._address = addresses.tenant
 
     async def respond(self, request: Request) -> Response:
@@ -192,6 +201,50 @@ class Management:
         await self._administration.remove_schema(parameters["key"], parameters["urn"])
         return Response(204, None, NO_STORE, JSON)
 
+    async def list_webhooks(self, _request: Request, _caller: Credential, parameters: Parameters) -> Response:
+        """The tenant's webhooks."""
+        return _answer(200, {"webhooks": await (await self._webhooks(parameters["key"])).all()})
+
+    async def create_webhook(self, request: Request, _caller: Credential, parameters: Parameters) -> Response:
+        """A new webhook, with its secret."""
+        body = _members(request, {"url": str, "types": list, "onFailure": str})
+        types = body.get("types", [])
+        if not all(isinstance(each, str) for each in types):
+            raise InvalidValue("types must be a list of texts.")
+        webhooks = await self._webhooks(parameters["key"])
+        return _answer(201, await webhooks.create(body.get("url", ""), types, body.get("onFailure", "stop")))
+
+    async def get_webhook(self, _request: Request, _caller: Credential, parameters: Parameters) -> Response:
+        """One webhook, and how it fares."""
+        return _answer(200, await (await self._webhooks(parameters["key"])).show(parameters["id"]))
+
+    async def delete_webhook(self, _request: Request, _caller: Credential, parameters: Parameters) -> Response:
+        """Take a webhook away."""
+        await (await self._webhooks(parameters["key"])).delete(parameters["id"])
+        return Response(204, None, NO_STORE, JSON)
+
+    async def enable_webhook(self, request: Request, _caller: Credential, parameters: Parameters) -> Response:
+        """Deliver again, from a cursor, from `latest`, or from where it stopped."""
+        webhooks = await self._webhooks(parameters["key"])
+        return _answer(200, await webhooks.enable(parameters["id"], _from(request)))
+
+    async def disable_webhook(self, _request: Request, _caller: Credential, parameters: Parameters) -> Response:
+        """Deliver nothing until the webhook is enabled."""
+        return _answer(200, await (await self._webhooks(parameters["key"])).disable(parameters["id"]))
+
+    async def rotate_webhook(self, _request: Request, _caller: Credential, parameters: Parameters) -> Response:
+        """A new secret, beside which the old one signs for 24 hours."""
+        return _answer(200, await (await self._webhooks(parameters["key"])).rotate(parameters["id"]))
+
+    async def replay_webhook(self, request: Request, _caller: Credential, parameters: Parameters) -> Response:
+        """Deliver again from a cursor on; without one, what was skipped."""
+        webhooks = await self._webhooks(parameters["key"])
+        return _answer(200, await webhooks.replay(parameters["id"], _from(request)))
+
+    async def test_webhook(self, _request: Request, _caller: Credential, parameters: Parameters) -> Response:
+        """Send one event, and tell what the receiver made of it."""
+        return _answer(200, await (await self._webhooks(parameters["key"])).test(parameters["id"]))
+
     async def _may_change(self, caller: Credential, parameters: Parameters) -> None:
         found, _ = await self._administration.credential(parameters["id"], parameters["key"])
         if caller.scope == "admin" and found.scope not in DELEGATED:
@@ -219,6 +272,12 @@ def _members(request: Request, expected: Mapping[str, type]) -> dict[str, Any]:
         if type(value) is not expected[name]:
             raise InvalidValue(f"{name} must be a JSON {_TYPES[expected[name]]}.")
     return body
+
+
+def _from(request: Request) -> str:
+    """Return the cursor in the member `from` of the body; both may be missing."""
+    cursor: str = _members(request, {"from": str}).get("from", "") if request.body else ""
+    return cursor
 
 
 _TYPES = {str: "string", bool: "boolean", dict: "object", list: "array"}

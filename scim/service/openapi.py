@@ -5,6 +5,7 @@ from typing import Any
 
 from scim.access.tenants import MAX_NAME
 from scim.directory.roles import MAX_ROLE
+from scim.service.events import TYPES
 from scim.service.management_routes import PREFIX, ROUTES, ManageRoute
 
 Schema = dict[str, Any]
@@ -13,6 +14,8 @@ _TEXT: Schema = {"type": "string"}
 _TIME: Schema = {"type": "string", "format": "date-time"}
 _NAME: Schema = {"type": "string", "minLength": 1, "maxLength": MAX_NAME}
 _TEXTS: Schema = {"type": "array", "items": _TEXT, "minItems": 1, "maxItems": 20}
+_TYPES: Schema = {"type": "array", "items": {"enum": list(TYPES)}}
+_ON_FAILURE: Schema = {"enum": ["stop", "skip"]}
 _SCOPE: Schema = {"enum": ["provision", "read", "events", "admin"]}
 
 
@@ -106,6 +109,36 @@ SCHEMAS: dict[str, Schema] = {
     "Schemas": _object("schemas", schemas={"type": "array", "items": {"type": "object"}}),
     "Schema": {"type": "object", "required": ["id"], "description": "A schema document of RFC 7643 section 7."},
     "Urn": _object("id", id=_TEXT),
+    "Webhook": _object(
+        "id url types onFailure enabled whyDisabled created",
+        id=_TEXT,
+        url={"type": "string", "format": "uri"},
+        types=_TYPES | {"description": "Those that it gets; none is all."},
+        onFailure=_ON_FAILURE,
+        enabled={"type": "boolean"},
+        whyDisabled=_or_null(_TEXT),
+        created=_TIME,
+        secret=_TEXT | {"description": "At creation and rotation."},
+        lastSuccess=_or_null(_TIME),
+        lastError=_or_null(_TEXT),
+        lastFailure=_or_null(_TIME),
+        failures={"type": "integer", "description": "Of the event that is next."},
+        nextAttempt=_or_null(_TIME),
+        skipped={"type": "integer", "description": "Events that replay sends, 1,000 at most are counted."},
+        bothSecretsUntil=_or_null(_TIME),
+        lag=_or_null(_object("events seconds", events={"type": "integer"}, seconds={"type": "integer"})),
+    ),
+    "Webhooks": _object("webhooks", webhooks={"type": "array", "items": _ref("Webhook")}),
+    "NewWebhook": _object("url", url={"type": "string", "format": "uri"}, types=_TYPES, onFailure=_ON_FAILURE),
+    "From": _object("", **{"from": _TEXT | {"description": "A cursor of the feed, or `latest`."}}),
+    "WebhookTest": _object(
+        "id ok status milliseconds error",
+        id=_TEXT,
+        ok={"type": "boolean"},
+        status=_or_null({"type": "integer"}),
+        milliseconds={"type": "integer"},
+        error=_or_null(_TEXT),
+    ),
     "Problem": _object("type title status detail", type=_TEXT, title=_TEXT, status={"type": "integer"}, detail=_TEXT),
 }
 _BODIES = {
@@ -126,6 +159,15 @@ _BODIES = {
     "list_schemas": ("", 200, "Schemas"),
     "put_schema": ("Schema", 200, "Urn"),
     "remove_schema": ("", 204, ""),
+    "list_webhooks": ("", 200, "Webhooks"),
+    "create_webhook": ("NewWebhook", 201, "Webhook"),
+    "get_webhook": ("", 200, "Webhook"),
+    "delete_webhook": ("", 204, ""),
+    "enable_webhook": ("From", 200, "Webhook"),
+    "disable_webhook": ("", 200, "Webhook"),
+    "rotate_webhook": ("", 200, "Webhook"),
+    "replay_webhook": ("From", 200, "Webhook"),
+    "test_webhook": ("", 200, "WebhookTest"),
     "describe": ("", 200, ""),
 }
 """By operation: the schema of the request's body, the status of success, and the schema of the answer's body."""
@@ -138,7 +180,7 @@ def document() -> dict[str, Any]:
         paths.setdefault(f"/{PREFIX}/{route.path}", {})[route.method.lower()] = _operation(route)
     return {
         "openapi": "3.1.0",
-        "info": {"title": "Tenants and credentials of a SCIM endpoint", "version": "1"},
+        "info": {"title": "Tenants, credentials and webhooks of a SCIM endpoint", "version": "1"},
         "paths": paths,
         "components": {"schemas": SCHEMAS, "securitySchemes": {"bearer": {"type": "http", "scheme": "bearer"}}},
     }
@@ -152,7 +194,7 @@ def _operation(route: ManageRoute) -> dict[str, Any]:
         told["description"] = f"For {'an operator' if route.scope == 'operator' else 'an operator or an admin'}."
     if body:
         told["requestBody"] = {
-            "required": body != "Renewal",
+            "required": body not in ("Renewal", "From"),
             "content": {"application/json": {"schema": _ref(body)}},
         }
     content = {"content": {"application/json": {"schema": _ref(answer)}}} if answer else {}

@@ -11,12 +11,15 @@ from scim.access.registry import Registry
 from scim.access.tenants import TenantRecord
 from scim.protocol.errors import ScimError
 from scim.protocol.resource import format_date_time
-from scim.service.tenants import TenantServices
+from scim.service.deliveries import Deliveries
+from scim.service.tenants import TenantService, TenantServices
 from scim.storage.rows import Row
 from scim.storage.store import Store
 
 SECONDS = 240.0
 """How long one run may go on; the next one continues."""
+FOR_WEBHOOKS = 30.0
+"""Seconds that webhooks have at least, also when other work has taken the time of a run."""
 SETTLED = timedelta(minutes=10)
 """Age at which a mark says nothing any more of changes under way: marks are renewed every 5 minutes, and a request ends
 within 230 seconds."""
@@ -36,17 +39,23 @@ class Rounds:
     It may be interrupted anywhere, and two runs at once do not harm each other.
     """
 
-    def __init__(self, store: Store, registry: Registry, tenants: TenantServices) -> None:
-        self._store, self._registry, self._tenants = store, registry, tenants
+    def __init__(self, store: Store, registry: Registry, tenants: TenantServices, deliveries: Deliveries) -> None:
+        self._store, self._registry, self._tenants, self._deliveries = store, registry, tenants, deliveries
 
     async def run(self, seconds: float = SECONDS) -> dict[str, int]:
         """Work until nothing is left or the time is over; return how much of what was done."""
         end = time.monotonic() + seconds
         done = Counter(await self._tenants.default.maintenance.run(seconds))
+        maintained: list[tuple[Row, TenantService]] = []
         try:
-            done.update(await self._registered(end))
+            maintained = await self._registered(end, done)
         except ScimError as error:
             _log.warning("the registry of tenants cannot be looked after: %s", error.detail)
+        services = [self._tenants.default, *(service for _, service in maintained)]
+        until = max(end, time.monotonic() + FOR_WEBHOOKS)
+        done["eventsDelivered"] += await self._deliveries.run(services, until)
+        for mark, service in maintained:
+            await self._put_off(mark, service)
         return dict(done)
 
     async def step(self) -> dict[str, int]:
@@ -55,23 +64,41 @@ class Rounds:
         For requests, while the timer stays away; deleted tenants wait for it.
         """
         done = Counter(await self._tenants.default.maintenance.step())
-        due = [mark for mark in await self._registry.marks() if mark.body <= self._registry.time()]
+        self._deliveries.soon(self._tenants.default)  # no request waits for a receiver
+        due = await self._due()
         if due:
-            record = await self._registry.tenant(random.choice(due).key.partition(".")[2])  # noqa: S311 - no secret
+            record = await self._registry.tenant(_key(random.choice(due)))  # noqa: S311 - no secret
             if record is not None and record.status not in ("deleting", "deleted"):
-                done.update(await (await self._tenants.of(record)).maintenance.step())
+                service = await self._tenants.of(record)
+                done.update(await service.maintenance.step())
+                self._deliveries.soon(service)
         return dict(done)
 
-    async def _registered(self, end: float) -> Counter[str]:
-        done: Counter[str] = Counter()
-        for mark in await self._registry.marks():
-            if mark.body <= self._registry.time() and time.monotonic() < end:
-                done.update(await self._look_after(mark.key.partition(".")[2], mark, end))
+    async def deliver(self, seconds: float) -> int:
+        """Deliver to the webhooks of the tenants that a run would look at; return how many events."""
+        end = time.monotonic() + seconds
+        services = [self._tenants.default]
+        for mark in await self._due():
+            record = await self._registry.tenant(_key(mark))
+            if record is not None and record.status in ("active", "suspended"):
+                services.append(await self._tenants.of(record))
+        return await self._deliveries.run(services, end)
+
+    async def _due(self) -> list[Row]:
+        return [mark for mark in await self._registry.marks() if mark.body <= self._registry.time()]
+
+    async def _registered(self, end: float, done: Counter[str]) -> list[tuple[Row, TenantService]]:
+        """Look after the tenants whose marks are due, counting what was done; return those that live on."""
+        maintained = [
+            (mark, service)
+            for mark in await self._due()
+            if time.monotonic() < end and (service := await self._look_after(_key(mark), mark, end, done))
+        ]
         await self._warn()
         expired = await self._registry.expired_access_tokens(SWEPT)
         await self._registry.remove_credentials(expired)
         done["accessTokensExpired"] += len(expired)
-        return done
+        return maintained
 
     async def _warn(self) -> None:
         """Log of each credential that expires, once at each of WARNED, how long it still lives."""
@@ -88,27 +115,33 @@ class Rounds:
                     *(found.expires, days),
                 )
 
-    async def _look_after(self, key: str, mark: Row, end: float) -> dict[str, int]:
+    async def _look_after(self, key: str, mark: Row, end: float, done: Counter[str]) -> TenantService | None:
         """Do a tenant's work; a failure of one tenant's ends nothing but itself."""
         record = await self._registry.tenant(key)
         try:
             if record is None:
                 await self._registry.move_mark(mark, "")
             elif record.status in ("deleting", "deleted"):  # the latter when the run that dropped it was interrupted
-                return {"tenantsDropped": await self._drop(record, end)}
+                done["tenantsDropped"] += await self._drop(record, end)
             else:
-                return await self._maintain(record, mark, end)
+                service = await self._tenants.of(record)
+                done.update(await service.maintenance.run(end - time.monotonic()))
+                return service
         except ScimError as error:
             _log.warning("tenant %s cannot be looked after: %s", key, error.detail)
-        return {}
+        return None
 
-    async def _maintain(self, record: TenantRecord, mark: Row, end: float) -> dict[str, int]:
-        maintenance = (await self._tenants.of(record)).maintenance
-        done = await maintenance.run(end - time.monotonic())
-        if moment(mark.body) + SETTLED <= self._registry.now:
-            due = await maintenance.due()
-            await self._registry.move_mark(mark, format_date_time(due) if due else "")
-        return done
+    async def _put_off(self, mark: Row, service: TenantService) -> None:
+        """Move the mark of a tenant that was looked after to when there is work to do again."""
+        if moment(mark.body) + SETTLED > self._registry.now:
+            return
+        try:
+            delivery = await self._deliveries.of(service)
+            due = (await service.maintenance.due(), await delivery.due() if delivery else None)
+            earliest = min(filter(None, due), default=None)
+            await self._registry.move_mark(mark, format_date_time(earliest) if earliest else "")
+        except ScimError as error:
+            _log.warning("tenant %s stays marked: %s", _key(mark), error.detail)
 
     async def _drop(self, record: TenantRecord, end: float) -> int:
         """Drop all that the tenant has, its rows first, and leave a row that keeps its key from being given again."""
@@ -119,3 +152,7 @@ class Rounds:
         await self._registry.drop_tenant(record.key)
         _log.warning("tenant %s was deleted with all its rows and credentials", record.key)
         return 1
+
+
+def _key(mark: Row) -> str:
+    return mark.key.partition(".")[2]

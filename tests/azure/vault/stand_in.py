@@ -1,8 +1,8 @@
 """A stand-in for Azure Key Vault: the part of its REST protocol that reads secrets, over HTTPS on this machine.
 
 https://learn.microsoft.com/rest/api/keyvault/secrets: GET /secrets/NAME/versions in pages, GET /secrets/NAME/VERSION,
-and the challenge that answers the first request without a bearer token. Versions are listed in the order of their ids,
-as the vault does, which tells nothing about their age.
+GET /secrets/NAME/ for the newest version, and the challenge that answers the first request without a bearer token.
+Versions are listed in the order of their ids, as the vault does, which tells nothing about their age.
 """
 
 import asyncio
@@ -58,6 +58,7 @@ class Vault:
         app = web.Application()
         app.router.add_get("/secrets/{name}/versions", self._list)
         app.router.add_get("/secrets/{name}/{version}", self._get)
+        app.router.add_get("/secrets/{name}/", self._get)
         self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.1)
         await self._runner.setup()
         site = web.TCPSite(self._runner, "127.0.0.1", 0, ssl_context=self.certificate)
@@ -96,7 +97,9 @@ class Vault:
         answer = await self._instead(request)
         if answer is not None:
             return answer
-        version = request.match_info["version"]
+        version = request.match_info.get("version") or max(
+            self.versions, key=lambda each: self.versions[each].created, default=""
+        )
         stored = self.versions.get(version)
         if stored is None:
             return _error(404, "SecretNotFound")

@@ -1,0 +1,82 @@
+"""`python -m scim webhook`: makes, shows, stops, replays and tests the webhooks of tenants."""
+
+import argparse
+from typing import Any
+
+from scim.app import App
+from scim.commands.command import Failure, Parser, add_tenant
+from scim.commands.operating import fields, run, table
+
+ACTIONS = {
+    "list": "list the webhooks of a tenant",
+    "show": "show one: its last success and failure, and how far it is behind",
+    "enable": "deliver again, from where it stopped unless --from says otherwise",
+    "disable": "deliver nothing until it is enabled",
+    "delete": "take it away",
+    "rotate": "give it a new secret; the old one signs too for 24 hours",
+    "replay": "deliver again from a cursor on; without --from, what was skipped",
+    "test": "send one event of the type webhook.test, and tell what came of it",
+}
+
+
+def main(arguments: list[str]) -> int:
+    """Do what the arguments say; 0 when it was done. Raises what scim/commands/command.py tells."""
+    asked = _parser().parse_args(arguments)
+    return run(lambda app: _work(app, asked), lambda result: _told(asked, result), asked.json)
+
+
+def _parser() -> Parser:
+    common = Parser(add_help=False)
+    common.add_argument("--json", action="store_true", help="print one JSON object")
+    add_tenant(common)
+    parser = Parser("python -m scim webhook", description="Operate the webhooks of tenants.")
+    actions = parser.add_subparsers(dest="action", required=True, metavar="ACTION")
+    create = actions.add_parser("create", parents=[common], help="make a webhook, and print its secret")
+    create.add_argument("--url", required=True, help="https://..., where events are sent to")
+    create.add_argument("--types", metavar="A,B", default="", help="those events alone; default: all")
+    create.add_argument(
+        "--on-failure",
+        choices=("stop", "skip"),
+        default="stop",
+        help="after the last attempt of an event: be disabled, or leave it out after six; default: stop",
+    )
+    for name, text in ACTIONS.items():
+        each = actions.add_parser(name, parents=[common], help=text)
+        if name != "list":
+            each.add_argument("id", metavar="ID")
+        if name in ("enable", "replay"):
+            each.add_argument("--from", dest="cursor", metavar="CURSOR|latest", default="")
+    return parser
+
+
+async def _work(app: App, asked: argparse.Namespace) -> dict[str, Any]:
+    webhooks = await app.webhooks(asked.tenant)
+    match asked.action:
+        case "create":
+            types = [each.strip() for each in asked.types.split(",") if each.strip()]
+            return await webhooks.create(asked.url, types, asked.on_failure)
+        case "list":
+            return {"webhooks": await webhooks.all()}
+        case "show":
+            return await webhooks.show(asked.id)
+        case "enable":
+            return await webhooks.enable(asked.id, asked.cursor)
+        case "disable":
+            return await webhooks.disable(asked.id)
+        case "rotate":
+            return await webhooks.rotate(asked.id)
+        case "replay":
+            return await webhooks.replay(asked.id, asked.cursor)
+        case "delete":
+            await webhooks.delete(asked.id)
+            return {"id": asked.id, "deleted": True}
+    told = await webhooks.test(asked.id)
+    if not told["ok"]:
+        raise Failure(f"the test failed after {told['milliseconds']} ms: {told['error']}")
+    return told
+
+
+def _told(asked: argparse.Namespace, result: dict[str, Any]) -> str:
+    if asked.action == "list":
+        return table(result["webhooks"], ("id", "url", "enabled", "onFailure", "created"), "no webhooks")
+    return fields(result)

@@ -1,0 +1,181 @@
+"""A webhook as its row keeps it: where events go, how far it is, and how it fares."""
+
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass, replace
+from datetime import datetime, timedelta
+from typing import Any, Literal
+
+from scim.directory import keys
+from scim.directory.tenant import Tenant
+from scim.protocol.errors import NotFound
+from scim.protocol.resource import format_date_time, to_json
+from scim.storage.rows import MAX_CHANGES, Delete, Insert, Replace, Row
+
+MAX_WEBHOOKS = 20
+"""Webhooks of one tenant."""
+BOTH_SIGN = timedelta(hours=24)
+"""For how long after a rotation the old secret signs beside the new one."""
+
+OnFailure = Literal["stop", "skip"]
+
+
+@dataclass(frozen=True, slots=True)
+class Webhook:
+    """One webhook. Times are in the form of `meta.lastModified`, and empty where there was none.
+
+    `types` are those of the events that it gets, none is all. `cursor` is where in the feed it goes on. `failures`
+    counts those of the event that is next, which is tried again from `due` on. `sends_skipped` says that events which
+    it skipped are to come before others.
+    `generation` numbers its secrets, `key` is the version of the service's key that the newest one is made of,
+    `old_key` that of the one before, which signs too until 24 hours after `rotated`.
+    `lease` is who delivers at the moment, until `leased`.
+    """
+
+    id: str
+    url: str
+    cursor: str
+    created: str
+    key: str = ""
+    types: tuple[str, ...] = ()
+    on_failure: OnFailure = "stop"
+    enabled: bool = True
+    why_disabled: str = ""
+    generation: int = 1
+    old_key: str = ""
+    rotated: str = ""
+    failures: int = 0
+    due: str = ""
+    sends_skipped: bool = False
+    last_success: str = ""
+    last_error: str = ""
+    last_failure: str = ""
+    lease: str = ""
+    leased: str = ""
+
+    def body(self) -> str:
+        """Return the text of the row."""
+        return to_json(asdict(self))
+
+    def secrets(self, now: datetime) -> list[tuple[int, str]]:
+        """Return generation and key version of the secrets that sign now, the newest first."""
+        found = [(self.generation, self.key)]
+        if self.rotated and now < _moment(self.rotated) + BOTH_SIGN:
+            found.append((self.generation - 1, self.old_key))
+        return found
+
+    def waits(self, now: datetime) -> bool:
+        """Whether there is nothing to be delivered now, whatever the feed has."""
+        held = bool(self.lease) and now < _moment(self.leased)
+        return not self.enabled or held or bool(self.due and now < _moment(self.due))
+
+
+def webhook_of(row: Row) -> Webhook:
+    """Return the webhook of a row."""
+    fields = json.loads(row.body)
+    return Webhook(**fields | {"types": tuple(fields["types"])})
+
+
+def later(now: datetime, seconds: float) -> str:
+    """Return a time so many seconds after another, as a row keeps it."""
+    return format_date_time(now + timedelta(seconds=seconds))
+
+
+def _moment(text: str) -> datetime:
+    return datetime.fromisoformat(text)
+
+
+class WebhookRows:
+    """The webhooks of one tenant, and the numbers of the events that each has skipped."""
+
+    def __init__(self, tenant: Tenant) -> None:
+        self._tenant = tenant
+
+    async def all(self) -> list[Webhook]:
+        """Return all webhooks."""
+        return [webhook_of(row) for row in await self._tenant.under(keys.webhook())]
+
+    async def any(self) -> bool:
+        """Whether there is any webhook."""
+        return bool(await self._tenant.under(keys.webhook(), 1, keys_only=True))
+
+    async def get(self, webhook_id: str) -> Webhook:
+        """Return a webhook. Raises NotFound."""
+        return webhook_of(await self._row(webhook_id))
+
+    async def add(self, webhook: Webhook) -> None:
+        """Keep a new webhook."""
+        await self._tenant.commit([Insert(keys.webhook(webhook.id), webhook.body(), self._tenant.time())])
+
+    async def change(self, webhook_id: str, change: Callable[[Webhook], Webhook], *further: Delete | Insert) -> Webhook:
+        """Return the webhook after the change, which is applied again to what others have changed meanwhile.
+
+        `further` rows change with it. Raises NotFound, and what `change` raises.
+        """
+
+        async def attempt(_: int) -> Webhook:
+            row = await self._row(webhook_id)
+            current = webhook_of(row)
+            changed = change(current)
+            if changed != current or further:
+                kept = Replace(row.key, changed.body(), row.version, self._tenant.time())
+                await self._tenant.commit([kept, *await self._tenant.settled(further)])
+            return changed
+
+        return await self._tenant.retried(attempt)
+
+    async def remove(self, webhook_id: str) -> None:
+        """Take a webhook away, and what it has skipped. Raises NotFound."""
+        row = await self._row(webhook_id)
+        while skipped := await self.skipped(webhook_id, MAX_CHANGES):
+            await self.forget(webhook_id, skipped)
+        await self._delete([row.key])
+
+    async def skipped(self, webhook_id: str, limit: int) -> list[int]:
+        """Return the numbers of the first events that a webhook has skipped."""
+        rows = await self._tenant.under(keys.skipped(webhook_id), limit, keys_only=True)
+        return [keys.number(row.key) for row in rows]
+
+    async def forget_skipped(self, webhook_id: str, first: int) -> int:
+        """Let go some of the numbers before the first that the feed still has; return how many."""
+        bounds = keys.skipped(webhook_id), keys.skipped(webhook_id, first)
+        gone = await self._tenant.range(*bounds, MAX_CHANGES, keys_only=True)
+        await self._delete([row.key for row in gone])
+        return len(gone)
+
+    async def forget(self, webhook_id: str, numbers: Sequence[int]) -> None:
+        """Let go numbers of skipped events, MAX_CHANGES at most."""
+        await self._delete([keys.skipped(webhook_id, number) for number in numbers])
+
+    async def _delete(self, gone: Sequence[str]) -> None:
+        async def attempt(_: int) -> None:
+            if left := await self._tenant.settled(map(Delete, gone)):
+                await self._tenant.commit(left)
+
+        await self._tenant.retried(attempt)
+
+    async def _row(self, webhook_id: str) -> Row:
+        row = await self._tenant.read(keys.webhook(webhook_id)) if keys.is_id(webhook_id) else None
+        if row is None:
+            raise NotFound(f"There is no webhook '{webhook_id[:64]}'.")
+        return row
+
+
+def enabled(webhook: Webhook, cursor: str = "") -> Webhook:
+    """Return a webhook that delivers at once, from a cursor or from where it is."""
+    return replace(
+        webhook, enabled=True, why_disabled="", failures=0, due="", cursor=cursor or webhook.cursor, lease="", leased=""
+    )
+
+
+def as_told(webhook: Webhook) -> dict[str, Any]:
+    """Return what people are told of a webhook, without its state."""
+    return {
+        "id": webhook.id,
+        "url": webhook.url,
+        "types": list(webhook.types),
+        "onFailure": webhook.on_failure,
+        "enabled": webhook.enabled,
+        "whyDisabled": webhook.why_disabled or None,
+        "created": webhook.created,
+    }
