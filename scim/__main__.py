@@ -15,6 +15,9 @@ COMMANDS = {
     "credential": ("scim.commands.credential", "operate their credentials: create, list, renew, revoke"),
     "access": ("scim.commands.access", "map groups to the roles of the application: map, list, unmap"),
     "webhook": ("scim.commands.webhook", "operate the webhooks of tenants: create, list, enable, rotate, replay, test"),
+    "log": ("scim.commands.log", "show a tenant's requests: who came, what failed and why"),
+    "users": ("scim.commands.users", "find and show users; nothing is changed"),
+    "groups": ("scim.commands.groups", "find and show groups; nothing is changed"),
     "check": ("scim.simulate.check", "test the connection as Entra does, and the life of one user and one group"),
     "simulate": ("scim.simulate.__main__", "play Entra's provisioning service against an endpoint"),
 }

@@ -16,6 +16,7 @@ from scim.access.registry import Registry, registry_name
 from scim.access.tenants import DEFAULT_KEY
 from scim.directory.feed import Feed
 from scim.directory.indexes import Indexes
+from scim.directory.journal import Journal
 from scim.directory.maintenance import Maintenance
 from scim.directory.resources import Directory
 from scim.directory.stored import Kind
@@ -25,6 +26,7 @@ from scim.protocol.schema import SchemaDocumentError, Schemas, load_schemas
 from scim.service.addresses import Addresses
 from scim.service.deliveries import Deliveries
 from scim.service.endpoints import Endpoints
+from scim.service.journals import Journals
 from scim.service.rounds import Rounds
 from scim.service.tenants import TenantService, TenantServices, kinds_of
 from scim.settings import Settings, SettingsError
@@ -52,6 +54,7 @@ class App:
     tenants: TenantServices
     addresses: Addresses
     limits: Limits
+    journals: Journals
     endpoints: Endpoints
     rounds: Rounds
     timer: Timer
@@ -63,6 +66,7 @@ class App:
         """Release connections; the process may end or build another app afterwards."""
         await self.deliveries.close()
         await self.webhook_keys.close()
+        await self.journals.flush()
         await self.admission.close()
         await self.store.close()
 
@@ -100,7 +104,7 @@ class App:
         from scim.service.oauth import OAuth
 
         clients = Clients(self.admission, self.registry, Issuers(), self.settings.access_token_seconds)
-        return OAuth(clients, self.addresses, self.limits)
+        return OAuth(clients, self.addresses, self.limits, self.journals)
 
     @property
     def tenant(self) -> Tenant:
@@ -169,6 +173,13 @@ def build(
     deliveries = Deliveries(partial(_delivery, settings, webhook_keys))
     rounds = Rounds(store, registry, tenants, deliveries)
     timer = Timer(tenant, rounds)
+
+    async def journal_of(key: str) -> Journal | None:
+        record = await admission.tenant(key)
+        return (await tenants.of(record)).journal if record and record.status == "active" else None
+
+    masked = settings.journal_names == "masked"
+    journals = Journals(journal_of if settings.journal else None, tenant.now, clock, masked)
     return App(
         settings=settings,
         store=store,
@@ -177,7 +188,10 @@ def build(
         tenants=tenants,
         addresses=addresses,
         limits=limits,
-        endpoints=Endpoints(admission, limits, tenants, addresses, timer, deliveries.soon, settings.request_seconds),
+        journals=journals,
+        endpoints=Endpoints(
+            admission, limits, tenants, addresses, timer, journals, deliveries.soon, settings.request_seconds
+        ),
         rounds=rounds,
         timer=timer,
         deliveries=deliveries,

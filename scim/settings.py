@@ -57,6 +57,12 @@ class Settings:
     """What the secrets of webhooks are made of, without a key vault."""
     webhook_hosts: tuple[str, ...] = ()
     """Receivers, as `host` or `host:port`, that may be in a private network or listen on that port."""
+    journal: bool = True
+    """Whether requests are written to the journal."""
+    journal_days: int = 30
+    """Days for which requests are kept in the journal, and the counts of each hour."""
+    journal_names: str = "plain"
+    """How names of users and groups stand in the journal: plain, or masked."""
     client_id: str = ""
     """Client id of the managed identity; the setting is `AZURE_CLIENT_ID`, as the Azure SDKs know it."""
 
@@ -144,6 +150,15 @@ def _matching(pattern: str, expected: str) -> Callable[[str], str]:
     return read
 
 
+def _one_of(known: Mapping[str, Any]) -> Callable[[str], Any]:
+    def read(text: str) -> Any:
+        if text.lower() not in known:
+            raise ValueError(f"must be {' or '.join(known)}")
+        return known[text.lower()]
+
+    return read
+
+
 def _whole_number(least: int, most: int) -> Callable[[str], int]:
     def read(text: str) -> int:
         if not (text.isascii() and text.isdecimal()) or not least <= int(text[:20]) <= most:
@@ -192,6 +207,9 @@ _READERS: dict[str, Callable[[str], Any]] = {
     "trusted_proxies": _whole_number(0, 10),
     "webhook_key": _webhook_key,
     "webhook_hosts": _webhook_hosts,
+    "journal": _one_of({"on": True, "off": False}),
+    "journal_days": _whole_number(1, 366),
+    "journal_names": _one_of({"plain": "plain", "masked": "masked"}),
     "client_id": str,
 }
 """By field, what reads the text of its setting, or raises ValueError saying what the setting must be.

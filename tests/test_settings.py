@@ -37,6 +37,9 @@ def test_each_setting_is_read() -> None:
             "SCIM_SCAN_SECONDS": "1.5",
             "SCIM_REQUEST_SECONDS": "90",
             "SCIM_CHANGE_RETENTION_DAYS": "7",
+            "SCIM_JOURNAL": "Off",
+            "SCIM_JOURNAL_DAYS": "14",
+            "SCIM_JOURNAL_NAMES": "masked",
             "SCIM_ACCESS_TOKEN_SECONDS": "21600",
             "SCIM_EVENT_RETENTION_DAYS": "8",
             "SCIM_RATE": "50",
@@ -69,6 +72,9 @@ def test_each_setting_is_read() -> None:
         "trusted_proxies": 2,
         "webhook_key": "k" * 32,
         "webhook_hosts": ("app.contoso.internal", "10.1.2.3:8443"),
+        "journal": False,
+        "journal_days": 14,
+        "journal_names": "masked",
         "client_id": "11111111-2222-3333-4444-555555555555",
     }
 

@@ -69,6 +69,14 @@ class Admission:
         found = await self.tenants.get(known)
         return TenantRecord(DEFAULT_KEY) if found is None and known == DEFAULT_KEY else found
 
+    def known(self, key: str) -> TenantRecord | None:
+        """Return an active tenant, if this process has just looked it up; nothing is asked for it."""
+        known = as_key(key)
+        if known is None or not self.tenants.knows(known):
+            return None
+        found = self.tenants.kept(known) or (TenantRecord(DEFAULT_KEY) if known == DEFAULT_KEY else None)
+        return found if found is not None and found.status == "active" else None
+
     async def tenant_and_credential(
         self, key: str, credential_id: str
     ) -> tuple[TenantRecord | None, Credential | None]:

@@ -12,7 +12,7 @@ from scim.access.auth import digest
 from scim.access.credential import Credential, Scope
 from scim.access.issuer import Issuers
 from scim.access.registry import Registry
-from scim.access.tenants import as_key
+from scim.access.tenants import TenantRecord, as_key
 from scim.access.token import made
 from scim.protocol.resource import format_date_time
 
@@ -41,6 +41,10 @@ class Clients:
     def __init__(self, admission: Admission, registry: Registry, issuers: Issuers, seconds: int) -> None:
         """Access tokens live for so many seconds."""
         self._admission, self._registry, self._issuers, self._seconds = admission, registry, issuers, seconds
+
+    def known(self, key: str) -> TenantRecord | None:
+        """Return the tenant, if it is active and was just looked up; see `Admission.known`."""
+        return self._admission.known(key)
 
     async def by_secret(self, key: str, pairs: Sequence[tuple[str, str]]) -> Credential:
         """Return the client of the tenant that one of the pairs of id and secret proves. Raises InvalidClient."""

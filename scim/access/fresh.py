@@ -42,6 +42,11 @@ class Fresh(Generic[T]):
         kept = self._kept.get(key)
         return kept is not None and self._clock() < kept.until
 
+    def kept(self, key: str) -> T | None:
+        """Return the answer for the key that is kept, however old; None without one."""
+        kept = self._kept.get(key)
+        return None if kept is None else kept.value
+
     def has_known(self, key: str) -> bool:
         """Whether any answer for the key is kept, however old."""
         return key in self._kept

@@ -19,7 +19,10 @@
     a.told.<group>                   those of them that the feed has told of
     w.<id>                           a webhook
     k.<webhook>.<number>             that a webhook has skipped an event
+    j.<inverted time>.<random>       requests that were written to the journal together, the newest rows first
+    h.<inverted hour>.<random>       the counts of one process, or of all, in an hour
 
+An inverted time sorts the newest first: milliseconds that are left of 48 bits.
 `<h>` is a hash of a normalised value, since values may have any character and length.
 """
 
@@ -27,12 +30,17 @@ import hashlib
 import re
 from datetime import UTC, datetime
 
+_LAST = 2**48 - 1
 _ID = re.compile(r"[0-9a-f]{32}")
 INDEXES = "s.indexes"
 MAINTENANCE = "s.maintenance"
 CHANGES = "e."
 """What the rows of all changes begin with."""
 FEED = "s.feed"
+REQUESTS = "j."
+"""What the rows of the journal begin with."""
+HOURS = "h."
+"""What the rows with the counts of hours begin with."""
 BEYOND = "~"
 """A character that sorts behind every one that keys use."""
 
@@ -135,6 +143,21 @@ def webhook(webhook_id: str = "") -> str:
 def skipped(webhook_id: str, number: int | None = None) -> str:
     """The row of an event that a webhook has skipped; without a number, what all of them begin with."""
     return f"k.{webhook_id}." if number is None else f"k.{webhook_id}.{number:012x}"
+
+
+def requests(milliseconds: int, unique: str) -> str:
+    """The row of requests, the newest of which was answered at that time, in milliseconds since 1970."""
+    return f"{REQUESTS}{_LAST - milliseconds:012x}.{unique}"
+
+
+def hour(milliseconds: int, unique: str) -> str:
+    """The row of an hour that began at that time, in milliseconds since 1970."""
+    return f"{HOURS}{_LAST - milliseconds:012x}.{unique}"
+
+
+def time_of(key: str) -> int:
+    """The milliseconds since 1970 in a key whose time is inverted."""
+    return _LAST - int(key.split(".")[1], 16)
 
 
 def tombstone(resource_id: str = "") -> str:

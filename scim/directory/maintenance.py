@@ -8,6 +8,7 @@ from functools import partial
 
 from scim.directory import keys
 from scim.directory.feed import Feed
+from scim.directory.journal import Journal
 from scim.directory.tenant import Tenant
 from scim.directory.tombstones import Tombstones
 from scim.storage.rows import MAX_CHANGES, Delete
@@ -32,12 +33,14 @@ class Maintenance:
         tenant: Tenant,
         tombstones: Tombstones,
         feed: Feed,
+        journal: Journal,
         retention_days: int,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._tenant = tenant
         self._tombstones = tombstones
         self._feed = feed
+        self._journal = journal
         self._retention = timedelta(days=retention_days)
         self._clock = clock
 
@@ -54,12 +57,16 @@ class Maintenance:
         if half <= self._clock() < end:
             more, failed = await self.finish_deletes(end)
             finished += more
+        hours_expired, hours_merged = await self._journal.tend_hours()
         return {
             "eventsPublished": published,
             "deletesFinished": finished,
             "deletesFailed": failed,
             "changesExpired": expired,
             "eventsExpired": await self._feed.expire(self._monotonic(end)),
+            "journalRowsExpired": await self.expire_journal(end),
+            "hoursExpired": hours_expired,
+            "hoursMerged": hours_merged,
         }
 
     def _monotonic(self, end: float) -> float:
@@ -73,7 +80,8 @@ class Maintenance:
                 return self._tenant.now()
         oldest = await self._tenant.under(keys.CHANGES, 1, keys_only=True)
         change = keys.time_of_change(oldest[0].key) + self._retention if oldest else None
-        return min(filter(None, (change, await self._feed.next_expiry())), default=None)
+        others = (await self._feed.next_expiry(), await self._journal.next_look())
+        return min(filter(None, (change, *others)), default=None)
 
     async def step(self) -> dict[str, int]:
         """Do one step: a transaction for one large delete, or else for old changes; ten calls of the store at most.
@@ -118,6 +126,14 @@ class Maintenance:
         """Delete change rows that are older than the retention; return how many."""
         expired = 0
         while (began := self._clock()) < end and (batch := await self._expire_batch()):
+            expired += batch
+            await self._rest(began)
+        return expired
+
+    async def expire_journal(self, end: float) -> int:
+        """Delete rows of the journal that are older than its retention; return how many."""
+        expired = 0
+        while (began := self._clock()) < end and (batch := await self._journal.expire()):
             expired += batch
             await self._rest(began)
         return expired

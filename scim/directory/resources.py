@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
-from scim.directory import keys, memberships
+from scim.directory import keys, memberships, notes
 from scim.directory.aside import aside
 from scim.directory.damage import FORM, Damaged, Newer, number_in, owner_in
 from scim.directory.events import Event, changed_paths, events_of, outbox_row
@@ -81,7 +81,9 @@ class Directory:
         row = await self.tenant.read(kind.key(resource_id)) if keys.is_id(resource_id) else None
         if row is None:
             raise NotFound(f"No {kind.type.name} has the id '{resource_id[:64]}'.")
-        return await aside(partial(Stored.from_row, kind, row), len(row.body))
+        stored = await aside(partial(Stored.from_row, kind, row), len(row.body))
+        notes.about(stored.document.get(kind.naming))
+        return stored
 
     async def create(self, kind: Kind, body: Any, origin: Origin) -> Stored:
         """Return the resource that was made from a POST body. RFC 7644 §3.3.
@@ -89,6 +91,8 @@ class Directory:
         A group is there with all of its members or not at all: more of them than fit into its transaction are
         written before it, and not shown until it is there.
         """
+        if isinstance(body, dict):
+            notes.about(body.get(kind.naming))
         document, members = await aside(partial(_read_body, kind, body), origin.size)
         await self._indexes.complete()  # an empty tenant starts with complete look-ups: said before it has a resource
         now = self.tenant.time()
@@ -224,6 +228,7 @@ class Directory:
                 edges = merged(unlinked)
             rest = await self.tenant.settled(edges) if number else edges
             await self.tenant.commit([*fixed, *derived, *rest], mark)
+            notes.change()
             return many
 
         if await self.tenant.retried(attempt):
@@ -258,12 +263,15 @@ class Directory:
         fixed = [*head, *await self._names(before, after, writing.attempt), *look_ups]
         first, *rest = _batches(plan, memberships.capacity(len(fixed) + 2))
         mark = self.tenant.new_mark()
-        audit = self._audit(writing, after, changed_paths(before, after.document), first)
+        paths = changed_paths(before, after.document)
+        audit = self._audit(writing, after, paths, first)
         known = None if writing.operation == "create" else before
         events = events_of(after.kind, after.id, known, after.document, first, mark)
         opens = after.id if any(isinstance(each, Delete) and each.key == keys.making(after.id) for each in head) else ""
         edges = await self._edge_changes(after.id, first, writing.attempt)
         await self.tenant.commit([*fixed, audit, self._said(writing, mark, events, opens=opens), *edges], mark)
+        notes.about(after.document.get(after.kind.naming))
+        notes.change([*paths, after.kind.edges] if plan else paths)
         for batch in rest:
             mark = await self._write_edges(writing, after, after.kind.key(after.id), batch) or mark
         return replace(after, mark=mark)

@@ -126,6 +126,7 @@ class Kind:
         self.letter = letter
         self.type = resource_type
         self.edges = "members" if letter == "g" else "groups"
+        self.naming = "displayName" if letter == "g" else "userName"
         self.unique = {str(target): target for target in _unique(resource_type)}
         self.filterable = {str(target): target for target in filterable if str(target) not in self.unique}
         self.shapes = _shape_of(resource_type.attributes.values())

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TypeVar
 
-from scim.directory import keys
+from scim.directory import keys, notes
 from scim.directory.damage import FORM
 from scim.protocol.errors import Unavailable
 from scim.protocol.resource import format_date_time, to_stored_json
@@ -79,6 +79,7 @@ class Tenant:
     async def read(self, key: str) -> Row | None:
         """Return the row of the key, or None."""
         deadline.current().spend()
+        notes.call()
         row = await self.rows.read(self.name, key)
         if row:
             _counted(len(row.body))
@@ -87,6 +88,7 @@ class Tenant:
     async def range(self, after: str, before: str, limit: int, keys_only: bool = False) -> list[Row]:
         """Return the first rows between two keys; see `Rows.range`."""
         deadline.current().spend()
+        notes.call()
         return await self.rows.range(self.name, after, before, limit, keys_only)
 
     async def under(self, prefix: str, limit: int | None = None, keys_only: bool = False) -> list[Row]:
@@ -125,6 +127,7 @@ class Tenant:
         _counted(sum(len(each.body) for each in changes if isinstance(each, (Insert, Replace))))
         if self.before_commit is not None:
             await self.before_commit(self.name)
+        notes.call()
         return await self.rows.commit(self.name, changes, mark)
 
     def change_row(self, **said: object) -> Record:

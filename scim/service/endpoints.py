@@ -14,6 +14,7 @@ from scim.protocol.errors import MethodNotAllowed, NotFound, ScimError, Unauthor
 from scim.service import routes
 from scim.service.addresses import Addresses, metadata_url
 from scim.service.answers import SECONDS, answered
+from scim.service.journals import Journals
 from scim.service.messages import JSON, Request, Response
 from scim.service.routes import Route
 from scim.service.tenants import TenantService, TenantServices
@@ -34,6 +35,7 @@ class Endpoints:
         tenants: TenantServices,
         addresses: Addresses,
         timer: Timer,
+        journals: Journals,
         changed: Callable[[TenantService], None],
         seconds: float = SECONDS,
     ) -> None:
@@ -43,6 +45,7 @@ class Endpoints:
         """
         self._timer = timer
         self._admission = admission
+        self._journals = journals
         self._limits = limits
         self._tenants = tenants
         self._addresses = addresses
@@ -59,7 +62,8 @@ class Endpoints:
             tenant = await self._admitted(request, route.scope)
             return await self._performed(tenant, request, route, parameters)
 
-        return _cached(route, await answered(request, route.name, parameters, operation, seconds=self._seconds))
+        answer = answered(request, route.name, parameters, operation, seconds=self._seconds)
+        return _cached(route, await self._journals.around(request, answer))
 
     async def respond_anywhere(self, request: Request) -> Response:
         """Answer a request that the host found no route for: perhaps only a slash or the method is in the way."""
@@ -82,9 +86,10 @@ class Endpoints:
                 " below it are /Users, /Groups, /Schemas, /ResourceTypes and /ServiceProviderConfig."
             )
 
-        if found is None:
-            return await answered(request, routes.ANYWHERE, {}, operation, seconds=self._seconds)
-        return _cached(found[0], await answered(request, found[0].name, found[1], operation, seconds=self._seconds))
+        name, parameters = (found[0].name, found[1]) if found else (routes.ANYWHERE, {})
+        answer = answered(request, name, parameters, operation, seconds=self._seconds)
+        response = await self._journals.around(request, answer)
+        return _cached(found[0], response) if found else response
 
     async def health(self) -> Response:
         """Say, to anybody, whether storage and token source answer: 200 when both do, else 503.
@@ -129,10 +134,11 @@ class Endpoints:
         try:
             caller = await self._admission.admit(request.tenant, request.headers.get("authorization"), needed)
         except Unauthorized as error:
+            request.known = self._admission.known(request.tenant)
             metadata = "" if request.tenant == "-" else metadata_url(request.base_url)
             raise Unauthorized(error.detail, error.presented, metadata) from None
         request.credential, request.scope = caller.credential.id, caller.credential.scope
-        request.strict = caller.credential.strict
+        request.strict, request.known = caller.credential.strict, caller.tenant
         return await self._tenants.of(caller.tenant)
 
 

@@ -99,6 +99,15 @@ ROUTES = (
         "Let the group of an id give a role, `role`, no more; without it none at all.",
     ),
     ManageRoute(
+        "GetOverview",
+        "GET",
+        "tenants/{key}/overview",
+        "get_overview",
+        "admin",
+        "How a tenant does: sizes, last times, totals and plots of 24 hours and 30 days.",
+    ),
+    ManageRoute("ListRequests", "GET", "tenants/{key}/requests", "list_requests", "admin", "Its log, newest first."),
+    ManageRoute(
         "ListTenantSchemas",
         "GET",
         "tenants/{key}/schemas",

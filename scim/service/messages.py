@@ -9,6 +9,8 @@ from typing import Any
 from urllib.parse import parse_qsl, quote
 
 from scim.access.credential import Scope
+from scim.access.tenants import TenantRecord
+from scim.directory.entry import Entry
 from scim.protocol.errors import InvalidSyntax, InvalidValue, ScimError, UnsupportedMediaType
 from scim.protocol.resource import to_json
 from scim.protocol.sizes import Size
@@ -25,8 +27,9 @@ class Request:
     """An HTTP request as the host passes it on: its absolute URL as sent, and header names in lower case.
 
     `address` is the client's, "" where it is not known, and `failures` what keeps those that fail from filling the log.
-    The last five are the service's own notes: for which tenant it is, the Tenant URL, who sends it, what for, and
-    whether that one is to be judged strictly.
+    The last seven are the service's own notes: for which tenant it is, the Tenant URL, who sends it, what for, and
+    whether that one is to be judged strictly; the tenant's record where there is such a tenant; and what the journal
+    shall say of the request, and of the operations in it.
     """
 
     method: str
@@ -41,6 +44,8 @@ class Request:
     credential: str = ""
     scope: Scope = "provision"
     strict: bool = False
+    known: TenantRecord | None = None
+    entries: list[Entry] = field(default_factory=list)
 
     @property
     def path(self) -> str:

@@ -12,6 +12,7 @@ from scim.access.tenants import DEFAULT_KEY, as_key
 from scim.protocol.errors import ScimError
 from scim.service.addresses import Addresses
 from scim.service.answers import answered
+from scim.service.journals import Journals
 from scim.service.messages import JSON, Request, Response
 
 MAX_BODY = 64 * 1024
@@ -40,14 +41,22 @@ class OAuthError(ScimError):
 class OAuth:
     """Answers requests for tokens, whatever happens, and for metadata."""
 
-    def __init__(self, clients: Clients, addresses: Addresses, limits: Limits) -> None:
-        self._clients, self._addresses, self._limits = clients, addresses, limits
+    def __init__(self, clients: Clients, addresses: Addresses, limits: Limits, journals: Journals) -> None:
+        self._clients, self._addresses, self._limits, self._journals = clients, addresses, limits, journals
 
     async def token(self, request: Request, parameters: Parameters) -> Response:
         """POST of a token request; grant_type is client_credentials."""
         segment = parameters.get("tenant", DEFAULT_KEY)
         request.tenant = as_key(segment) or "-"
-        return await answered(request, "IssueToken", {}, lambda: self._issued(request, segment), failed)
+
+        async def operation() -> Response:
+            try:
+                return await self._issued(request, segment)
+            finally:
+                request.known = self._clients.known(segment)
+
+        answer = answered(request, "IssueToken", {}, operation, failed)
+        return await self._journals.around(request, answer)
 
     async def metadata(self, request: Request, parameters: Parameters) -> Response:
         """GET of a document about a tenant's address, made of that alone: each well-formed key has one."""

@@ -5,6 +5,7 @@ from typing import Any
 
 from scim.access.tenants import MAX_NAME
 from scim.directory.roles import MAX_ROLE
+from scim.service.activity import PARAMETERS
 from scim.service.events import TYPES
 from scim.service.management_routes import PREFIX, ROUTES, ManageRoute
 
@@ -38,6 +39,35 @@ _FEDERATION = _object(
     audiences=_TEXTS,
     cloud={"enum": ["public", "usgov", "china"]},
 )
+_NUMBER: Schema = {"type": "integer"}
+_REQUEST: Schema = {
+    "time": _TIME,
+    **dict.fromkeys(("tenant", "credential", "client", "function", "method", "path", "id", "name"), _TEXT),
+    **dict.fromkeys(("scimType", "detail", "requestId"), _TEXT),
+    "attributes": {"type": "array", "items": _TEXT},
+    "milliseconds": {"type": "number"},
+    **dict.fromkeys(("status", "storageCalls", "times"), _NUMBER),
+    "testConnection": {"type": "boolean"},
+}
+_FIGURES: Schema = {
+    **dict.fromkeys(("requests", "failures", "testConnections", "storageCalls"), _NUMBER),
+    **dict.fromkeys(("p50", "p95"), _or_null({"type": "number", "description": "Milliseconds, estimated."})),
+}
+_COUNTS: Schema = {"type": "object", "additionalProperties": _NUMBER}
+_PERIOD = _object(
+    "requests failures points",
+    **_FIGURES,
+    statuses=_COUNTS,
+    failuresByScimType=_COUNTS,
+    points={"type": "array", "items": _object("time requests failures", time=_TIME, **_FIGURES)},
+)
+_OVERVIEW: Schema = {
+    **dict.fromkeys(("users", "groups"), _NUMBER),
+    **dict.fromkeys(("lastRequest", "lastSuccess", "lastChange"), _or_null(_TIME)),
+    "day": _PERIOD,
+    "month": _PERIOD,
+    "credentialsExpiring": {"type": "array", "items": _ref("Credential")},
+}
 SCHEMAS: dict[str, Schema] = {
     "Tenant": _object(
         "key name status tenantUrl",
@@ -139,6 +169,11 @@ SCHEMAS: dict[str, Schema] = {
         milliseconds={"type": "integer"},
         error=_or_null(_TEXT),
     ),
+    "Overview": _object("users groups day month", **_OVERVIEW),
+    "Requests": _object(
+        "requests nextCursor", requests={"type": "array", "items": _ref("Request")}, nextCursor=_or_null(_TEXT)
+    ),
+    "Request": _object("time tenant status milliseconds storageCalls times", **_REQUEST),
     "Problem": _object("type title status detail", type=_TEXT, title=_TEXT, status={"type": "integer"}, detail=_TEXT),
 }
 _BODIES = {
@@ -156,6 +191,8 @@ _BODIES = {
     "list_access": ("", 200, "Accesses"),
     "map_access": ("NewAccess", 200, "Access"),
     "unmap_access": ("", 200, "Access"),
+    "get_overview": ("", 200, "Overview"),
+    "list_requests": ("", 200, "Requests"),
     "list_schemas": ("", 200, "Schemas"),
     "put_schema": ("Schema", 200, "Urn"),
     "remove_schema": ("", 204, ""),
@@ -207,6 +244,8 @@ def _parameters(route: ManageRoute) -> list[dict[str, Any]]:
     told: list[dict[str, Any]] = [
         {"name": name, "in": "path", "required": True, "schema": _TEXT} for name in re.findall(r"{(\w+)}", route.path)
     ]
+    if route.operation == "list_requests":
+        told += [{"name": name, "in": "query", "schema": _TEXT} for name in PARAMETERS]
     if route.operation == "delete_tenant":
         told.append({"name": "now", "in": "query", "schema": {"type": "boolean"}})
     if route.operation == "unmap_access":

@@ -2,12 +2,14 @@
 
 import json
 import logging
+import re
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import lru_cache, partial
 from typing import Any
 
 from scim.access.credential import ALLOWED
+from scim.directory import notes
 from scim.directory.access import Access
 from scim.directory.aside import SHORT, aside
 from scim.directory.matching import EDGE_SIZE
@@ -134,6 +136,7 @@ class Operations:
         kinds = [self._kind(route)] if route.resource_type else list(self._directory.kinds.values())
         projections = {kind.type.name: _projection(kind, search) for kind in kinds}
         page = await self._search.page(kinds, search, projections)
+        _note(search.filter, page.total)
         names = await self._names(page.resources, projections)
         figures: dict[str, int | str | None] = {"totalResults": page.total}
         if search.cursor is None:
@@ -242,6 +245,24 @@ def _inner(request: Request, method: str, path: str, data: Any, version: str | N
         headers["if-match"] = version
     body = json.dumps(data, ensure_ascii=False).encode()
     return replace(request, method=method, url=request.base_url + path, headers=headers, body=body)
+
+
+_SOUGHT = re.compile(r'\s*(userName|displayName|externalId)\s+eq\s+"([^"\\]*)"\s*', re.IGNORECASE)
+_UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
+
+
+def _note(filter_text: str | None, total: int | None) -> None:
+    """Note whom a search by name is about; Test Connection asks for a user whose name is a random UUID.
+
+    https://learn.microsoft.com/entra/identity/app-provisioning/use-scim-to-provision-users-and-groups
+    """
+    sought = _SOUGHT.fullmatch(filter_text or "")
+    if sought is None:
+        return
+    if sought[1].lower() != "externalid":
+        notes.about(sought[2])
+    if total == 0 and _UUID.fullmatch(sought[2]):
+        notes.test()
 
 
 async def _body(request: Request, kind: Kind) -> Any:

@@ -4,6 +4,7 @@ import json
 from collections import OrderedDict
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
+from datetime import timedelta
 
 from scim.access.limits import Allowance
 from scim.access.registry import Registry
@@ -11,6 +12,7 @@ from scim.access.tenants import DEFAULT_KEY, TenantRecord
 from scim.directory.access import Access
 from scim.directory.feed import Feed
 from scim.directory.indexes import Indexes
+from scim.directory.journal import Journal
 from scim.directory.maintenance import Maintenance
 from scim.directory.matching import ScanLimit
 from scim.directory.resources import Directory
@@ -46,6 +48,7 @@ class TenantService:
     maintenance: Maintenance
     feed: Feed
     roles: Roles
+    journal: Journal
     retention_days: int
     allowance: Allowance
 
@@ -109,6 +112,7 @@ class TenantServices:
         feed = Feed(unmarked, settings.event_retention_days)
         roles = Roles(directory, search)
         access = Access(tenant, known, indexes, roles)
+        journal_age = timedelta(days=settings.journal_days)
         retention = record.retention_days or settings.change_retention_days
         return TenantService(
             record=record,
@@ -118,9 +122,10 @@ class TenantServices:
             indexes=indexes,
             search=search,
             operations=Operations(schemas, directory, search, Events(feed, tenant, known), access),
-            maintenance=Maintenance(unmarked, Tombstones(unmarked), feed, retention),
+            maintenance=Maintenance(unmarked, Tombstones(unmarked), feed, Journal(unmarked, journal_age), retention),
             feed=feed,
             roles=roles,
+            journal=Journal(tenant, journal_age),
             retention_days=retention,
             allowance=Allowance(record.rate or settings.rate, record.burst or settings.burst, settings.concurrent),
         )

@@ -95,9 +95,9 @@ async def test_a_run_without_time_does_nothing_and_the_next_one_goes_on(
 
 
 async def test_a_run_with_nothing_to_do_writes_nothing(app: App, http: Http, rows: RecordingRows) -> None:
-    """Six reads every five minutes: three for deletes and changes, three for events."""
+    """Eight reads every five minutes: three for deletes and changes, three for events, two for the journal."""
     await http.user("mira")
     await app.maintenance.run()
     rows.forget()
     assert set((await app.maintenance.run()).values()) == {0}
-    assert rows.calls == ["read"] * 6
+    assert rows.calls == ["read"] * 8

@@ -76,7 +76,7 @@ def app(rows: PacedRows, clock: Clock, rests: list[float]) -> App:
 @pytest.fixture
 def maintenance(app: App, rows: PacedRows) -> Maintenance:
     """Its timer."""
-    return Maintenance(app.tenant, app.directory.tombstones, NoFeed(), 1, clock=rows.clock)
+    return Maintenance(app.tenant, app.directory.tombstones, NoFeed(), app.tenants.default.journal, 1, clock=rows.clock)
 
 
 async def deleted(http: Http, rows: PacedRows, name: str, size: int = 300) -> str:

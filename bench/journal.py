@@ -1,0 +1,87 @@
+"""What the journal costs: the same requests with and without it, in one process over the emulator of Table Storage."""
+
+import argparse
+import asyncio
+import statistics
+import sys
+import time
+
+from scim.app import App, build
+from scim.directory.resources import Origin
+from scim.service.messages import Request
+from scim.settings import Settings
+from tests.azurite import running
+
+TOKEN = "a-token-that-only-benchmarks-know"  # noqa: S105 - not a secret
+HEADERS = {"authorization": f"Bearer {TOKEN}", "user-agent": "bench"}
+TOGETHER = 50
+"""Requests of two seconds at 25 a second, the rate at which Entra comes."""
+
+
+async def ask(app: App, method: str, path: str, body: bytes = b"") -> int:
+    """Send a request, and return its status."""
+    request = Request(method, f"https://scim.example/scim/v2{path}", HEADERS, body, "request-1")
+    return (await app.endpoints.respond_anywhere(request)).status
+
+
+async def change(app: App, user: str, number: int) -> None:
+    """Change a user, as Entra does."""
+    operation = f'{{"op": "Replace", "path": "title", "value": "{number}"}}'
+    schema = "urn:ietf:params:scim:api:messages:2.0:PatchOp"
+    await ask(app, "PATCH", f"/Users/{user}", f'{{"schemas": ["{schema}"], "Operations": [{operation}]}}'.encode())
+
+
+async def together(app: App, user: str, rounds: int) -> float:
+    """Return the CPU milliseconds of each of many requests that follow each other: half reads, half changes."""
+    start = time.process_time()
+    for number in range(rounds):
+        for each in range(TOGETHER // 2):
+            await ask(app, "GET", f"/Users/{user}")
+            await change(app, user, number * TOGETHER + each)
+        await app.journals.flush()
+    return (time.process_time() - start) * 1000 / (rounds * TOGETHER)
+
+
+async def alone(app: App, user: str, times: int) -> float:
+    """Return the milliseconds until the answer of a read before which nobody came for long enough, the median."""
+    taken = []
+    for _ in range(times):
+        app.journals.forget()
+        start = time.perf_counter()
+        await ask(app, "GET", f"/Users/{user}")
+        taken.append((time.perf_counter() - start) * 1000)
+    return statistics.median(taken)
+
+
+async def compare(storage: str, rounds: int, repetitions: int) -> None:
+    """Print the figures of both, measured in turn."""
+    settings = {name: Settings(storage=storage, token=(TOKEN,), journal=name == "with") for name in ("without", "with")}
+    apps = {name: build(each) for name, each in settings.items()}
+    first = apps["without"]
+    body = {"userName": "mira@contoso.example"}
+    user = (await first.directory.create(first.kinds["User"], body, Origin())).id
+    together_of: dict[str, list[float]] = {name: [] for name in apps}
+    alone_of: dict[str, list[float]] = {name: [] for name in apps}
+    for _ in range(repetitions):
+        for name, app in apps.items():
+            together_of[name].append(await together(app, user, rounds))
+            alone_of[name].append(await alone(app, user, 5))
+    for what, found in (("CPU ms of a request, 50 together", together_of), ("ms of a lone read", alone_of)):
+        without, having = statistics.median(found["without"]), statistics.median(found["with"])
+        sys.stdout.write(f"{what}: {without:.2f} without, {having:.2f} with, ratio {having / without:.3f}\n")
+    for app in apps.values():
+        await app.close()
+
+
+def main() -> None:
+    """Start an emulator, and compare."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--rounds", type=int, default=1)
+    parser.add_argument("--repetitions", type=int, default=20)
+    asked = parser.parse_args()
+    with running() as storage:
+        asyncio.run(compare(storage, asked.rounds, asked.repetitions))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,85 @@
+"""What the journal says of one request and its answer, and which requests somebody wants to see."""
+
+from dataclasses import dataclass, fields
+from typing import Any
+
+
+@dataclass(slots=True)
+class Entry:
+    """One request and its answer. `at` is when it was answered, in milliseconds since 1970; `ms` how long it took.
+
+    No body and no value, but for the name of whom it is about. `times` is above 1 where requests that were refused
+    alike are told as one.
+    """
+
+    function: str
+    method: str
+    status: int
+    path: str = ""
+    at: int = 0
+    ms: float = 0.0
+    calls: int = 0
+    credential: str = ""
+    client: str = ""
+    id: str = ""
+    name: str = ""
+    scim_type: str = ""
+    detail: str = ""
+    attributes: tuple[str, ...] = ()
+    request: str = ""
+    changed: bool = False
+    test: bool = False
+    times: int = 1
+
+    def kept(self) -> dict[str, Any]:
+        """Return what a row keeps: all that says something."""
+        return {name: value for name in _NAMES if (value := getattr(self, name)) not in _NOTHING or name == "at"}
+
+
+_NAMES = tuple(each.name for each in fields(Entry))
+_NOTHING: tuple[Any, ...] = ("", 0, (), False)
+
+
+def entry_of(kept: dict[str, Any]) -> Entry:
+    """Return the request that is kept so; what a later version keeps besides is left out."""
+    known = {name: value for name, value in kept.items() if name in _NAMES}
+    return Entry(**{**known, "attributes": tuple(kept.get("attributes", ()))})
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """Which requests to show. An empty part holds for all; texts are parts of what they are compared with, in any case.
+
+    `status` is a status such as 404, a class such as 4xx, or failed: 400 and above. `user` is an id, or part of a name.
+    `since` and `until` are milliseconds since 1970, both included.
+    """
+
+    status: str = ""
+    credential: str = ""
+    client: str = ""
+    user: str = ""
+    text: str = ""
+    since: int = 0
+    until: int = 0
+
+    def fits(self, entry: Entry) -> bool:
+        """Whether the request is to be shown."""
+        return (
+            self._has_status(entry.status)
+            and self.credential in ("", entry.credential)
+            and self.client.casefold() in entry.client.casefold()
+            and (self.user == entry.id or self.user.casefold() in entry.name.casefold())
+            and self.since <= entry.at <= (self.until or entry.at)
+            and (not self.text or self.text.casefold() in _words(entry))
+        )
+
+    def _has_status(self, status: int) -> bool:
+        if self.status == "failed":
+            return status >= 400
+        return not self.status or str(status).startswith(self.status.removesuffix("xx"))
+
+
+def _words(entry: Entry) -> str:
+    """All texts of a request, divided by what no search has in it."""
+    told = (entry.function, entry.method, entry.path, str(entry.status), entry.credential, entry.client, entry.id)
+    return "\n".join((*told, entry.name, entry.scim_type, entry.detail, entry.request, *entry.attributes)).casefold()
