@@ -24,15 +24,16 @@ BASE_URL = f"{HOST}/scim/v2"
 
 
 FROM_THE_TERMINAL = ("COLUMNS", "LINES", "FORCE_COLOR", "NO_COLOR", "TTY_COMPATIBLE", "TTY_INTERACTIVE")
+FROM_MAKE = ("MAKEFLAGS", "MFLAGS", "MAKELEVEL")
 
 
 def pytest_configure() -> None:
-    """Take away what the terminal hands on, so that every one gives the same result, and so does none.
+    """Take away what the terminal and `make test` hand on, so that each way to start gives the same result.
 
     A shell has its jobs in the background ignore SIGINT, and every process that a test starts would, too.
     """
     signal.signal(signal.SIGINT, signal.default_int_handler)
-    for name in FROM_THE_TERMINAL:
+    for name in (*FROM_THE_TERMINAL, *FROM_MAKE):
         os.environ.pop(name, None)
 
 
