@@ -62,7 +62,7 @@ def check(answer: "HttpResponse", asked: object) -> None:
     """Assert what is true of every answer."""
     assert answer.status != 500, asked
     assert answer.headers["content-type"].startswith(("application/scim+json", "application/json")), asked
-    assert ("www-authenticate" in answer.headers) == (answer.status == 401), asked
+    assert ("www-authenticate" in answer.headers) == (answer.status in (401, 403)), asked  # RFC 6750 section 3.1
     if answer.status >= 400:
         error = json.loads(answer.body)
         assert error["status"] == str(answer.status), asked
