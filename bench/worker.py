@@ -1,6 +1,6 @@
 """Operations a second under the real language worker over Table Storage, beside the bare SDK making the same calls.
 
-    python -m bench.worker [--operations 400] [--rounds 5] [--write]
+    python -m bench.worker [--operations 400] [--rounds 5] [--at-once 8] [--write]
 
 Table Storage is its emulator, a process of its own; the worker and the SDK share this process and take turns. First
 each operation runs with its calls of the store being noted. Then the worker runs operations, and the SDK repeats the
@@ -38,8 +38,6 @@ from tests.worker import HttpRequest
 TOKEN = "a-token-made-up-for-measuring"  # noqa: S105
 BASE = "http://127.0.0.1/scim/v2"
 AIM = 0.8
-AT_ONCE = 8
-"""Operations in flight."""
 
 T = TypeVar("T")
 Make = Callable[[TableClient, int], Awaitable[object]]
@@ -156,8 +154,8 @@ class Operation:
 class Session:
     """The worker with the function app over the emulator, and a client of the bare SDK."""
 
-    def __init__(self, functions: FunctionsHost, client: TableClient) -> None:
-        self._functions, self._client = functions, client
+    def __init__(self, functions: FunctionsHost, client: TableClient, at_once: int) -> None:
+        self._functions, self._client, self._at_once = functions, client, at_once
         self._numbers = itertools.count(1)
         self.failed = ""
 
@@ -186,12 +184,12 @@ class Session:
             calls = operation.noted[number % len(operation.noted)]
             await repeat(self._client, calls, next(self._numbers))
 
-        operation.ours.append(await _rate(ours, numbers))
-        operation.bare.append(await _rate(bare, numbers))
+        operation.ours.append(await _rate(ours, numbers, self._at_once))
+        operation.bare.append(await _rate(bare, numbers, self._at_once))
 
 
-async def _rate(work: Callable[[int], Awaitable[None]], numbers: range) -> float:
-    """Return how many a second were done, AT_ONCE at a time."""
+async def _rate(work: Callable[[int], Awaitable[None]], numbers: range, at_once: int) -> float:
+    """Return how many a second were done, so many at a time."""
     waiting = iter(numbers)
 
     async def each() -> None:
@@ -199,7 +197,7 @@ async def _rate(work: Callable[[int], Awaitable[None]], numbers: range) -> float
             await work(number)
 
     began = time.perf_counter()
-    await asyncio.gather(*(each() for _ in range(AT_ONCE)))
+    await asyncio.gather(*(each() for _ in range(at_once)))
     return len(numbers) / (time.perf_counter() - began)
 
 
@@ -239,8 +237,8 @@ def _title(number: int) -> samples.Body:
     return {"op": "Replace", "path": "title", "value": f"Buyer {number}"}
 
 
-async def measured(storage: str, count: int, rounds: int) -> list[Operation]:
-    """Return the rows with the figures of so many rounds, of so many operations each."""
+async def measured(storage: str, count: int, rounds: int, at_once: int) -> list[Operation]:
+    """Return the rows with the figures of so many rounds, of so many operations each, so many at a time."""
     os.environ |= {"SCIM_STORAGE": storage, "SCIM_TOKEN": TOKEN}
     async with FunctionsHost.running(ROOT) as functions:
         service = sys.modules["function_app"].service
@@ -249,7 +247,7 @@ async def measured(storage: str, count: int, rounds: int) -> list[Operation]:
         async with TableClient.from_connection_string(
             storage, "scim", transport=transport, **connections.PIPELINE
         ) as client:
-            session = Session(functions, client)
+            session = Session(functions, client, at_once)
             made = [await _created(session, each) for each in range(count * (rounds + 1))]
             group = (await session.ask(request("POST", "/Groups", samples.group("Measured", []))))["id"]
             found = operations(made, group)
@@ -289,19 +287,20 @@ def main() -> None:
     parser = argparse.ArgumentParser(description="Under the real worker over Table Storage, beside the bare SDK.")
     parser.add_argument("--operations", type=int, default=200, help="in each round (%(default)s)")
     parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--at-once", type=int, default=8, help="operations in flight (%(default)s)")
     parser.add_argument("--write", action="store_true", help="write docs/benchmarks.md")
     options = parser.parse_args()
     logging.basicConfig(level=logging.INFO, filename=os.devnull)
     logging.getLogger("azure").setLevel(logging.WARNING)
     with azurite.running() as storage:
-        text = table(asyncio.run(measured(storage, options.operations, options.rounds)))
+        text = table(asyncio.run(measured(storage, options.operations, options.rounds, options.at_once)))
     sys.stdout.write(f"{text}\n")
     if options.write:
         taken = described(
             ["azure-functions-runtime", "azure-data-tables", "aiohttp"], further=[f"commit {revision()}", load()]
         )
         command = f"python -m bench.worker --operations {options.operations} --rounds {options.rounds} --write"
-        write_section("worker", f"`{command}`; {taken}; {AT_ONCE} operations at a time.\n\n{text}")
+        write_section("worker", f"`{command}`; {taken}; {options.at_once} operations at a time.\n\n{text}")
 
 
 if __name__ == "__main__":
