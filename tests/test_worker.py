@@ -190,6 +190,21 @@ async def test_a_user_lives_through_the_worker(service: "FunctionsHost") -> None
     assert (await call(service, "GET", path))[0] == 404
 
 
+async def test_a_success_costs_no_log_item_but_its_request_and_a_failure_one_more(service: "FunctionsHost") -> None:
+    """Each item is paid for; the host writes the request's own, and of the app's records those from WARNING on."""
+    paid = {"WARNING", "ERROR", "CRITICAL"}
+
+    async def items(method: str, path: str, body: object = None) -> tuple[int, int]:
+        before = len(service.logged)
+        status, _ = await call(service, method, path, body)
+        return status, sum(each.level in paid for each in list(service.logged)[before:])
+
+    assert await items("POST", "/scim/v2/Users", {"userName": "ada@made.up"}) == (201, 0)
+    assert await items("GET", '/scim/v2/Users?filter=userName+eq+"ada@made.up"') == (200, 0)
+    assert await items("GET", "/scim/v2/Users/nobody") == (404, 1)
+    assert await items("POST", "/scim/v2/Users", {"userName": "ada@made.up"}) == (409, 1)
+
+
 async def test_tenants_are_apart_under_the_worker_too(service: "FunctionsHost") -> None:
     """An operator makes two over HTTP; each has its own users at its own address, by token and by OAuth."""
     from tests.worker import HttpRequest
