@@ -34,8 +34,8 @@ def page(name: str) -> str:
 
 def table(text: str, heading: str) -> list[list[str]]:
     """Return the rows of the first table below a heading, each as its cells."""
-    below = text.split(f"\n## {heading}\n", 1)[1]
-    lines = [line for line in below.split("\n## ")[0].splitlines() if line.startswith("|")]
+    below = re.split(rf"\n##+ {re.escape(heading)}\n", text, maxsplit=1)[1]
+    lines = [line for line in re.split(r"\n##+ ", below)[0].splitlines() if line.startswith("|")]
     return [[cell.strip() for cell in line.strip("|").split("|")] for line in lines[2:]]
 
 
