@@ -85,8 +85,10 @@ class App:
     def management(self) -> "Management":
         """The same over HTTP; imported when it is needed."""
         from scim.service.management import Management
+        from scim.service.reading import Reading
 
-        return Management(self.admission, self.administration, self.addresses, self.tenants, self.webhooks)
+        reading = Reading(self.administration, self.tenants, self.addresses)
+        return Management(self.admission, self.administration, self.addresses, self.tenants, self.webhooks, reading)
 
     async def webhooks(self, key: str = DEFAULT_KEY) -> "Webhooks":
         """Return the webhooks of a tenant. Raises NotFound, Unavailable."""

@@ -6,17 +6,12 @@ from typing import Any
 from scim.app import App
 from scim.commands.command import Parser, WrongUsage, add_tenant
 from scim.commands.operating import run, table
-from scim.directory import keys
 from scim.directory.stored import Kind, Stored
-from scim.protocol.errors import TooMany
-from scim.protocol.projection import Projection
-from scim.protocol.query import SearchRequest
-from scim.protocol.resource import to_json
+from scim.service.roster import Roster
 from scim.service.tenants import TenantService
 
 MOST = 10_000
-NAMED = ("userName", "displayName", "externalId")
-"""What is compared with what is looked for, and the id."""
+PAGE = 200
 
 
 def users(arguments: list[str]) -> int:
@@ -53,37 +48,23 @@ def _shown(command: str, name: str, arguments: list[str]) -> int:
 
 
 async def _found(service: TenantService, kind: Kind, text: str) -> AsyncIterator[Stored]:
-    """Yield whom a text names: by its id or its whole name at once, else all who have it in a part, read one by one."""
-    exact = [each async for each in _exact(service, kind, text)] if text else []
-    for each in exact:
-        yield each
-    if exact:
-        return
-    async for page in service.tenant.pages(kind.prefix):
-        for row in page:
-            stored = Stored.from_row(kind, row)
-            if text.casefold() in "\n".join([str(stored.document.get(name, "")) for name in NAMED]).casefold():
-                yield stored
-
-
-async def _exact(service: TenantService, kind: Kind, text: str) -> AsyncIterator[Stored]:
-    if keys.is_id(text.lower()):
-        row = await service.tenant.read(kind.key(text.lower()))
-        if row is not None:
-            yield await service.directory.memberships.attached(Stored.from_row(kind, row))
-        return
-    wanted = to_json(text)
-    request = SearchRequest(filter=f"{kind.naming} eq {wanted} or externalId eq {wanted}")
-    try:
-        page = await service.search.page([kind], request, {kind.type.name: Projection(kind.type)})
-    except TooMany:  # externalId has no look-ups here: everybody is read anyway
-        return
-    for each in page.resources:
-        yield each
+    """Yield whom a text names, a page after the other; one found by id with memberships."""
+    roster, cursor = Roster(service), ""
+    while True:
+        found, cursor = await roster.found(kind.type.name, text, PAGE, cursor)
+        for each in found:
+            whole = each.id == text.lower()
+            yield await service.directory.memberships.attached(each) if whole else each
+        if not cursor:
+            return
 
 
 def _told(command: str, result: dict[str, Any]) -> str:
-    columns = ("id", "userName", "displayName", "externalId", "active") if command == "users" else ("id", *NAMED[1:])
+    columns = (
+        ("id", "userName", "displayName", "externalId", "active")
+        if command == "users"
+        else ("id", "displayName", "externalId")
+    )
     rows: list[Mapping[str, Any]] = [
         {name: str(each[name]) for name in columns if name in each} for each in result[command]
     ]

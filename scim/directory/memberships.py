@@ -184,10 +184,10 @@ class Memberships:
         return sum(number_in(row) or 0 for row in await self._tenant.under(keys.counts(letter)))
 
 
-def name_in(group: Row) -> str:
-    """Return the name of a group, "" where its row cannot be read."""
+def name_in(group: Row, attribute: str = "displayName") -> str:
+    """Return the name of a group, or what a user has in another attribute; "" where the row cannot be read."""
     with suppress(Damaged):
-        name = object_in(group).get("displayName")
+        name = object_in(group).get(attribute)
         return name if isinstance(name, str) else ""
     return ""
 

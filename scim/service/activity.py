@@ -9,10 +9,9 @@ from scim.directory.hours import HOUR, Counts
 from scim.directory.journal import MAX_COUNT, Page, moment
 from scim.protocol.errors import InvalidValue
 from scim.protocol.resource import format_date_time, parse_date_time
+from scim.service.parameters import count_of, given
 from scim.service.tenants import TenantService
 
-MAX_TEXT = 200
-"""Characters of what is searched for."""
 EXPIRING = timedelta(days=30)
 DAYS = 30
 PARAMETERS = ("status", "credential", "client", "user", "text", "since", "until", "count", "cursor")
@@ -21,18 +20,22 @@ PARAMETERS = ("status", "credential", "client", "user", "text", "since", "until"
 
 async def log(service: TenantService, asked: Sequence[tuple[str, str]]) -> dict[str, Any]:
     """Return one page of the log for query parameters. Raises InvalidValue, InvalidCursor, Unavailable."""
-    given = _given(asked)
-    wanted = Wanted(
-        status=_status(given.get("status", "")),
-        credential=given.get("credential", ""),
-        client=given.get("client", ""),
-        user=given.get("user", ""),
-        text=given.get("text", ""),
-        since=_time("since", given.get("since", "")),
-        until=_time("until", given.get("until", "")),
-    )
-    page = await service.journal.page(wanted, _count(given.get("count", "50")), given.get("cursor", ""))
+    parameters = given(asked, PARAMETERS, "the log")
+    page = await service.journal.page(wanted(parameters), count_of(parameters, MAX_COUNT), parameters.get("cursor", ""))
     return told(page, service.record.key)
+
+
+def wanted(parameters: Mapping[str, str]) -> Wanted:
+    """Return which requests parameters ask for. Raises InvalidValue."""
+    return Wanted(
+        status=_status(parameters.get("status", "")),
+        credential=parameters.get("credential", ""),
+        client=parameters.get("client", ""),
+        user=parameters.get("user", ""),
+        text=parameters.get("text", ""),
+        since=_time("since", parameters.get("since", "")),
+        until=_time("until", parameters.get("until", "")),
+    )
 
 
 def told(page: Page, key: str) -> dict[str, Any]:
@@ -111,16 +114,6 @@ def _figures(counts: Counts) -> dict[str, Any]:
     }
 
 
-def _given(asked: Sequence[tuple[str, str]]) -> dict[str, str]:
-    given = {name: value.strip() for name, value in asked if value.strip()}
-    for name, value in given.items():
-        if name not in PARAMETERS:
-            raise InvalidValue(f"'{name[:60]}' is no parameter of the log; there are {', '.join(PARAMETERS)}.")
-        if len(value) > MAX_TEXT:
-            raise InvalidValue(f"{name} has {len(value):,} characters; the limit is {MAX_TEXT}.")
-    return given
-
-
 def _status(text: str) -> str:
     status = text.lower()
     if status in ("", "failed") or status in ("2xx", "3xx", "4xx", "5xx"):
@@ -137,12 +130,6 @@ def _time(name: str, text: str) -> int:
     if read is None:
         raise InvalidValue(f"{name} must be a date or a time such as 2027-12-31T08:00:00Z.")
     return max(int(read.timestamp() * 1000), 1)
-
-
-def _count(text: str) -> int:
-    if text.isascii() and text.isdecimal() and len(text) < 4 and 1 <= int(text) <= MAX_COUNT:
-        return int(text)
-    raise InvalidValue(f"count must be a whole number from 1 to {MAX_COUNT}.")
 
 
 def _text(milliseconds: int) -> str | None:

@@ -13,6 +13,9 @@ from scim.service import routes
 from scim.service.messages import Request, Response, error_response
 from scim.storage import deadline
 
+Parameters = Mapping[str, str]
+"""Those in the path of a request, by the name that its route gives them."""
+
 SECONDS = 60.0
 """The time of a request where no setting says another."""
 

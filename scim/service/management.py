@@ -15,7 +15,7 @@ from scim.protocol.resource import to_json
 from scim.service import activity, documents
 from scim.service.addresses import Addresses
 from scim.service.administration import GRACE, NOW, Administration, Wanted, expiry
-from scim.service.answers import answered, origin_of
+from scim.service.answers import Parameters, answered, origin_of
 from scim.service.management_routes import PREFIX, ROUTES, ManageRoute
 from scim.service.messages import JSON, Request, Response
 from scim.service.routes import matched
@@ -27,8 +27,7 @@ if TYPE_CHECKING:
 PROBLEM = "application/problem+json"
 NO_STORE = {"Cache-Control": "no-store"}
 
-Parameters = Mapping[str, str]
-
+Operation = Callable[[Request, Credential, Parameters], Awaitable[Response]]
 
 DELEGATED: frozenset[Scope] = frozenset({"read", "events"})
 """Scopes of the credentials that a tenant's own administrator may make and end."""
@@ -48,7 +47,10 @@ class Management:
         addresses: Addresses,
         tenants: TenantServices,
         webhooks: Callable[[str], Awaitable["Webhooks"]],
+        *parts: object,
     ) -> None:
+        """`parts` have further operations, as methods of the same form."""
+        self._parts = (self, *parts)
         self._admission, self._administration = admission, administration
         self._tenants, self._webhooks = tenants, webhooks
         self._address = addresses.tenant
@@ -63,10 +65,7 @@ class Management:
         async def operation() -> Response:
             if route is not None:
                 caller = await self._admitted(request, route, parameters)
-                perform: Callable[[Request, Credential, Parameters], Awaitable[Response]] = getattr(
-                    self, route.operation
-                )
-                return await perform(request, caller, parameters)
+                return await self._operation(route)(request, caller, parameters)
             request.credential = (await self._admission.admit_operator(request.headers.get("authorization"))).id
             if found:
                 methods = ", ".join(sorted(found))
@@ -74,6 +73,12 @@ class Management:
             raise NotFound(f"There is no such address; /{PREFIX}/openapi.json lists those there are.")
 
         return await answered(request, route.name if route else "Manage", parameters, operation, problem)
+
+    def _operation(self, route: ManageRoute) -> Operation:
+        found: Operation = next(
+            getattr(part, route.operation) for part in self._parts if hasattr(part, route.operation)
+        )
+        return found
 
     async def _admitted(self, request: Request, route: ManageRoute, parameters: Parameters) -> Credential:
         if route.scope is None:
@@ -205,11 +210,6 @@ class Management:
         if tag in [each.strip() for each in request.headers.get("if-none-match", "").split(",")]:
             return Response(304, None, headers, JSON)
         return Response(200, told, headers, JSON)
-
-    async def list_requests(self, request: Request, _caller: Credential, parameters: Parameters) -> Response:
-        """The requests of a tenant, as its journal has them."""
-        record = await self._administration.tenant(parameters["key"])
-        return _answer(200, await activity.log(await self._tenants.of(record), request.query()))
 
     async def list_schemas(self, _request: Request, _caller: Credential, parameters: Parameters) -> Response:
         """The tenant's own extension schemas."""

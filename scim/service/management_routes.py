@@ -25,6 +25,11 @@ class ManageRoute:
     summary: str
 
 
+def _reading(name: str, path: str, operation: str, summary: str) -> tuple[ManageRoute]:
+    """Return the route by which operators and a tenant's administrators read something of a tenant."""
+    return (ManageRoute(name, "GET", f"tenants/{{key}}/{path}", operation, "admin", summary),)
+
+
 ROUTES = (
     ManageRoute("DescribeManagement", "GET", "openapi.json", "describe", None, "The OpenAPI document of these routes."),
     ManageRoute("ListTenants", "GET", "tenants", "list_tenants", "admin", "All tenants, or the caller's own."),
@@ -107,6 +112,18 @@ ROUTES = (
         "How a tenant does: sizes, last times, totals and plots of 24 hours and 30 days.",
     ),
     ManageRoute("ListRequests", "GET", "tenants/{key}/requests", "list_requests", "admin", "Its log, newest first."),
+    *_reading("DownloadRequests", "requests/download", "download_requests", "The log as a file, CSV or JSON."),
+    *_reading("FindUsers", "users", "list_users", "Users: all, or those that `find` names."),
+    *_reading("ShowUser", "users/{id}", "get_user", "One user, as a client sees it but for its groups."),
+    *_reading("ListGroupsOfUser", "users/{id}/groups", "list_groups_of_user", "The groups that a user is in."),
+    *_reading("GetUserHistory", "users/{id}/history", "get_user_history", "Who changed what of a user, newest first."),
+    *_reading("FindGroups", "groups", "list_groups", "Groups: all, or those that `find` names."),
+    *_reading("ShowGroup", "groups/{id}", "get_group", "One group, as a client sees it but for its members."),
+    *_reading("ListGroupsOfGroup", "groups/{id}/groups", "list_groups_of_group", "The groups that a group is in."),
+    *_reading("ListMembers", "groups/{id}/members", "list_members", "The members of a group, with their names."),
+    *_reading(
+        "GetGroupHistory", "groups/{id}/history", "get_group_history", "Who changed what of a group, newest first."
+    ),
     ManageRoute(
         "ListTenantSchemas",
         "GET",

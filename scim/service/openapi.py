@@ -5,9 +5,11 @@ from typing import Any
 
 from scim.access.tenants import MAX_NAME
 from scim.directory.roles import MAX_ROLE
+from scim.service import download
 from scim.service.activity import PARAMETERS
 from scim.service.events import TYPES
 from scim.service.management_routes import PREFIX, ROUTES, ManageRoute
+from scim.service.reading import FIND, PAGE
 
 Schema = dict[str, Any]
 
@@ -52,6 +54,10 @@ _REQUEST: Schema = {
 _FIGURES: Schema = {
     **dict.fromkeys(("requests", "failures", "testConnections", "storageCalls"), _NUMBER),
     **dict.fromkeys(("p50", "p95"), _or_null({"type": "number", "description": "Milliseconds, estimated."})),
+}
+_SUMMARY: Schema = {
+    **dict.fromkeys(("id", "displayName", "externalId"), _TEXT),
+    **dict.fromkeys(("created", "lastModified"), _TIME),
 }
 _COUNTS: Schema = {"type": "object", "additionalProperties": _NUMBER}
 _PERIOD = _object(
@@ -176,6 +182,52 @@ SCHEMAS: dict[str, Schema] = {
     "Request": _object("time tenant status milliseconds storageCalls times", **_REQUEST),
     "Problem": _object("type title status detail", type=_TEXT, title=_TEXT, status={"type": "integer"}, detail=_TEXT),
 }
+SCHEMAS |= {
+    "Users": _object(
+        "users nextCursor", users={"type": "array", "items": _ref("UserSummary")}, nextCursor=_or_null(_TEXT)
+    ),
+    "UserSummary": _object("id created lastModified", **_SUMMARY, userName=_TEXT, active={"type": "boolean"}),
+    "Groups": _object(
+        "groups nextCursor", groups={"type": "array", "items": _ref("GroupSummary")}, nextCursor=_or_null(_TEXT)
+    ),
+    "GroupSummary": _object("id created lastModified", **_SUMMARY),
+    "Resource": {
+        "type": "object",
+        "required": ["schemas", "id", "meta"],
+        "description": "A User or Group of RFC 7643, without its groups or members.",
+    },
+    "GroupsOf": _object(
+        "groups nextCursor",
+        groups={"type": "array", "items": _object("id name", id=_TEXT, name=_TEXT)},
+        nextCursor=_or_null(_TEXT),
+    ),
+    "Members": _object(
+        "members nextCursor",
+        members={
+            "type": "array",
+            "items": _object("id type name", id=_TEXT, type={"enum": ["User", "Group"]}, name=_TEXT),
+        },
+        nextCursor=_or_null(_TEXT),
+    ),
+    "History": _object(
+        "changes nextCursor", changes={"type": "array", "items": _ref("Change")}, nextCursor=_or_null(_TEXT)
+    ),
+    "Change": _object(
+        "time",
+        time=_TIME,
+        resourceType={"enum": ["User", "Group"]},
+        id=_TEXT | {"description": "The user or group that was changed."},
+        operation=_TEXT | {"description": "create, replace, patch, delete, import, repair, map roles, ..."},
+        attributes={"type": "array", "items": _TEXT},
+        membersAdded={"type": "array", "items": _TEXT},
+        membersRemoved={"type": "array", "items": _TEXT},
+        membership={
+            "enum": ["added", "removed"],
+            "description": "Where another group was changed: what became of this user's or group's place in it.",
+        },
+        **dict.fromkeys(("credential", "client", "requestId"), _TEXT),
+    ),
+}
 _BODIES = {
     "create_tenant": ("NewTenant", 201, "Tenant"),
     "change_tenant": ("TenantChange", 200, "Tenant"),
@@ -193,6 +245,16 @@ _BODIES = {
     "unmap_access": ("", 200, "Access"),
     "get_overview": ("", 200, "Overview"),
     "list_requests": ("", 200, "Requests"),
+    "download_requests": ("", 200, "Requests"),
+    "list_users": ("", 200, "Users"),
+    "get_user": ("", 200, "Resource"),
+    "list_groups_of_user": ("", 200, "GroupsOf"),
+    "get_user_history": ("", 200, "History"),
+    "list_groups": ("", 200, "Groups"),
+    "get_group": ("", 200, "Resource"),
+    "list_groups_of_group": ("", 200, "GroupsOf"),
+    "list_members": ("", 200, "Members"),
+    "get_group_history": ("", 200, "History"),
     "list_schemas": ("", 200, "Schemas"),
     "put_schema": ("Schema", 200, "Urn"),
     "remove_schema": ("", 204, ""),
@@ -208,6 +270,16 @@ _BODIES = {
     "describe": ("", 200, ""),
 }
 """By operation: the schema of the request's body, the status of success, and the schema of the answer's body."""
+_QUERIES: dict[str, tuple[str, ...]] = {
+    "delete_tenant": ("now",),
+    "unmap_access": ("role",),
+    "list_requests": PARAMETERS,
+    "download_requests": download.PARAMETERS,
+    **dict.fromkeys(("list_users", "list_groups"), FIND),
+    **dict.fromkeys(("list_groups_of_user", "list_groups_of_group", "list_members"), PAGE),
+    **dict.fromkeys(("get_user_history", "get_group_history"), PAGE),
+}
+"""By operation: the parameters of its query."""
 
 
 def document() -> dict[str, Any]:
@@ -234,7 +306,9 @@ def _operation(route: ManageRoute) -> dict[str, Any]:
             "required": body not in ("Renewal", "From"),
             "content": {"application/json": {"schema": _ref(body)}},
         }
-    content = {"content": {"application/json": {"schema": _ref(answer)}}} if answer else {}
+    types = ("application/json", "text/csv")[: 2 if route.operation == "download_requests" else 1]
+    content = {"content": {each: {"schema": _ref(answer) if "json" in each else _TEXT} for each in types}}
+    content = content if answer else {}
     problem = {"description": "What is wrong.", "content": {"application/problem+json": {"schema": _ref("Problem")}}}
     told["responses"] = {str(status): {"description": "Done."} | content, "default": problem}
     return told
@@ -244,10 +318,5 @@ def _parameters(route: ManageRoute) -> list[dict[str, Any]]:
     told: list[dict[str, Any]] = [
         {"name": name, "in": "path", "required": True, "schema": _TEXT} for name in re.findall(r"{(\w+)}", route.path)
     ]
-    if route.operation == "list_requests":
-        told += [{"name": name, "in": "query", "schema": _TEXT} for name in PARAMETERS]
-    if route.operation == "delete_tenant":
-        told.append({"name": "now", "in": "query", "schema": {"type": "boolean"}})
-    if route.operation == "unmap_access":
-        told.append({"name": "role", "in": "query", "schema": _TEXT})
+    told += [{"name": name, "in": "query", "schema": _TEXT} for name in _QUERIES.get(route.operation, ())]
     return told

@@ -8,45 +8,16 @@ import pytest
 from scim.access.credential import SCOPES
 from scim.app import App
 from scim.service.management_routes import ROUTES, ManageRoute
-from scim.service.messages import Request
-from scim.service.openapi import SCHEMAS, document
-from tests.conftest import HOST, Answer, Clock, Http
+from scim.service.openapi import document
+from tests.conftest import HOST, Clock, Http
+from tests.service.managing import Manager, administrator, fits
 from tests.tenancy import credential, tenant
-
-
-class Manager:
-    """A client of /manage/v1 with one token."""
-
-    def __init__(self, app: App, token: str | None) -> None:
-        self._app, self._token = app, token
-
-    async def ask(self, method: str, path: str, body: Any = None) -> Answer:
-        """Send a request to a path below /manage/v1."""
-        headers = {"authorization": f"Bearer {self._token}"} if self._token else {}
-        content = b"" if body is None else json.dumps(body).encode()
-        request = Request(method, f"{HOST}/manage/v1{path}", headers, content, "request-1")
-        response = await self._app.management.respond(request)
-        text = response.content()
-        expected = "application/problem+json" if response.status >= 400 else "application/json"
-        assert response.media_type == expected
-        return Answer(response.status, response.headers, json.loads(text) if text else None)
 
 
 @pytest.fixture
 async def operator(app: App) -> Manager:
     """Who operates the deployment."""
     return Manager(app, (await credential(app, "", "operator"))[1])
-
-
-async def administrator(app: App, key: str) -> Manager:
-    return Manager(app, (await credential(app, key, "admin"))[1])
-
-
-def fits(name: str, value: Any) -> None:
-    """Check that a value has what the document promises of it, and nothing that it does not name."""
-    schema = SCHEMAS[name]
-    assert set(schema["required"]) <= set(value)
-    assert set(value) <= set(schema["properties"])
 
 
 def given(route: ManageRoute, key: str, credential_id: str) -> str:

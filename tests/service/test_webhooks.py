@@ -17,7 +17,7 @@ from scim.storage.deadline import within
 from scim.webhooks.webhook import MAX_WEBHOOKS
 from tests.conftest import Clock, Http, make_app
 from tests.recording import RecordingRows
-from tests.service.test_management import Manager, administrator, fits
+from tests.service.managing import Manager, administrator, fits
 from tests.tenancy import client, credential, tenant
 from tests.webhooks.conftest import KEY
 from tests.webhooks.receiver import Receiver, receiving
