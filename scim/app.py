@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
+from scim.access.address import Permitted
 from scim.access.admission import Admission
 from scim.access.auth import FixedTokens, TokenSource
 from scim.access.limits import Limits
@@ -82,13 +83,20 @@ class App:
         return Administration(self.store, self.registry, self.tenants.schemas)
 
     @cached_property
+    def permitted(self) -> Permitted:
+        """The addresses from which the management and its page may be used."""
+        return Permitted(self.settings.manage_addresses)
+
+    @cached_property
     def management(self) -> "Management":
         """The same over HTTP; imported when it is needed."""
         from scim.service.management import Management
         from scim.service.reading import Reading
 
         reading = Reading(self.administration, self.tenants, self.addresses)
-        return Management(self.admission, self.administration, self.addresses, self.tenants, self.webhooks, reading)
+        return Management(
+            self.admission, self.administration, self.addresses, self.tenants, self.webhooks, self.permitted, reading
+        )
 
     async def webhooks(self, key: str = DEFAULT_KEY) -> "Webhooks":
         """Return the webhooks of a tenant. Raises NotFound, Unavailable."""

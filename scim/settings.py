@@ -63,6 +63,10 @@ class Settings:
     """Days for which requests are kept in the journal, and the counts of each hour."""
     journal_names: str = "plain"
     """How names of users and groups stand in the journal: plain, or masked."""
+    console: bool = True
+    """Whether there is the page for administrators, `/console`."""
+    manage_addresses: tuple[str, ...] = ()
+    """Networks from which `/manage` and `/console` may be used; none is all."""
     client_id: str = ""
     """Client id of the managed identity; the setting is `AZURE_CLIENT_ID`, as the Azure SDKs know it."""
 
@@ -141,6 +145,17 @@ def _webhook_hosts(text: str) -> tuple[str, ...]:
     return hosts
 
 
+def _networks(text: str) -> tuple[str, ...]:
+    from ipaddress import ip_network  # here, since few set it
+
+    try:
+        return tuple(str(ip_network(each)) for each in _separated(text))
+    except ValueError as error:
+        raise ValueError(
+            f"must be addresses or networks, separated by commas, as in 203.0.113.7,2001:db8::/32: {error}"
+        ) from None
+
+
 def _matching(pattern: str, expected: str) -> Callable[[str], str]:
     def read(text: str) -> str:
         if not re.fullmatch(pattern, text):
@@ -210,6 +225,8 @@ _READERS: dict[str, Callable[[str], Any]] = {
     "journal": _one_of({"on": True, "off": False}),
     "journal_days": _whole_number(1, 366),
     "journal_names": _one_of({"plain": "plain", "masked": "masked"}),
+    "console": _one_of({"on": True, "off": False}),
+    "manage_addresses": _networks,
     "client_id": str,
 }
 """By field, what reads the text of its setting, or raises ValueError saying what the setting must be.

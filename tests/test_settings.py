@@ -40,6 +40,8 @@ def test_each_setting_is_read() -> None:
             "SCIM_JOURNAL": "Off",
             "SCIM_JOURNAL_DAYS": "14",
             "SCIM_JOURNAL_NAMES": "masked",
+            "SCIM_CONSOLE": "off",
+            "SCIM_MANAGE_ADDRESSES": "203.0.113.7, 2001:DB8::/32",
             "SCIM_ACCESS_TOKEN_SECONDS": "21600",
             "SCIM_EVENT_RETENTION_DAYS": "8",
             "SCIM_RATE": "50",
@@ -75,6 +77,8 @@ def test_each_setting_is_read() -> None:
         "journal": False,
         "journal_days": 14,
         "journal_names": "masked",
+        "console": False,
+        "manage_addresses": ("203.0.113.7/32", "2001:db8::/32"),
         "client_id": "11111111-2222-3333-4444-555555555555",
     }
 
@@ -113,6 +117,9 @@ def test_what_is_missing_is_named(missing: str) -> None:
         ("SCIM_TOKEN", "short", "16 characters"),
         ("SCIM_TOKEN", f"{TOKEN},short", "16 characters"),
         ("SCIM_TOKEN", "@Microsoft.KeyVault(SecretUri=https://contoso.vault.azure.net/x)", "SCIM_KEY_VAULT"),
+        ("SCIM_CONSOLE", "no", "on or off"),
+        ("SCIM_MANAGE_ADDRESSES", "contoso.com", "addresses or networks"),
+        ("SCIM_MANAGE_ADDRESSES", "10.0.0.1/8", "host bits"),
         ("SCIM_TENANT", "has space", "letters and digits"),
         ("SCIM_TENANT", "ab", "letters and digits"),
         ("SCIM_TENANT", "1scim", "a letter first"),

@@ -1,6 +1,40 @@
 """The client's address, as far as the proxies between it and the service can be believed."""
 
 import ipaddress
+import logging
+from collections.abc import Sequence
+
+from scim.protocol.errors import Forbidden
+
+Network = ipaddress.IPv4Network | ipaddress.IPv6Network
+
+logger = logging.getLogger(__name__)
+
+
+class Permitted:
+    """The addresses from which the management and its page may be used: all, unless networks are given.
+
+    `setting` is what lists them, for who is refused.
+    """
+
+    def __init__(self, networks: Sequence[str] = (), setting: str = "SCIM_MANAGE_ADDRESSES") -> None:
+        self._networks: list[Network] = [ipaddress.ip_network(each) for each in networks]
+        self._setting = setting
+
+    def check(self, address: str) -> None:
+        """Return where a client's address, as `client_address` reads it, may come in; "" is one that nobody knows.
+
+        Raises Forbidden, naming the address, as the log does: who has locked himself out learns what to list.
+        """
+        if not self._networks or (address and self._has(address)):
+            return
+        seen = address or "that could not be read"
+        logger.warning("refused: the address %s is not in %s", seen, self._setting)
+        raise Forbidden(f"Requests from the address {seen} are not let in; {self._setting} lists those that are.")
+
+    def _has(self, address: str) -> bool:
+        read = ipaddress.ip_address(address)
+        return any(read in each for each in self._networks)
 
 
 def client_address(forwarded_for: str, trusted_proxies: int = 0) -> str:

@@ -5,6 +5,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
+from scim.access.address import Permitted
 from scim.access.admission import Admission
 from scim.access.credential import Credential, Federation, Scope, moment
 from scim.access.tenants import as_key
@@ -47,10 +48,11 @@ class Management:
         addresses: Addresses,
         tenants: TenantServices,
         webhooks: Callable[[str], Awaitable["Webhooks"]],
+        permitted: Permitted,
         *parts: object,
     ) -> None:
         """`parts` have further operations, as methods of the same form."""
-        self._parts = (self, *parts)
+        self._parts, self._permitted = (self, *parts), permitted
         self._admission, self._administration = admission, administration
         self._tenants, self._webhooks = tenants, webhooks
         self._address = addresses.tenant
@@ -63,6 +65,7 @@ class Management:
         request.tenant = as_key(parameters.get("key", "")) or "-"
 
         async def operation() -> Response:
+            self._permitted.check(request.address)
             if route is not None:
                 caller = await self._admitted(request, route, parameters)
                 return await self._operation(route)(request, caller, parameters)

@@ -9,7 +9,7 @@ from scim.access.credential import SCOPES
 from scim.app import App
 from scim.service.management_routes import ROUTES, ManageRoute
 from scim.service.openapi import document
-from tests.conftest import HOST, Clock, Http
+from tests.conftest import HOST, Clock, Http, make_app
 from tests.service.managing import Manager, administrator, fits
 from tests.tenancy import credential, tenant
 
@@ -239,3 +239,23 @@ async def test_the_document_describes_each_route(operator: Manager) -> None:
     assert described == {(each.method, f"/manage/v1/{each.path}", each.name) for each in ROUTES}
     references = set(json.dumps(told).split('"#/components/schemas/')[1:])
     assert {each.split('"')[0] for each in references} == set(told["components"]["schemas"])
+
+
+@pytest.mark.parametrize(
+    ("address", "status"),
+    [("203.0.113.7", 200), ("2001:db8::1", 200), ("203.0.113.8", 403), ("2001:db9::1", 403), ("", 403)],
+)
+async def test_only_addresses_that_are_listed_come_in(
+    rows: Any, clock: Clock, caplog: pytest.LogCaptureFixture, address: str, status: int
+) -> None:
+    """With whatever token; who is refused learns which address was seen, since that is what has to be listed."""
+    app = make_app(rows, clock, manage_addresses=("203.0.113.7/32", "2001:db8::/32"))
+    manager = Manager(app, (await credential(app, "", "operator"))[1])
+    for method, path in (("GET", "/tenants"), ("GET", "/openapi.json"), ("GET", "/nowhere")):
+        answer = await manager.ask(method, path, address=address)
+        assert (answer.status == 403) == (status == 403)
+    if status == 403:
+        for told in (answer.body["detail"], caplog.text):
+            assert (address or "could not be read") in told
+            assert "SCIM_MANAGE_ADDRESSES" in told
+        assert (await Manager(app, "wrong").ask("GET", "/tenants", address=address)).status == 403
