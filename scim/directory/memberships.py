@@ -58,13 +58,13 @@ class Memberships:
     async def members(self, group_id: str, limit: int | None = None, gone: set[str] | None = None) -> list[Edge]:
         """Return the members of a group in the order of their ids; `gone` where tombstones were read already."""
         gone = await self.tombstones() if gone is None else gone
-        return _shown(gone, group_id, _members(await self._tenant.under(keys.member(group_id), limit)))
+        return _shown(gone, group_id, await self._tenant.made_of(_members, keys.member(group_id), limit))
 
     async def groups(self, member_id: str, limit: int | None = None, gone: set[str] | None = None) -> list[Edge]:
         """Return the groups that a user or group is a direct member of, in the order of their ids."""
         gone = await self.tombstones() if gone is None else gone
-        rows = await self._tenant.under(keys.membership(member_id), limit, keys_only=True)
-        return _shown(gone, member_id, [Edge(keys.last_part(row.key), "g", row.version) for row in rows])
+        found = await self._tenant.made_of(_groups, keys.membership(member_id), limit, keys_only=True)
+        return _shown(gone, member_id, found)
 
     async def attached(self, stored: Stored, gone: set[str] | None = None) -> Stored:
         """Return a resource with its members or groups."""
@@ -244,6 +244,10 @@ def left(member_id: str, groups: Iterable[str]) -> list[RowChange]:
 def _members(rows: Iterable[Row]) -> list[Edge]:
     """Return memberships as they are; one whose kind cannot be read has none, is not shown, and can be removed."""
     return [Edge(keys.last_part(row.key), kind_in(row), row.version) for row in rows]
+
+
+def _groups(rows: Iterable[Row]) -> list[Edge]:
+    return [Edge(keys.last_part(row.key), "g", row.version) for row in rows]
 
 
 def _shown(gone: set[str], owner: str, edges: list[Edge]) -> list[Edge]:

@@ -71,6 +71,8 @@ class Tenant:
     """Called with the name before each commit, to note in time that the tenant may have work for the timer."""
     rest: Callable[[float], Awaitable[None]] = field(default=asyncio.sleep)
     """Lets some seconds pass between two steps of work that no request waits for."""
+    turn: asyncio.Lock = field(default_factory=asyncio.Lock, repr=False)
+    """Whose turn it is to read a further page: those who read very much take turns."""
 
     def time(self) -> str:
         """The time now, in the form of `meta.lastModified`."""
@@ -93,13 +95,20 @@ class Tenant:
 
     async def under(self, prefix: str, limit: int | None = None, keys_only: bool = False) -> list[Row]:
         """Return the rows whose keys begin with the prefix, all of them or the first `limit`."""
+        return await self.made_of(list, prefix, limit, keys_only)
+
+    async def made_of(
+        self, made: Callable[[list[Row]], list[T]], prefix: str, limit: int | None = None, keys_only: bool = False
+    ) -> list[T]:
+        """Return what `made` makes of these rows, a page of them at a time."""
         size = PAGE if limit is None else min(PAGE, limit)
         rows = await self.range(prefix, prefix + keys.BEYOND, size, keys_only)
+        found = made(rows)
         if len(rows) < size or size == limit:
-            return rows  # most often there is no further page
+            return found  # most often there is no further page
         async for page in self.pages(prefix, rows[-1].key, keys_only, None if limit is None else limit - size):
-            rows += page
-        return rows
+            found += made(page)
+        return found
 
     async def pages(
         self, prefix: str, after: str = "", keys_only: bool = False, limit: int | None = None
@@ -108,7 +117,8 @@ class Tenant:
         last, left = max(after, prefix), sys.maxsize if limit is None else limit
         while left > 0:
             size = min(PAGE, left)
-            page = await self.range(last, prefix + keys.BEYOND, size, keys_only)
+            async with self.turn:
+                page = await self.range(last, prefix + keys.BEYOND, size, keys_only)
             if page:
                 yield page
             if len(page) < size:
