@@ -12,6 +12,7 @@ help: ## Show the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 setup: $(READY) node_modules/.ready ## Install everything that the other targets need
+	@sh tools/chromium.sh
 
 $(READY): requirements.txt requirements-dev.txt
 	@sh tools/venv.sh $(VENV)

@@ -82,6 +82,13 @@ for each in routes.ROUTES:
 _register("IssueToken", ("POST",), routes.TOKEN, lambda req, given: service.oauth.token(req, given))
 _register("DescribeOAuth", ("GET", "HEAD"), routes.METADATA, lambda req, given: service.oauth.metadata(req, given))
 _register("Manage", routes.METHODS, routes.MANAGE, lambda req, _: service.management.respond(req))
+_register("Console", ("GET", "HEAD"), "console", lambda req, _: service.console.respond(req))
+_register(
+    "ConsoleFiles",
+    ("GET", "HEAD"),
+    "console/{*path}",
+    lambda req, given: service.console.respond(req, given.get("path", "")),
+)
 _register("Health", ("GET", "HEAD"), "health", lambda *_: service.endpoints.health())
 _register(routes.ANYWHERE, routes.METHODS, routes.CATCH_ALL, lambda req, _: service.endpoints.respond_anywhere(req))
 

@@ -36,6 +36,7 @@ from scim.storage.store import Partitions, Store
 
 if TYPE_CHECKING:
     from scim.service.administration import Administration
+    from scim.service.console import Console
     from scim.service.management import Management
     from scim.service.oauth import OAuth
     from scim.service.webhooks import Webhooks
@@ -97,6 +98,13 @@ class App:
         return Management(
             self.admission, self.administration, self.addresses, self.tenants, self.webhooks, self.permitted, reading
         )
+
+    @cached_property
+    def console(self) -> "Console":
+        """The page for administrators; imported, and its files read, when a browser asks for it."""
+        from scim.service.console import Console
+
+        return Console(self.permitted, offered=self.settings.console)
 
     async def webhooks(self, key: str = DEFAULT_KEY) -> "Webhooks":
         """Return the webhooks of a tenant. Raises NotFound, Unavailable."""

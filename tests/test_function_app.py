@@ -93,6 +93,8 @@ def test_each_route_is_a_function_of_its_name(loaded: Loaded) -> None:
     expected["IssueToken"] = ("{tenant}/v2/oauth/token", {"POST"})
     expected["DescribeOAuth"] = (".well-known/{document}/{tenant}/v2", {"GET", "HEAD"})
     expected["Manage"] = ("manage/v1/{*path}", {"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
+    expected["Console"] = ("console", {"GET", "HEAD"})
+    expected["ConsoleFiles"] = ("console/{*path}", {"GET", "HEAD"})
     expected[ANYWHERE] = ("{*path}", {"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
     assert registered == expected
 
@@ -299,7 +301,7 @@ async def test_a_request_without_a_token_is_refused_by_each_function(loaded: Loa
     """But for the health check and what leads to a token, every one asks for it."""
     for name, function in loaded.http.items():
         for method in function.methods - {"OPTIONS"}:
-            if name not in ("Health", "DescribeOAuth", "IssueToken"):  # the last asks for a client
+            if name not in ("Health", "DescribeOAuth", "IssueToken", "Console", "ConsoleFiles"):
                 url = f"https://scim.example/{function.route.replace('{id}', '1').replace('{*path}', 'x')}"
                 request = func.HttpRequest(method=method, url=url, route_params={"id": "1"}, body=b"{}")
                 response = await function.call(request, CONTEXT)

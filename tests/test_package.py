@@ -285,7 +285,9 @@ def test_publishing_from_a_checkout_sends_only_what_runs() -> None:
         return any(fnmatch.fnmatch(each, pattern) for pattern in ignored for each in [*beginnings, *parts])
 
     sent = {name for name in tracked if not is_ignored(name) and (ROOT / name).exists()}
-    modules = {name for name in tracked if name.startswith("scim/") and name.endswith((".py", ".json"))}
+    parts = (".py", ".json")
+    modules = {name for name in tracked if name.startswith("scim/") and name.endswith(parts)}
+    modules |= {name for name in tracked if name.startswith(f"{tool.CONSOLE}/")}
     left_out = {name for name in modules if any(name == each or name.startswith(f"{each}/") for each in tool.LEFT_OUT)}
     assert sent == {"function_app.py", "host.json", "requirements.txt"} | (modules - left_out)
 

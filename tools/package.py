@@ -10,6 +10,7 @@ What is in it, and why:
   requirements.txt.
 - A compiled .pyc beside each .py, in __pycache__, of the unchecked-hash kind: it stays valid whatever the times of the
   files that the zip brings. The .py files stay, because tracebacks show their lines; they cost no time at the start.
+- The console, each of its files with its gzip beside it, since the host compresses nothing.
 - No tests, no scripts, no type stubs; of each .dist-info the metadata, the entry points and the licences.
 
 The same checkout and lock give the same bytes: names are sorted, times and modes fixed. (The compression is that of
@@ -17,6 +18,7 @@ the zlib which Python was built with.) Only a Python of the same version can com
 """
 
 import argparse
+import gzip
 import hashlib
 import json
 import os
@@ -33,6 +35,8 @@ ROOT = Path(__file__).resolve().parent.parent
 SITE_PACKAGES = PurePosixPath(".python_packages/lib/site-packages")
 DEPLOYED_AT = "/home/site/wwwroot"
 """Where Azure mounts the package; compiled code names its source there."""
+CONSOLE = "scim/console"
+"""What browsers load."""
 PLATFORM = "manylinux2014_x86_64"
 LEFT_OUT = {
     "scim/simulate": "plays the client from the command line; needs rich, which is not deployed",
@@ -144,13 +148,18 @@ def copy_application(root: Path, stage: Path) -> None:
         target = stage / source.relative_to(root)
         target.parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(source, target)
+    for path in sorted((stage / CONSOLE).rglob("*")):
+        if path.is_file():
+            packed = path.with_name(f"{path.name}.gz")
+            packed.write_bytes(gzip.compress(path.read_bytes(), compresslevel=9, mtime=0))
 
 
 def _modules(root: Path) -> Iterator[Path]:
     for path in (root / "scim").rglob("*"):
         name = path.relative_to(root).as_posix()
         left_out = any(name == each or name.startswith(f"{each}/") for each in LEFT_OUT)
-        if path.suffix in (".py", ".json") and not left_out:
+        part = path.suffix in (".py", ".json") or name.startswith(f"{CONSOLE}/")
+        if part and path.is_file() and not left_out:
             yield path
 
 

@@ -1,7 +1,8 @@
 """Write what a release contains as CycloneDX 1.6: python -m tools.sbom [--python-version 3.13] [--out FILE].
 
 The components are those of tools/locks/PYTHON.txt, which the package is built from, each with the hash of the file that
-was installed. The version is that of pyproject.toml. The same checkout gives the same bytes.
+was installed, and what the console has of others (scim/console/vendor/VENDORED.json). The version is that of
+pyproject.toml. The same checkout gives the same bytes.
 """
 
 import argparse
@@ -39,10 +40,28 @@ def components(lock: Path) -> Iterator[dict[str, Any]]:
             }
 
 
+def vendored(listed: Path) -> Iterator[dict[str, Any]]:
+    """Yield each package of npm whose files lie beside the console, with their hashes."""
+    files = json.loads(listed.read_text(encoding="utf-8"))
+    for name, number, licence in sorted({(each["package"], each["version"], each["licence"]) for each in files}):
+        address = f"pkg:npm/{name.replace('@', '%40')}@{number}"
+        hashes = [each["sha256"] for each in files if each["package"] == name]
+        yield {
+            "type": "library",
+            "bom-ref": address,
+            "name": name,
+            "version": number,
+            "purl": address,
+            "licenses": [{"license": {"id": licence}}],
+            "hashes": [{"alg": "SHA-256", "content": each} for each in hashes],
+        }
+
+
 def document(python_version: str, root: Path = ROOT) -> dict[str, Any]:
     """Return the whole document (https://cyclonedx.org/docs/1.6/json/)."""
     product = f"pkg:generic/{NAME}@{version(root)}"
-    found = list(components(root / "tools" / "locks" / f"{python_version}.txt"))
+    lock = root / "tools" / "locks" / f"{python_version}.txt"
+    found = [*components(lock), *vendored(root / "scim" / "console" / "vendor" / "VENDORED.json")]
     return {
         "bomFormat": "CycloneDX",
         "specVersion": "1.6",

@@ -105,7 +105,8 @@ class Management:
         """All tenants, or the caller's own."""
         found = await self._administration.tenants()
         own = [each for each in found if caller.scope == "operator" or each.key == caller.tenant]
-        return _answer(200, {"tenants": [documents.tenant(each, self._address(request, each.key)) for each in own]})
+        listed = [documents.tenant(each, self._address(request, each.key)) for each in own]
+        return _answer(200, {"caller": {"scope": caller.scope}, "tenants": listed})
 
     async def create_tenant(self, request: Request, _caller: Credential, _: Parameters) -> Response:
         """A new tenant, with its Secret Token, shown this once."""

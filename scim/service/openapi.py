@@ -89,7 +89,11 @@ SCHEMAS: dict[str, Schema] = {
         filterable={"type": "array", "items": _TEXT},
         secretToken=_TEXT | {"description": "At creation only, and never again."},
     ),
-    "Tenants": _object("tenants", tenants={"type": "array", "items": _ref("Tenant")}),
+    "Tenants": _object(
+        "caller tenants",
+        caller=_object("scope", scope={"enum": ["operator", "admin"]}),
+        tenants={"type": "array", "items": _ref("Tenant")},
+    ),
     "NewTenant": _object("name", name=_NAME),
     "TenantChange": _object(
         "",

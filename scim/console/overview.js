@@ -1,0 +1,149 @@
+// Is it alive, how large is it, how does it fare: one answer of the service, in plain words, figures and plots.
+import { fromNow, milliseconds, moment, day, number, share, span } from './format.js'
+import { Foreign, html, Notice, Rich, Sign, Time } from './parts.js'
+import { Plot } from './plot.js'
+import { linkTo } from './route.js'
+import { say, texts } from './texts.js'
+
+const words = texts.overview
+const HOUR = 3_600
+const LATE = 1.5 * HOUR
+const MANY = 0.2
+
+export const overviewPath = (route) => `tenants/${encodeURIComponent(route.tenant)}/overview`
+
+export function Overview({ route, data }) {
+  const monthly = route.query.get('period') === 'month'
+  const period = monthly ? data.month : data.day
+  const judged = judge(data)
+  return html`
+    <section class=${`verdict ${judged.level}`} aria-label=${judged.heading}>
+      <h2><${Sign} level=${judged.level} />${judged.heading}</h2>
+      ${judged.remarks.map((each) => html`<p><${Rich} text=${each} /></p>`)}
+      ${!data.lastRequest && html`<p><a href=${linkTo(route.tenant, 'customers')}>${words.toCustomers}</a></p>`}
+    </section>
+    <${Tiles} data=${data} period=${period} monthly=${monthly} />
+    <${Periods} route=${route} monthly=${monthly} />
+    <div class="columns wide">
+      <${Requests} period=${period} monthly=${monthly} />
+      <${Latency} period=${period} monthly=${monthly} />
+    </div>
+    <div class="columns">
+      <${Failures} route=${route} period=${period} monthly=${monthly} />
+      <${Signs} data=${data} />
+      <${Expiring} listed=${data.credentialsExpiring} />
+    </div>`
+}
+
+// What the figures mean: a level, a heading, and what to do.
+export function judge(data, now = Date.now()) {
+  const found = [...health(data), ...silence(data, now), ...refusals(data), ...failing(data), ...expiry(data, now)]
+  const level = found.some(([each]) => each === 'bad') ? 'bad' : found.some(([each]) => each === 'warn') ? 'warn' : 'good'
+  const heading = !data.lastRequest ? words.nobody : { good: words.well, warn: words.attention, bad: words.bad }[level]
+  return { level: data.lastRequest ? level : 'warn', heading, remarks: found.map(([, text]) => text) }
+}
+
+function health({ health: states = {} }) {
+  const told = { storage: words.storageBad, tokens: words.tokensBad, timer: words.timerBad }
+  const failing = Object.entries(told).filter(([name]) => states[name] && states[name] !== 'ok')
+  return failing.map(([name, text]) => [name === 'timer' ? 'warn' : 'bad', say(text, { state: states[name] })])
+}
+
+function silence({ lastRequest, lastSuccess }, now) {
+  if (!lastRequest) return [['warn', words.nobodyHint]]
+  const quiet = (now - new Date(lastRequest)) / 1000
+  const text = quiet > 24 * HOUR ? words.silentDay : quiet > LATE ? words.silent : words.lastRequestAgo
+  const found = [[quiet > 24 * HOUR ? 'bad' : quiet > LATE ? 'warn' : 'good', say(text, { span: span(quiet), ago: fromNow(lastRequest, now) })]]
+  if (!lastSuccess) found.push(['bad', words.noSuccessEver])
+  else if (new Date(lastRequest) - new Date(lastSuccess) > 2 * HOUR * 1000) found.push(['bad', say(words.noSuccess, { when: moment(lastSuccess) })])
+  return found
+}
+
+function refusals({ day: { statuses } }) {
+  const n = (statuses[401] || 0) + (statuses[403] || 0)
+  return n ? [['warn', say(words.refused, { n: number(n), count: n })]] : []
+}
+
+function failing({ day: { requests, failures, statuses } }) {
+  const others = failures - (statuses[401] || 0) - (statuses[403] || 0)
+  if (others <= 0) return []
+  const many = others > MANY * requests && others > 50
+  return [many ? ['bad', say(words.manyFail, { share: share(others, requests) })] : ['good', say(words.someFail, { n: number(others), count: others })]]
+}
+
+const expiry = ({ credentialsExpiring: listed }, now) =>
+  listed.map((each) => {
+    const over = new Date(each.expires) <= now
+    return ['warn', say(over ? words.expired : words.expiring, { name: each.name, when: fromNow(each.expires, now) })]
+  })
+
+function Tiles({ data, period, monthly }) {
+  const hint = monthly ? words.ofMonth : words.ofDay
+  const active = data.active === undefined ? '' : say(words.active, { n: number(data.active), inactive: number(data.users - data.active) })
+  return html`<dl class="tiles">
+    <${Tile} name=${words.users} value=${number(data.users)} hint=${active} />
+    <${Tile} name=${words.groups} value=${number(data.groups)} />
+    ${data.memberships !== undefined && html`<${Tile} name=${words.memberships} value=${number(data.memberships)} />`}
+    <${Tile} name=${words.requests} value=${number(period.requests)} hint=${hint} />
+    <${Tile} name=${words.failures} value=${number(period.failures)} hint=${say(words.failuresHint, { share: share(period.failures, period.requests) })} />
+    <${Tile} name=${words.p95} value=${milliseconds(period.p95)} hint=${words.p95Hint} />
+  </dl>`
+}
+
+const Tile = ({ name, value, hint }) => html`<div><dt>${name}</dt><dd>${value}</dd>${hint && html`<dd class="muted">${hint}</dd>`}</div>`
+
+function Periods({ route, monthly }) {
+  const current = (wanted) => (wanted === monthly ? 'true' : undefined)
+  return html`<nav class="choice" aria-label=${words.period}>
+    <a href=${linkTo(route.tenant, 'overview')} aria-current=${current(false)}>${words.ofDay}</a>
+    <a href=${linkTo(route.tenant, 'overview', [], { period: 'month' })} aria-current=${current(true)}>${words.ofMonth}</a></nav>`
+}
+
+const whole = (points) => points.map((each) => new Date(each.time).getTime() / 1000)
+const named = (monthly) => (time) => (monthly ? day : moment)(time * 1000)
+
+function Requests({ period, monthly }) {
+  const series = [
+    { label: words.requests, colour: 'accent', bars: true, values: period.points.map((each) => each.requests) },
+    { label: words.failed, colour: 'red', bars: true, values: period.points.map((each) => each.failures) },
+  ]
+  const summary = period.requests ? say(words.plotSays, { requests: number(period.requests), failures: number(period.failures) }) : words.noRequests
+  return html`<${Plot} label=${words.plotRequests} summary=${summary} times=${whole(period.points)} series=${series} format=${number} when=${named(monthly)} daily=${monthly} />`
+}
+
+function Latency({ period, monthly }) {
+  const series = [{ label: words.p95, colour: 'violet', values: period.points.map((each) => each.p95) }]
+  const summary = period.requests ? say(words.latencySays, { p95: milliseconds(period.p95) }) : words.noRequests
+  return html`<${Plot} label=${words.plotLatency} summary=${summary} times=${whole(period.points)} series=${series} format=${milliseconds} when=${named(monthly)} daily=${monthly} />`
+}
+
+function Failures({ route, period, monthly }) {
+  const listed = Object.entries(period.failuresByScimType).sort(([, one], [, other]) => other - one)
+  const most = listed[0]?.[1]
+  return html`<section><h2>${words.byType}</h2>
+    ${listed.length === 0 && html`<p class="muted">${words.noFailures}</p>`}
+    <ul class="bars">${listed.map(
+      ([type, count]) => html`<li><a href=${linkTo(route.tenant, 'log', [], asked(type, monthly))}><${Foreign} text=${type} /></a>
+        <meter min="0" max=${most} value=${count} aria-label=${`${type}: ${number(count)}`}></meter><span>${number(count)}</span></li>`,
+    )}</ul></section>`
+}
+
+const asked = (type) => (/^\d{3}$/.test(type) ? { status: type } : { status: 'failed', text: type })
+
+function Signs({ data }) {
+  const states = data.health || {}
+  const parts = [[words.storage, states.storage], [words.tokens, states.tokens], [words.timer, states.timer]].filter(([, state]) => state)
+  return html`<section><h2>${words.signs}</h2><dl class="facts">
+    ${parts.map(([name, state]) => html`<div><dt>${name}</dt><dd><${Sign} level=${state === 'ok' ? 'good' : 'bad'} />${state === 'ok' ? words.ok : state}</dd></div>`)}
+    <div><dt>${words.lastRequest}</dt><dd><${Time} at=${data.lastRequest} /></dd></div>
+    <div><dt>${words.lastSuccess}</dt><dd><${Time} at=${data.lastSuccess} /></dd></div>
+    <div><dt>${words.lastChange}</dt><dd><${Time} at=${data.lastChange} /></dd></div>
+    <div><dt>${words.tests}</dt><dd>${number(data.day.testConnections)}</dd></div>
+  </dl></section>`
+}
+
+function Expiring({ listed }) {
+  return html`<section><h2>${words.credentials}</h2>
+    ${listed.length === 0 && html`<p class="muted">${texts.none}</p>`}
+    <dl class="facts">${listed.map((each) => html`<div><dt><${Foreign} text=${each.name} /></dt><dd><${Time} at=${each.expires} /></dd></div>`)}</dl></section>`
+}
