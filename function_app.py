@@ -89,7 +89,7 @@ _register(
     "console/{*path}",
     lambda req, given: service.console.respond(req, given.get("path", "")),
 )
-_register("Health", ("GET", "HEAD"), "health", lambda *_: service.endpoints.health())
+_register("Health", ("GET", "HEAD"), "health", lambda *_: service.health.response())
 _register(routes.ANYWHERE, routes.METHODS, routes.CATCH_ALL, lambda req, _: service.endpoints.respond_anywhere(req))
 
 

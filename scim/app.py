@@ -27,6 +27,7 @@ from scim.protocol.schema import SchemaDocumentError, Schemas, load_schemas
 from scim.service.addresses import Addresses
 from scim.service.deliveries import Deliveries
 from scim.service.endpoints import Endpoints
+from scim.service.health import Health, check_storage
 from scim.service.journals import Journals
 from scim.service.rounds import Rounds
 from scim.service.tenants import TenantService, TenantServices, kinds_of
@@ -58,6 +59,7 @@ class App:
     limits: Limits
     journals: Journals
     endpoints: Endpoints
+    health: Health
     rounds: Rounds
     timer: Timer
     deliveries: Deliveries
@@ -207,8 +209,9 @@ def build(
         addresses=addresses,
         limits=limits,
         journals=journals,
-        endpoints=Endpoints(
-            admission, limits, tenants, addresses, timer, journals, deliveries.soon, settings.request_seconds
+        endpoints=Endpoints(admission, limits, tenants, addresses, journals, deliveries.soon, settings.request_seconds),
+        health=Health(
+            {"storage": partial(check_storage, tenant), "tokens": admission.check, "timer": timer.state}, clock
         ),
         rounds=rounds,
         timer=timer,

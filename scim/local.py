@@ -192,7 +192,7 @@ async def _signalled() -> None:
 
 async def _tell_health(service: App) -> None:
     """Say at once what the first request would meet."""
-    response = await service.endpoints.health()
+    response = await service.health.response()
     if response.status != HTTPStatus.OK:
         logging.getLogger(__name__).warning("requests are answered 503 for now: %s", response.content().decode())
 

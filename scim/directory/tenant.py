@@ -17,6 +17,7 @@ from scim.protocol.resource import format_date_time, to_stored_json
 from scim.storage import deadline
 from scim.storage.rows import Delete, Insert, Record, Replace, Row, RowChange, RowConflict, Rows, Touch, new_mark
 from scim.storage.together import each
+from scim.storage.writes import Writes
 
 PAGE = 1000
 """Rows in one answer of Table Storage at most."""
@@ -67,6 +68,8 @@ class Tenant:
     """Makes an id, of 32 hexadecimal digits, that begins with a text."""
     pause: Callable[[int], Awaitable[None]] = field(default=_pause)
     new_mark: Callable[[], str] = new_mark
+    writes: Writes = field(default_factory=Writes)
+    """How writing ends, for the health of the service; the tenants of a process share it."""
     before_commit: Callable[[str], Awaitable[None]] | None = None
     """Called with the name before each commit, to note in time that the tenant may have work for the timer."""
     rest: Callable[[float], Awaitable[None]] = field(default=asyncio.sleep)
@@ -135,10 +138,19 @@ class Tenant:
         """Apply all changes or none; see `Rows.commit`."""
         deadline.current().spend()
         _counted(sum(len(each.body) for each in changes if isinstance(each, (Insert, Replace))))
-        if self.before_commit is not None:
-            await self.before_commit(self.name)
-        notes.call()
-        return await self.rows.commit(self.name, changes, mark)
+        try:
+            if self.before_commit is not None:
+                await self.before_commit(self.name)
+            notes.call()
+            versions = await self.rows.commit(self.name, changes, mark)
+        except Unavailable as error:
+            self.writes.failed(error)
+            raise
+        except RowConflict:
+            self.writes.succeeded()
+            raise
+        self.writes.succeeded()
+        return versions
 
     def change_row(self, **said: object) -> Record:
         """Return the row that says of a change what it was, for the change's own transaction; empty items are left out.

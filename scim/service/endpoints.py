@@ -1,6 +1,5 @@
 """The service behind any host: who may pass is let in, and the tenant's own operations answer."""
 
-import logging
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import replace
 from urllib.parse import unquote
@@ -9,17 +8,14 @@ from scim.access.admission import Admission
 from scim.access.credential import Scope
 from scim.access.limits import Limits
 from scim.access.tenants import DEFAULT_KEY, as_key
-from scim.directory.timer import Timer
-from scim.protocol.errors import MethodNotAllowed, NotFound, ScimError, Unauthorized
+from scim.protocol.errors import MethodNotAllowed, NotFound, Unauthorized
 from scim.service import routes
 from scim.service.addresses import Addresses, metadata_url
 from scim.service.answers import SECONDS, answered
 from scim.service.journals import Journals
-from scim.service.messages import JSON, Request, Response
+from scim.service.messages import Request, Response
 from scim.service.routes import Route
 from scim.service.tenants import TenantService, TenantServices
-
-logger = logging.getLogger(__name__)
 
 Parameters = Mapping[str, str]
 Operation = Callable[[TenantService], Awaitable[Response]]
@@ -34,7 +30,6 @@ class Endpoints:
         limits: Limits,
         tenants: TenantServices,
         addresses: Addresses,
-        timer: Timer,
         journals: Journals,
         changed: Callable[[TenantService], None],
         seconds: float = SECONDS,
@@ -43,7 +38,6 @@ class Endpoints:
 
         `seconds` are those within which it is answered.
         """
-        self._timer = timer
         self._admission = admission
         self._journals = journals
         self._limits = limits
@@ -90,27 +84,6 @@ class Endpoints:
         answer = answered(request, name, parameters, operation, seconds=self._seconds)
         response = await self._journals.around(request, answer)
         return _cached(found[0], response) if found else response
-
-    async def health(self) -> Response:
-        """Say, to anybody, whether storage and token source answer: 200 when both do, else 503.
-
-        It says how the timer does, too: "ok", "late" or "failing", which refuses nobody.
-        """
-        checks = {"storage": self._tenants.default.tenant.rows.check, "tokens": self._admission.check}
-        states = {name: await self._state(name, check) for name, check in checks.items()}
-        healthy = all(state == "ok" for state in states.values())
-        if states["storage"] == "ok":
-            states["timer"] = await self._state("timer", self._timer.state)
-        return Response(200 if healthy else 503, {"status": "ok" if healthy else "failing", **states}, {}, JSON)
-
-    async def _state(self, name: str, check: Callable[[], Awaitable[str | None]]) -> str:
-        try:
-            return await check() or "ok"
-        except ScimError as error:
-            return error.detail
-        except Exception:
-            logger.exception("the health check of %s failed", name)
-            return "failing; the log says why"
 
     def _settle(self, request: Request, segment: str) -> None:
         """Note of a request which tenant it is for, and the address that the tenant's routes are below.

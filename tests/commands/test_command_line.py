@@ -26,7 +26,7 @@ from scim.settings import SettingsError
 from scim.storage.sqlite import SqliteRows
 from tests.children import python
 from tests.commands.test_transfer import small, written
-from tests.conftest import TOKEN
+from tests.conftest import TOKEN, Clock
 from tests.server import STOP_SECONDS, environment, serving
 
 Capture = pytest.CaptureFixture[str]
@@ -275,7 +275,7 @@ def test_a_token_that_cannot_be_kept_is_told(tmp_path: Path, content: str | None
 
 
 async def test_a_store_that_does_not_answer_is_told_at_the_start(
-    app: App, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    app: App, clock: Clock, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     """Before the first request meets it; a healthy service says nothing."""
     await _tell_health(app)
@@ -285,6 +285,7 @@ async def test_a_store_that_does_not_answer_is_told_at_the_start(
         raise Unavailable("Table Storage does not answer.")
 
     monkeypatch.setattr(SqliteRows, "check", silent)
+    clock.forward(seconds=5)
     await _tell_health(app)
     assert "answered 503 for now" in caplog.text
     assert "Table Storage does not answer." in caplog.text

@@ -151,16 +151,17 @@ async def test_a_client_cannot_write_lines_into_the_log(http: Http, caplog: pyte
 
 async def test_health_is_told_to_anybody(app: App) -> None:
     """200 while storage and token source answer."""
-    response = await app.endpoints.health()
+    response = await app.health.response()
     assert (response.status, response.body) == (200, {"status": "ok", "storage": "ok", "tokens": "ok", "timer": "ok"})
 
 
 @pytest.mark.usefixtures("broken")
 async def test_health_tells_what_fails_and_not_why(app: App, caplog: pytest.LogCaptureFixture) -> None:
     """503; anybody may ask, so the reason of a bug is in the log only."""
-    response = await app.endpoints.health()
+    response = await app.health.response()
     assert response.status == 503
-    assert response.body == {"status": "failing", "storage": "failing; the log says why", "tokens": "ok"}
+    why = "failing; the log says why"
+    assert response.body == {"status": "failing", "storage": why, "tokens": "ok", "timer": why}
     assert "secret-of-the-inside" in caplog.text
 
 
@@ -171,7 +172,7 @@ async def test_health_tells_since_when_an_outage_lasts(app: App, monkeypatch: py
         raise Unavailable("The key vault has not answered since 12:00.")
 
     monkeypatch.setattr(app.tokens, "check", fail)
-    response = await app.endpoints.health()
+    response = await app.health.response()
     assert response.status == 503
     assert response.body == {
         "status": "failing",
