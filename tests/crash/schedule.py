@@ -42,15 +42,20 @@ class Scheduler:
             raise
 
     async def run(self, workers: Sequence[Coroutine[Any, Any, None]]) -> None:
-        """Run workers to their ends; raise what one of them raises."""
+        """Run workers to their ends; raise what one of them raises.
+
+        Nobody may be waiting for a turn although not all have ended: what is long is computed on a thread of its own,
+        and how long that takes depends on the machine. Then this goes on looking.
+        """
         tasks = [asyncio.ensure_future(each) for each in workers]
         while True:
             for _ in range(QUIET):
                 await asyncio.sleep(0)
             failed = [task for task in tasks if task.done() and task.exception()]
-            if failed or not self._waiting:
+            if failed or all(task.done() for task in tasks):
                 break
-            self._let_one_go()
+            if self._waiting:
+                self._let_one_go()
         if failed:
             for task in tasks:
                 task.cancel()

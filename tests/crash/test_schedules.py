@@ -1,11 +1,15 @@
 """Random schedules: workers take turns at each call to storage, die, get no answer, repeat; every fact is there."""
 
+import asyncio
+import threading
 from collections.abc import Callable
 
 import pytest
 
 from scim.directory import memberships, resources, tenant
+from scim.directory.aside import SHORT, aside
 from tests.crash.plots import PLOTS, play
+from tests.crash.schedule import QUIET, Scheduler
 
 SEEDS, EVERYBODY = 20, 60
 """Schedules of each plot, and of the one that has everybody in it."""
@@ -32,3 +36,24 @@ async def test_every_acknowledged_fact_is_there_at_the_end(plot: str, count_case
     for seed in range(EVERYBODY if plot == "everybody" else SEEDS):
         count_cases("calls to storage in schedules", await play(plot, seed))
         count_cases("schedules", 1)
+
+
+async def test_who_computes_aside_is_waited_for() -> None:
+    """On a busy machine a thread takes longer than the rounds after which everybody waits for a turn."""
+    scheduler, late = Scheduler(0), threading.Event()
+
+    async def worker() -> None:
+        await scheduler.turn("worker")
+        await aside(late.wait, SHORT + 1)
+        await scheduler.turn("worker")
+
+    async def machine() -> None:
+        for _ in range(3 * QUIET):
+            await asyncio.sleep(0)
+        late.set()
+
+    slow = asyncio.create_task(machine())
+    async with asyncio.timeout(60):
+        await scheduler.run([worker()])
+    await slow
+    assert scheduler.calls == 2
