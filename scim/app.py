@@ -96,7 +96,7 @@ class App:
         from scim.service.management import Management
         from scim.service.reading import Reading
 
-        reading = Reading(self.administration, self.tenants, self.addresses)
+        reading = Reading(self.administration, self.tenants, self.addresses, self.health.response)
         return Management(
             self.admission, self.administration, self.addresses, self.tenants, self.webhooks, self.permitted, reading
         )

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from scim.directory import keys
+from scim.directory.counts import INACTIVE, letters
 from scim.directory.damage import Damaged, Newer, is_newer
 from scim.directory.stored import MAX_DERIVED, Kind, Stored
 from scim.directory.tenant import Tenant
@@ -164,7 +165,7 @@ class Inspection:
         _, letter, prefix = key.split(".")
         for _ in range(ROUNDS):
             row = await self._tenant.read(key)
-            real = len(await self._tenant.under(keys.resource(letter, prefix), keys_only=True))
+            real = await self._real(letter, prefix)
             again = await self._tenant.read(key)
             if row == again:
                 break
@@ -175,6 +176,14 @@ class Inspection:
         if row.body == str(real):
             return None
         return Finding(f"{key}: is {row.body!a:.20}, should be {real}", (Replace(key, str(real), row.version),))
+
+    async def _real(self, letter: str, prefix: str) -> int:
+        """Return how many resources there are whose ids begin so, or how many inactive users."""
+        if letter != INACTIVE:
+            return len(await self._tenant.under(keys.resource(letter, prefix), keys_only=True))
+        kind = self._kinds["u"]
+        rows = await self._tenant.under(keys.resource("u", prefix))
+        return sum(INACTIVE in letters(kind, document_of(kind, row)) for row in rows)
 
     async def _tombstone(self, key: str) -> Finding | None:
         resource_id = keys.entombed(key)

@@ -17,6 +17,7 @@ from scim.commands.command import DONE, FAILED, Failure, Parser, add_tenant
 from scim.commands.progress import Progress, Silent, shown
 from scim.commands.transfer import ORDER, BrokenFile, Entry, Link, Reader
 from scim.directory import keys, memberships
+from scim.directory.counts import letters
 from scim.directory.stored import Edge
 from scim.directory.tombstones import merged
 from scim.protocol.resource import to_stored_json
@@ -103,7 +104,7 @@ class Restore:
             derived += each.kind.look_up_changes(each.id, {}, each.document)
             changes += await self._tenant.settled(derived) if attempt else derived
             changes.append(self._tenant.change_row(resourceType=each.kind.type.name, id=each.id, operation="import"))
-        counted = Counter(keys.count(each.kind.letter, each.id) for each in wanted)
+        counted = Counter(key for each in wanted for key in _counts(each))
         changes += [await self._counted(key, step) for key, step in counted.items()]
         await self._tenant.commit(changes)
         for each in wanted:
@@ -169,11 +170,15 @@ class Restore:
         self._left_out.add(line)
 
 
+def _counts(entry: Entry) -> list[str]:
+    return [keys.count(letter, entry.id) for letter in letters(entry.kind, entry.document)]
+
+
 def _fits(batch: Sequence[Entry]) -> bool:
     """Whether resources can be created in one transaction."""
     keyed = [key for each in batch for key in each.kind.names(each.document)]
     look_ups = sum(len(each.kind.look_ups(each.id, each.document)) for each in batch)
-    counts = len({keys.count(each.kind.letter, each.id) for each in batch})
+    counts = len({key for each in batch for key in _counts(each)})
     size = sum(len(json.dumps(to_stored_json(each.document))) for each in batch)
     apart = len(set(keyed)) == len(keyed)
     return apart and 2 * len(batch) + len(keyed) + look_ups + counts <= MAX_CHANGES and size <= MAX_BATCH_BYTES

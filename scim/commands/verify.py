@@ -16,6 +16,7 @@ from scim.commands.inspection import Finding, Inspection, Suspect, document_of, 
 from scim.commands.progress import Progress, Silent, shown
 from scim.commands.twins import Twins
 from scim.directory import keys
+from scim.directory.counts import COUNTED, letters
 from scim.directory.damage import Damaged, Newer
 from scim.directory.stored import Kind
 from scim.directory.tenant import PAGE, TRIES, Tenant
@@ -269,8 +270,7 @@ class Verification:
         self._note(f"{keys.event(missing)}: the feed lacks this event; a new epoch begins with --repair", self._repair)
 
     async def _first(self, after: str, before: str) -> Row | None:
-        rows = await self._tenant.range(after, before, 1, keys_only=True)
-        return rows[0] if rows else None
+        return next(iter(await self._tenant.range(after, before, 1, keys_only=True)), None)
 
     # Walking
 
@@ -301,16 +301,16 @@ class Verification:
         counted: Counter[str] = Counter()
         async for row in self._rows(kind.prefix, kind.type.endpoint.strip("/").lower()):
             resource_id = keys.last_part(row.key)
-            counted[keys.count(letter, resource_id)] += 1
             if problem(kind, row):
                 self._suspects.add(Suspect("document", row.key))
             if document := document_of(kind, row):
                 self._expect(kind, resource_id, document, sink)
                 if twins:
                     twins.see(kind, document)
+            counted.update(keys.count(each, resource_id) for each in letters(kind, document or {}))
             yield _Owner(resource_id, letter)
-        self._report.resources[letter] = counted.total()
-        found = {row.key: row.body for row in await self._tenant.under(keys.counts(letter))}
+        self._report.resources[letter] = sum(counted[key] for key in counted if key.startswith(keys.counts(letter)))
+        found = {row.key: row.body for each in COUNTED[letter] for row in await self._tenant.under(keys.counts(each))}
         wrong = [key for key in counted | found if found.get(key, "0") != str(counted[key])]
         self._suspects |= {Suspect("count", key) for key in wrong}
 

@@ -6,6 +6,7 @@
     m.<group>.<member>               a membership: the kind of the member
     r.<member>.<group>               the same membership, from the other side
     c.<u|g>.<first two digits>       how many resources have ids that begin so
+    c.i.<first two digits>           how many of the users among them are inactive
     e.<time>.<random>                a change, for audit
     t.<id>                           a deleted resource whose memberships are still being removed
     t.<id>.new                       a group in the making: its memberships are written before itself
@@ -14,6 +15,7 @@
     o.<random>                       what a change has to say, until it is numbered: its outbox row
     p.<group>.<random>               the same of a group in the making, until the group is there
     f.<number>                       an event of the feed
+    s.sizes                          how many memberships there were when the timer counted them
     s.maintenance                    when the timer ran last, and how that ended
     a.now.<group>                    the roles that a group gives
     a.told.<group>                   those of them that the feed has told of
@@ -34,6 +36,7 @@ _LAST = 2**48 - 1
 _ID = re.compile(r"[0-9a-f]{32}")
 INDEXES = "s.indexes"
 MAINTENANCE = "s.maintenance"
+SIZES = "s.sizes"
 CHANGES = "e."
 """What the rows of all changes begin with."""
 FEED = "s.feed"

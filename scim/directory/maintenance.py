@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 from functools import partial
 
 from scim.directory import keys
+from scim.directory.census import Census
 from scim.directory.feed import Feed
 from scim.directory.journal import Journal
 from scim.directory.tenant import Tenant
@@ -41,6 +42,7 @@ class Maintenance:
         self._tombstones = tombstones
         self._feed = feed
         self._journal = journal
+        self._census = Census(tenant)
         self._retention = timedelta(days=retention_days)
         self._clock = clock
 
@@ -58,6 +60,7 @@ class Maintenance:
             more, failed = await self.finish_deletes(end)
             finished += more
         hours_expired, hours_merged = await self._journal.tend_hours()
+        await self.count_memberships(end)
         return {
             "eventsPublished": published,
             "deletesFinished": finished,
@@ -137,6 +140,19 @@ class Maintenance:
             expired += batch
             await self._rest(began)
         return expired
+
+    async def count_memberships(self, end: float) -> None:
+        """Count the memberships if that is due, with rests between; what a time cuts short begins anew."""
+        began = self._clock()
+
+        async def goes_on() -> bool:
+            nonlocal began
+            await self._rest(began)
+            began = self._clock()
+            return began < end
+
+        if began < end:
+            await self._census.count(goes_on)
 
     async def _expire_batch(self) -> int:
         oldest = int((self._tenant.now() - self._retention).timestamp() * 1000)

@@ -13,8 +13,8 @@ from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 
-from scim.directory import keys
-from scim.directory.damage import Damaged, kind_in, number_in, object_in
+from scim.directory import counts, keys
+from scim.directory.damage import Damaged, kind_in, object_in
 from scim.directory.stored import Edge, Stored
 from scim.directory.tenant import PAGE, Tenant
 from scim.protocol.errors import InvalidValue
@@ -181,7 +181,7 @@ class Memberships:
 
     async def total(self, letter: str) -> int:
         """Return how many resources of a kind there are."""
-        return sum(number_in(row) or 0 for row in await self._tenant.under(keys.counts(letter)))
+        return await counts.total(self._tenant, letter)
 
 
 def name_in(group: Row, attribute: str = "displayName") -> str:

@@ -6,9 +6,9 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
-from scim.directory import keys, memberships, notes
+from scim.directory import counts, keys, memberships, notes
 from scim.directory.aside import aside
-from scim.directory.damage import FORM, Damaged, Newer, number_in, owner_in
+from scim.directory.damage import FORM, Damaged, Newer, owner_in
 from scim.directory.events import Event, changed_paths, events_of, outbox_row
 from scim.directory.indexes import Indexes
 from scim.directory.memberships import Memberships, Plan
@@ -103,7 +103,8 @@ class Directory:
             await self._prepare(_Writing("create", origin), new, plan)
 
         async def attempt(number: int) -> Stored:
-            head = [Insert(kind.key(new.id), _body(new), now), *await self._counted(kind, new.id, 1)]
+            counted = await counts.changes(self.tenant, kind, new.id, None, new.document)
+            head = [Insert(kind.key(new.id), _body(new), now), *counted]
             if many:
                 head.append(Delete(keys.making(new.id)))
             current = await self.memberships.plan(new.id, members) if number and not many else plan
@@ -197,7 +198,8 @@ class Directory:
             head: RowChange = Touch(kind.key(resource_id), now)
             if not same or outcome.members.cleared or if_match is not None:
                 head = Replace(kind.key(resource_id), _body(after), current.version, now)
-            return await self._write(replace(writing, attempt=number), current.document, after, [head], plan)
+            counted = await counts.changes(self.tenant, kind, resource_id, current.document, outcome.resource)
+            return await self._write(replace(writing, attempt=number), current.document, after, [head, *counted], plan)
 
         return await self.tenant.retried(attempt)
 
@@ -213,7 +215,7 @@ class Directory:
             writing, mark = _Writing("delete", origin), self.tenant.new_mark()
             fixed: list[RowChange] = [
                 Delete(kind.key(resource_id), current.version),
-                *await self._counted(kind, resource_id, -1),
+                *await counts.changes(self.tenant, kind, resource_id, current.document, None),
                 self._audit(writing, current, [], Plan()),
                 self._said(writing, mark, events_of(kind, resource_id, current.document, None, Plan(), mark)),
             ]
@@ -333,15 +335,6 @@ class Directory:
                 path,
             )
         return Replace(key, after.id, row.version)
-
-    async def _counted(self, kind: Kind, resource_id: str, step: int) -> list[RowChange]:
-        """Return the change of the count that the resource belongs to; none where it is unknown."""
-        key = keys.count(kind.letter, resource_id)
-        row = await self.tenant.read(key)
-        if row is None:
-            return [Insert(key, str(max(step, 0)))]
-        number = number_in(row)
-        return [] if number is None else [Replace(key, str(max(number + step, 0)), row.version)]
 
     def _said(
         self, writing: _Writing, mark: str, events: Sequence[Event], *, parked: str = "", opens: str = ""

@@ -1,19 +1,15 @@
 """What a tenant's journal tells, as JSON objects: requests for the log, totals and plots for the overview."""
 
 from collections.abc import Mapping, Sequence
-from datetime import datetime, timedelta
 from typing import Any
 
 from scim.directory.entry import Entry, Wanted
-from scim.directory.hours import HOUR, Counts
 from scim.directory.journal import MAX_COUNT, Page, moment
 from scim.protocol.errors import InvalidValue
 from scim.protocol.resource import format_date_time, parse_date_time
 from scim.service.parameters import count_of, given
 from scim.service.tenants import TenantService
 
-EXPIRING = timedelta(days=30)
-DAYS = 30
 PARAMETERS = ("status", "credential", "client", "user", "text", "since", "until", "count", "cursor")
 """What a reader of the log may ask for."""
 
@@ -67,51 +63,6 @@ def request(entry: Entry, key: str) -> dict[str, Any]:
     }
     always = ("milliseconds", "storageCalls", "status")
     return {name: value for name, value in told.items() if name in always or value not in ("", [], False)}
-
-
-async def overview(service: TenantService, now: datetime) -> dict[str, Any]:
-    """Return how the tenant does: sizes, last times, and totals of 24 hours and of 30 days with their plots.
-
-    Users, groups and the journal's hours are read, no request. Raises Unavailable.
-    """
-    memberships = service.directory.memberships
-    hours = await service.journal.hours(now - timedelta(days=DAYS))
-    month = sum(hours.values(), Counts())
-    return {
-        "users": await memberships.total("u"),
-        "groups": await memberships.total("g"),
-        "lastRequest": _text(month.last_request),
-        "lastSuccess": _text(month.last_success),
-        "lastChange": _text(month.last_change),
-        "day": _totals(hours, now, HOUR, 24),
-        "month": _totals(hours, now, 24 * HOUR, DAYS),
-    }
-
-
-def _totals(hours: Mapping[int, Counts], now: datetime, step: int, steps: int) -> dict[str, Any]:
-    """Return the totals of so many steps of milliseconds, up to the one in which now lies, and a point for each."""
-    last = int(now.timestamp() * 1000) // step * step
-    points = {last - number * step: Counts() for number in range(steps)}
-    for hour, counts in hours.items():
-        if (start := hour // step * step) in points:
-            points[start] = points[start] + counts
-    whole = sum(points.values(), Counts())
-    return _figures(whole) | {
-        "statuses": dict(whole.statuses),
-        "failuresByScimType": dict(whole.scim_types),
-        "points": [{"time": _text(start)} | _figures(points[start]) for start in sorted(points)],
-    }
-
-
-def _figures(counts: Counts) -> dict[str, Any]:
-    return {
-        "requests": counts.requests,
-        "failures": counts.failures,
-        "testConnections": counts.tests,
-        "storageCalls": counts.calls,
-        "p50": counts.milliseconds(0.5),
-        "p95": counts.milliseconds(0.95),
-    }
 
 
 def _status(text: str) -> str:

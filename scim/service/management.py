@@ -1,19 +1,17 @@
 """Tenants and credentials over HTTP, for automation and for the console: `/manage/v1`, in plain JSON."""
 
-import hashlib
 from collections.abc import Awaitable, Callable, Mapping
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
 from scim.access.address import Permitted
 from scim.access.admission import Admission
-from scim.access.credential import Credential, Federation, Scope, moment
+from scim.access.credential import Credential, Federation, Scope
 from scim.access.tenants import as_key
 from scim.directory.roles import Roles
 from scim.protocol import sizes
 from scim.protocol.errors import InsufficientScope, InvalidValue, MethodNotAllowed, NotFound, ScimError
-from scim.protocol.resource import to_json
-from scim.service import activity, documents
+from scim.service import documents
 from scim.service.addresses import Addresses
 from scim.service.administration import GRACE, NOW, Administration, Wanted, expiry
 from scim.service.answers import Parameters, answered, origin_of
@@ -197,23 +195,6 @@ class Management:
 
     async def _roles(self, parameters: Parameters) -> Roles:
         return (await self._tenants.of(await self._administration.tenant(parameters["key"]))).roles
-
-    async def get_overview(self, request: Request, _caller: Credential, parameters: Parameters) -> Response:
-        """How a tenant does; the answer to If-None-Match is 304 while nothing has changed."""
-        record = await self._administration.tenant(parameters["key"])
-        now = self._administration.now
-        told = await activity.overview(await self._tenants.of(record), now)
-        listed = await self._administration.credentials(record.key)
-        told["credentialsExpiring"] = [
-            documents.credential(each, now, used)
-            for each, used in listed
-            if each.expires and not each.revoked and moment(each.expires) <= now + activity.EXPIRING
-        ]
-        tag = f'"{hashlib.sha256(to_json(told).encode()).hexdigest()[:32]}"'
-        headers = {**NO_STORE, "ETag": tag}
-        if tag in [each.strip() for each in request.headers.get("if-none-match", "").split(",")]:
-            return Response(304, None, headers, JSON)
-        return Response(200, told, headers, JSON)
 
     async def list_schemas(self, _request: Request, _caller: Credential, parameters: Parameters) -> Response:
         """The tenant's own extension schemas."""

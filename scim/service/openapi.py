@@ -67,8 +67,30 @@ _PERIOD = _object(
     failuresByScimType=_COUNTS,
     points={"type": "array", "items": _object("time requests failures", time=_TIME, **_FIGURES)},
 )
+_STATES: Schema = {"description": "ok, or what is wrong", "type": "string"}
 _OVERVIEW: Schema = {
-    **dict.fromkeys(("users", "groups"), _NUMBER),
+    **dict.fromkeys(("users", "activeUsers", "inactiveUsers", "groups"), _NUMBER),
+    "memberships": _or_null(_object("count time", count=_NUMBER, time=_TIME))
+    | {"description": "As the timer counted them last, once a day; null before that."},
+    "silence": _object(
+        "state since expectedMinutes",
+        state={"enum": ["ok", "silent", "never"]},
+        since=_or_null(_TIME) | {"description": "The last request of 30 days."},
+        expectedMinutes=_NUMBER | {"description": "How often Entra comes."},
+    ),
+    "quarantine": _object(
+        "risk reasons",
+        risk={"enum": ["none", "watch", "high"]},
+        reasons={
+            "type": "array",
+            "items": _object(
+                "reason count", reason={"enum": ["refusedLogins", "manyFailures", "serverErrors"]}, count=_NUMBER
+            ),
+        },
+    ),
+    "service": _object("storage tokens", **dict.fromkeys(("storage", "tokens", "timer"), _STATES)),
+    "feed": _object("last waiting waitingSince", last=_NUMBER, waiting=_NUMBER, waitingSince=_or_null(_TIME)),
+    "webhooks": {"type": "array", "items": _ref("WebhookState")},
     **dict.fromkeys(("lastRequest", "lastSuccess", "lastChange"), _or_null(_TIME)),
     "day": _PERIOD,
     "month": _PERIOD,
@@ -179,7 +201,20 @@ SCHEMAS: dict[str, Schema] = {
         milliseconds={"type": "integer"},
         error=_or_null(_TEXT),
     ),
-    "Overview": _object("users groups day month", **_OVERVIEW),
+    "Overview": _object(" ".join(_OVERVIEW), **_OVERVIEW),
+    "WebhookState": _object(
+        "id enabled whyDisabled",
+        id=_TEXT,
+        url={"type": "string", "format": "uri"},
+        enabled={"type": "boolean"},
+        whyDisabled=_or_null(_TEXT),
+        behind=_NUMBER | {"description": "Events that it has not passed, whatever their types."},
+        lastSuccess=_or_null(_TIME),
+        lastFailure=_or_null(_TIME),
+        lastError=_or_null(_TEXT),
+        failures=_NUMBER,
+        nextAttempt=_or_null(_TIME),
+    ),
     "Requests": _object(
         "requests nextCursor", requests={"type": "array", "items": _ref("Request")}, nextCursor=_or_null(_TEXT)
     ),

@@ -1,11 +1,17 @@
 """What an administrator reads of a tenant over HTTP: its users and groups, their history, and its requests."""
 
+import hashlib
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any
+
 from scim.access.credential import Credential
+from scim.protocol.resource import to_json
 from scim.service import activity, download
 from scim.service.addresses import Addresses
 from scim.service.administration import Administration
 from scim.service.answers import Parameters
 from scim.service.messages import JSON, Request, Response
+from scim.service.overview import overview
 from scim.service.parameters import count_of, given
 from scim.service.roster import Roster, summary
 from scim.service.tenants import TenantService, TenantServices
@@ -18,12 +24,34 @@ FIND = ("find", *PAGE)
 class Reading:
     """Each public method that a route names takes the request, the caller's credential and the path's parameters."""
 
-    def __init__(self, administration: Administration, tenants: TenantServices, addresses: Addresses) -> None:
-        self._administration, self._tenants = administration, tenants
+    def __init__(
+        self,
+        administration: Administration,
+        tenants: TenantServices,
+        addresses: Addresses,
+        health: Callable[[], Awaitable[Response]],
+    ) -> None:
+        """`health` answers as /health does."""
+        self._administration, self._tenants, self._asked_health = administration, tenants, health
         self._address = addresses.tenant
 
     async def _service(self, parameters: Parameters) -> TenantService:
         return await self._tenants.of(await self._administration.tenant(parameters["key"]))
+
+    async def get_overview(self, request: Request, _caller: Credential, parameters: Parameters) -> Response:
+        """How a tenant does; the answer to If-None-Match is 304 while nothing has changed."""
+        service = await self._service(parameters)
+        listed = await self._administration.credentials(service.record.key)
+        told = await overview(service, self._administration.now, listed, self._health)
+        tag = f'"{hashlib.sha256(to_json(told).encode()).hexdigest()[:32]}"'
+        headers = {**NO_STORE, "ETag": tag}
+        if tag in [each.strip() for each in request.headers.get("if-none-match", "").split(",")]:
+            return Response(304, None, headers, JSON)
+        return Response(200, told, headers, JSON)
+
+    async def _health(self) -> Mapping[str, Any]:
+        states: Mapping[str, Any] = (await self._asked_health()).body
+        return states
 
     async def list_users(self, request: Request, _caller: Credential, parameters: Parameters) -> Response:
         """Users, all or those that `find` names."""

@@ -192,7 +192,7 @@ async def test_memberships_of_nobody_are_left_to_the_timer(
     assert await said(app, repair=True) == [f"{line} (repaired)"]
     assert await said(app) == []
     await app.maintenance.run()
-    assert await everything(rows) == whole
+    assert {key: row for key, row in (await everything(rows)).items() if key != keys.SIZES} == whole
 
 
 async def test_two_with_one_name_are_for_a_person_to_decide(app: App, rows: Rows, ids: dict[str, str]) -> None:

@@ -106,8 +106,9 @@ async def test_it_takes_a_quarter_of_the_time(
     done = await maintenance.run()
     assert not [key for key in await rows.everything() if crew in key]
     assert done["changesExpired"] > 300
-    assert rests[: len(rows.commits)] == [REST * 0.25] * len(rows.commits)
-    assert rows.seconds == pytest.approx(4 * 0.25 * len(rows.commits))
+    paced = [commit for commit in rows.commits if commit[0].key != keys.SIZES]  # the count of memberships only reads
+    assert rests[: len(paced)] == [REST * 0.25] * len(paced)
+    assert rows.seconds == pytest.approx(4 * 0.25 * len(paced) + 0.25)
 
 
 @pytest.mark.parametrize("error", [Unavailable("busy"), ValueError("a bug")])
