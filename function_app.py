@@ -18,9 +18,11 @@ from scim.service import routes  # noqa: E402
 from scim.service.failures import Failures  # noqa: E402
 from scim.service.messages import Request, Response  # noqa: E402
 from scim.service.routes import Route  # noqa: E402
+from scim.watchdog import Watchdog  # noqa: E402
 
 invocations = Invocations()
 logging.getLogger().addHandler(invocations)
+watchdog = Watchdog()
 service = scim_app.from_environ()
 service.deliveries.after_answers = True
 failures = Failures()
@@ -61,7 +63,7 @@ def _register(name: str, methods: tuple[str, ...], path: str, respond: Respond) 
     """Make an HTTP function of what answers a request and the parameters of its path."""
 
     async def answer(req: func.HttpRequest, context: func.Context) -> func.HttpResponse:
-        with invocations.running():
+        with invocations.running(), watchdog.watching():
             return _response(await respond(_request(req, context), _parameters(req)))
 
     answer.__name__ = name
@@ -96,7 +98,7 @@ _register(routes.ANYWHERE, routes.METHODS, routes.CATCH_ALL, lambda req, _: serv
 @app.timer_trigger(schedule="0 */5 * * * *", arg_name="timer", run_on_startup=False)
 async def Maintenance(timer: func.TimerRequest) -> None:  # noqa: N802, ARG001 - the name that the portal shows
     """Finish large deletes, let old rows go, deliver to webhooks, and drop deleted tenants, every five minutes."""
-    with invocations.running():
+    with invocations.running(), watchdog.watching():
         done = await service.timer.run()
         if any(done.values()):
             logging.getLogger("scim.directory.maintenance").info("maintenance: %s", done)

@@ -14,7 +14,7 @@ MAX_LINES = 450
 MAX_TEST_LINES = 500
 
 FLOORS = (
-    ("settings", "invocation", "protocol"),
+    ("settings", "invocation", "watchdog", "protocol"),
     ("storage",),
     ("directory", "access"),
     ("azure", "webhooks"),

@@ -16,6 +16,7 @@ from scim.host import HttpTrigger, in_order
 from scim.local import HttpFunction, functions
 from scim.protocol.errors import ERROR_SCHEMA
 from scim.protocol.query import LIST_RESPONSE
+from scim.service.messages import Response
 from scim.service.routes import ANYWHERE, ROUTES, TEMPLATE
 from scim.settings import SettingsError
 from scim.storage.rows import Insert
@@ -326,6 +327,21 @@ async def test_a_request_makes_up_for_a_timer_that_stays_away(loaded: Loaded, ca
     assert (await call(loaded, "Health", "health", "GET")).body["timer"] == "late"
     await loaded.timers[0](None)
     assert await loaded.module.service.timer.state() == "ok"
+
+
+async def test_a_loop_that_stands_still_is_seen_while_a_request_is_under_way(
+    loaded: Loaded, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By a thread; an idle process is left alone."""
+    under_way = []
+
+    async def respond(*_: object) -> Response:
+        under_way.append(loaded.module.watchdog._under_way)
+        return Response(204)
+
+    monkeypatch.setattr(loaded.module.service.endpoints, "respond", respond)
+    await call(loaded, "ListUsers", "scim/v2/Users", "GET")
+    assert (under_way, loaded.module.watchdog._under_way) == ([1], 0)
 
 
 async def test_the_timer_runs_maintenance(loaded: Loaded) -> None:

@@ -27,7 +27,7 @@ param healthUrl string
 // itemCount undoes the sampling. The name of a request is that of its function; a timer's has the result code 0. These
 // functions are no client's: a scanner that asks for /.env ends in the last one.
 var notClients = '"Health", "Maintenance", "ZAnywhere"'
-var notScim = '${notClients}, "DescribeOAuth", "IssueToken", "ListEvents", "Manage"'
+var notScim = '${notClients}, "Console", "ConsoleFiles", "DescribeOAuth", "IssueToken", "ListEvents", "Manage"'
 // Lines of the log that somebody should see, each with what it is about; a test holds that the code writes them.
 var remarkable = [
   { line: 'Key Vault does not answer', about: 'vault' }
@@ -36,6 +36,8 @@ var remarkable = [
   { line: 'maintenance is', about: 'timer' }
   { line: 'feed broken', about: 'feed' }
   { line: 'keys of an issuer cannot be read', about: 'issuer' }
+  { line: 'event loop did not turn', about: 'watchdog' }
+  { line: 'is damaged and left out', about: 'row' }
 ]
 var abouts = join(map(remarkable, each => 'message has "${each.line}", "${each.about}"'), ', ')
 
@@ -103,7 +105,7 @@ var rules = [
   {
     name: 'remarkable'
     title: 'SCIM endpoint has something to say'
-    description: 'The log has a line about what stands in the dimension: vault, token, timer, feed or issuer. docs/operations.md says what to do.'
+    description: 'The log has a line about what stands in the dimension: vault, token, timer, feed, issuer, watchdog or row. docs/operations.md says what to do.'
     severity: 2
     window: 'PT15M'
     frequency: 'PT15M'
