@@ -1,4 +1,4 @@
-"""The function app: one HTTP function for each SCIM route, a health check, and a timer for maintenance."""
+"""The function app: one HTTP function for each SCIM route, a health check, a timer, and a queue of hints."""
 
 import gc
 
@@ -102,6 +102,15 @@ async def Maintenance(timer: func.TimerRequest) -> None:  # noqa: N802, ARG001 -
         done = await service.timer.run()
         if any(done.values()):
             logging.getLogger("scim.directory.maintenance").info("maintenance: %s", done)
+
+
+if service.settings.hints:  # the trigger reads the same setting; without it the host would call the function in error
+
+    @app.queue_trigger(arg_name="hint", queue_name="scim-hints", connection="SCIM_HINTS")
+    async def Deliver(hint: func.QueueMessage) -> None:  # noqa: N802
+        """Deliver to the webhooks of the tenant that a hint names, where the process that sent it did not get to it."""
+        with invocations.running():
+            await service.rounds.hinted(hint.get_body().decode(errors="replace"))
 
 
 gc.freeze()

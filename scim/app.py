@@ -28,6 +28,7 @@ from scim.service.addresses import Addresses
 from scim.service.deliveries import Deliveries
 from scim.service.endpoints import Endpoints
 from scim.service.health import Health, check_storage
+from scim.service.hints import Hints, Queue
 from scim.service.journals import Journals
 from scim.service.rounds import Rounds
 from scim.service.tenants import TenantService, TenantServices, kinds_of
@@ -190,7 +191,8 @@ def build(
     admission = Admission(registry, tokens, operators or _operators(settings), clock)
     addresses, limits = Addresses(settings.base_url), Limits(clock)
     webhook_keys = _WebhookKeys(settings)
-    deliveries = Deliveries(partial(_delivery, settings, webhook_keys))
+    hints = Hints(partial(_queue, settings) if settings.hints else None, clock)
+    deliveries = Deliveries(partial(_delivery, settings, webhook_keys), hints)
     rounds = Rounds(store, registry, tenants, deliveries)
     timer = Timer(tenant, rounds)
 
@@ -209,7 +211,7 @@ def build(
         addresses=addresses,
         limits=limits,
         journals=journals,
-        endpoints=Endpoints(admission, limits, tenants, addresses, journals, deliveries.soon, settings.request_seconds),
+        endpoints=Endpoints(admission, limits, tenants, addresses, journals, deliveries.changed, settings.request_seconds),
         health=Health(
             {"storage": partial(check_storage, tenant), "tokens": admission.check, "timer": timer.state}, clock
         ),
@@ -314,6 +316,14 @@ def _delivery(settings: Settings, webhook_keys: "WebhookKeys", service: TenantSe
 
     tenant = replace(service.tenant, before_commit=None)  # its work is known already
     return Delivery(tenant, service.feed, webhook_keys, partial(Sender, _rules(settings), tenant.now))
+
+
+def _queue(settings: Settings) -> Queue:
+    """Return the queue of hints; imported when the first one is sent."""
+    from scim.azure.hints import HintQueue
+    from scim.azure.identity import identity
+
+    return HintQueue.from_endpoint(settings.hints, partial(identity, settings.client_id))
 
 
 def _rules(settings: Settings) -> "AddressRules":

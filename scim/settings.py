@@ -67,6 +67,8 @@ class Settings:
     """Whether there is the page for administrators, `/console`."""
     manage_addresses: tuple[str, ...] = ()
     """Networks from which `/manage` and `/console` may be used; none is all."""
+    hints: str = ""
+    """Address of the queue service that has the queue of hints, in the setting that the host's trigger reads too."""
     client_id: str = ""
     """Client id of the managed identity; the setting is `AZURE_CLIENT_ID`, as the Azure SDKs know it."""
 
@@ -79,7 +81,7 @@ class Settings:
         """
         values = {}
         for field, read in _READERS.items():
-            variable = "AZURE_CLIENT_ID" if field == "client_id" else f"SCIM_{field.upper()}"
+            variable = variable_of(field)
             if text := environ.get(variable, "").strip():
                 try:
                     values[field] = read(text)
@@ -100,6 +102,11 @@ class Settings:
         return cls(**values)
 
 
+def variable_of(field: str) -> str:
+    """Return the name of the setting that a field is read from."""
+    return _NAMED_BY_OTHERS.get(field, f"SCIM_{field.upper()}")
+
+
 def _platform_host(environ: Mapping[str, str]) -> str:
     """Return the host name that Azure gives the app, "" elsewhere: the Core Tools set it to this machine's.
 
@@ -107,6 +114,9 @@ def _platform_host(environ: Mapping[str, str]) -> str:
     """
     host = environ.get("WEBSITE_HOSTNAME", "").strip()
     return "" if host.partition(":")[0] in ("localhost", "127.0.0.1", "0.0.0.0") else host  # noqa: S104
+
+
+_NAMED_BY_OTHERS = {"client_id": "AZURE_CLIENT_ID", "hints": "SCIM_HINTS__queueServiceUri"}
 
 
 def _storage(text: str) -> str:
@@ -227,6 +237,9 @@ _READERS: dict[str, Callable[[str], Any]] = {
     "journal_names": _one_of({"plain": "plain", "masked": "masked"}),
     "console": _one_of({"on": True, "off": False}),
     "manage_addresses": _networks,
+    "hints": _matching(
+        r"https://[^\s/?#]+/?", "the address of a queue service, such as https://contoso.queue.core.windows.net"
+    ),
     "client_id": str,
 }
 """By field, what reads the text of its setting, or raises ValueError saying what the setting must be.

@@ -14,7 +14,7 @@ import pytest
 
 from tests import children
 
-COMMAND = children.ROOT / "node_modules" / ".bin" / "azurite-table"
+FOLDER = children.ROOT / "node_modules" / ".bin"
 START_SECONDS = 60.0
 
 
@@ -25,13 +25,21 @@ def azurite() -> Iterator[str]:
         yield connection_string
 
 
+@pytest.fixture(scope="session")
+def azurite_queues() -> Iterator[str]:
+    """Run one emulator of Queue Storage for the whole session; the value is its connection string."""
+    with running("queue") as connection_string:
+        yield connection_string
+
+
 @contextmanager
-def running() -> Iterator[str]:
-    """Run an emulator of Table Storage on a free port of 127.0.0.1, and give its connection string.
+def running(service: str = "table") -> Iterator[str]:
+    """Run an emulator of one service of Azure Storage on a free port of 127.0.0.1, and give its connection string.
 
     It keeps everything in memory, under an account and a key made up for this run.
     """
-    if not COMMAND.exists():
+    command = FOLDER / f"azurite-{service}"
+    if not command.exists():
         pytest.fail("Azurite is not installed: run `make setup`.", pytrace=False)
     key = base64.b64encode(secrets.token_bytes(32)).decode()
     port = _free_port()
@@ -39,12 +47,12 @@ def running() -> Iterator[str]:
         tempfile.TemporaryFile() as log,
         children.running(
             [
-                COMMAND,
+                command,
                 "--inMemoryPersistence",
                 "--disableTelemetry",
                 "--silent",
-                *("--tableHost", "127.0.0.1"),
-                *("--tablePort", str(port)),
+                *(f"--{service}Host", "127.0.0.1"),
+                *(f"--{service}Port", str(port)),
             ],
             env=os.environ | {"AZURITE_ACCOUNTS": f"scim:{key}"},
             stdout=log,
@@ -54,7 +62,7 @@ def running() -> Iterator[str]:
         _wait(server, port, log.fileno())
         yield (
             f"DefaultEndpointsProtocol=http;AccountName=scim;AccountKey={key};"
-            f"TableEndpoint=http://127.0.0.1:{port}/scim;"
+            f"{service.capitalize()}Endpoint=http://127.0.0.1:{port}/scim;"
         )
 
 

@@ -192,6 +192,11 @@ class FunctionsHost:
         invocation_id = str(uuid4())
         await self._invocation(invocation_id, self.worker.tick(name, invocation_id))
 
+    async def read(self, name: str, text: str) -> None:
+        """Call a function with a queue message."""
+        invocation_id = str(uuid4())
+        await self._invocation(invocation_id, self.worker.read(name, text, invocation_id))
+
     async def _invocation(self, invocation_id: str, call: Awaitable[T]) -> T:
         """Run a call as a task of its own, as dispatcher.py does; when it has answered it executes no longer."""
         task = InvocationTask(_awaited(call), loop=asyncio.get_running_loop())

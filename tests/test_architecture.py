@@ -44,6 +44,7 @@ AZURE_ALLOWED = {
     "scim.azure.account",
     "scim.azure.connections",
     "scim.azure.entities",
+    "scim.azure.hints",
     "scim.azure.identity",
     "scim.azure.patience",
     "scim.azure.tables",

@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 import azure.functions as func
 import pytest
 
+from scim.azure.hints import QUEUE
 from scim.host import HttpTrigger, in_order
 from scim.local import HttpFunction, functions
 from scim.protocol.errors import ERROR_SCHEMA
@@ -193,6 +194,16 @@ def test_host_json_leaves_routes_as_they_are() -> None:
     assert host["version"] == "2.0"
     assert host["extensions"]["http"]["routePrefix"] == ""
     assert host["extensionBundle"]["id"] == "Microsoft.Azure.Functions.ExtensionBundle"
+
+
+@pytest.mark.parametrize("address", ["", "https://contoso.queue.core.windows.net"])
+async def test_a_queue_is_read_only_where_there_is_one(address: str) -> None:
+    """Without the setting the host would call the function in error, on every start."""
+    module = imported({"SCIM_STORAGE": "sqlite::memory:", "SCIM_TOKEN": TOKEN, "SCIM_HINTS__queueServiceUri": address})
+    bindings = [json.loads(each.get_function_json())["bindings"][0] for each in module.app.get_functions()]
+    queues = [each for each in bindings if each["type"] == "queueTrigger"]
+    assert [(each["queueName"], each["connection"]) for each in queues] == ([(QUEUE, "SCIM_HINTS")] if address else [])
+    await module.service.close()
 
 
 async def test_a_user_lives_through_the_functions(loaded: Loaded) -> None:

@@ -23,7 +23,7 @@ def test_storage_and_a_token_are_enough() -> None:
 
 
 def test_each_setting_is_read() -> None:
-    """Names are SCIM_ and the field's name in capitals, but for the one that the Azure SDKs name."""
+    """Names are SCIM_ and the field's name in capitals, but for those that others name."""
     settings = Settings.from_environ(
         {
             "SCIM_STORAGE": "https://contoso.table.core.windows.net",
@@ -50,6 +50,7 @@ def test_each_setting_is_read() -> None:
             "SCIM_TRUSTED_PROXIES": "2",
             "SCIM_WEBHOOK_KEY": "k" * 32,
             "SCIM_WEBHOOK_HOSTS": "App.contoso.internal, 10.1.2.3:8443",
+            "SCIM_HINTS__queueServiceUri": "https://contoso.queue.core.windows.net",
             "AZURE_CLIENT_ID": "11111111-2222-3333-4444-555555555555",
         }
     )
@@ -79,6 +80,7 @@ def test_each_setting_is_read() -> None:
         "journal_names": "masked",
         "console": False,
         "manage_addresses": ("203.0.113.7/32", "2001:db8::/32"),
+        "hints": "https://contoso.queue.core.windows.net",
         "client_id": "11111111-2222-3333-4444-555555555555",
     }
 
@@ -141,6 +143,7 @@ def test_what_is_missing_is_named(missing: str) -> None:
         ("SCIM_EVENT_RETENTION_DAYS", "367", "366"),
         ("SCIM_WEBHOOK_KEY", "short", "32 characters|fewer than 32"),
         ("SCIM_WEBHOOK_KEY", "@Microsoft.KeyVault(SecretUri=https://contoso.vault.azure.net/x)", "SCIM_KEY_VAULT"),
+        ("SCIM_HINTS__queueServiceUri", "UseDevelopmentStorage=true", "queue service"),
         ("SCIM_WEBHOOK_HOSTS", "https://app.contoso.internal", "hosts"),
     ],
 )

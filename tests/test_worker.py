@@ -11,7 +11,9 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from scim.access.auth import FixedTokens
+from scim.azure.hints import QUEUE
 from scim.service.administration import Wanted
+from tests.webhooks.receiver import receiving
 
 if TYPE_CHECKING:
     from tests.functions_host import FunctionsHost
@@ -145,6 +147,8 @@ async def service(worker: "Worker", monkeypatch: pytest.MonkeyPatch) -> AsyncIte
         monkeypatch.delenv(name)
     monkeypatch.setenv("SCIM_STORAGE", "sqlite::memory:")
     monkeypatch.setenv("SCIM_TOKEN", TOKEN)
+    monkeypatch.setenv("SCIM_WEBHOOK_KEY", "a-webhook-key-of-32-characters-and-more")
+    monkeypatch.setenv("SCIM_HINTS__queueServiceUri", "https://made-up.queue.core.windows.net")
     async with FunctionsHost.running(ROOT) as host:
         yield host
         await sys.modules["function_app"].service.close()
@@ -247,3 +251,18 @@ async def test_maintenance_and_health_run(service: "FunctionsHost") -> None:
     await service.tick("Maintenance")
 
     assert (await call(service, "GET", "/health", token=""))[0] == 200
+
+
+async def test_a_message_of_the_queue_delivers(service: "FunctionsHost") -> None:
+    """The trigger names queue and connection as the template does; a message that says nothing is no error."""
+    app = sys.modules["function_app"].service
+    trigger = service.worker.trigger("Deliver")
+    assert (trigger["type"], trigger["queueName"], trigger["connection"]) == ("queueTrigger", QUEUE, "SCIM_HINTS")
+    async with receiving() as receiver:
+        await (await app.webhooks()).create(receiver.url)
+        app.deliveries.after_answers = False
+        assert (await call(service, "POST", "/scim/v2/Users", {"userName": "ada@made.up"}))[0] == 201
+        await service.read("Deliver", "c2NpbQ== \N{SNOWMAN}")
+        assert receiver.types == []
+        await service.read("Deliver", "scim")
+        assert receiver.types == ["user.created"]

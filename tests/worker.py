@@ -144,19 +144,27 @@ class Worker:
         """Call a timer function, as the host does when its time has come."""
         await self._call(name, "timerTrigger", Message(json='{"IsPastDue": false}'), invocation_id)
 
+    async def read(self, name: str, text: str, invocation_id: str = "") -> None:
+        """Call a function with a queue message, as the host does when it has read one."""
+        metadata = {"Id": "1", "DequeueCount": "1", "PopReceipt": "r"}
+        about = {key: Message(string=value) for key, value in metadata.items()}
+        await self._call(name, "queueTrigger", Message(string=text), invocation_id, about)
+
     def trigger(self, name: str) -> dict[str, Any]:
         """Return a function's trigger as it tells the host: its `type`, such as httpTrigger, and what belongs to it."""
         bindings = [json.loads(each) for each in self._functions[name].raw_bindings]
         return next(each for each in bindings if "Trigger" in each["type"])
 
-    async def _call(self, name: str, trigger: str, data: Message, invocation_id: str) -> Any:
+    async def _call(
+        self, name: str, trigger: str, data: Message, invocation_id: str, metadata: dict[str, Message] | None = None
+    ) -> Any:
         function = self._functions[name]
         argument = next(key for key, binding in function.bindings.items() if binding.type == trigger)
         call = Message(
             invocation_id=invocation_id or str(uuid4()),
             function_id=function.function_id,
             input_data=[ParameterBinding(name=argument, data=data)],
-            trigger_metadata={},
+            trigger_metadata=metadata or {},
             trace_context=Message(trace_parent="", trace_state="", attributes={}),
             retry_context=Message(retry_count=0, max_retry_count=0, exception=None),
         )

@@ -31,10 +31,10 @@ class Endpoints:
         tenants: TenantServices,
         addresses: Addresses,
         journals: Journals,
-        changed: Callable[[TenantService], None],
+        changed: Callable[[TenantService], Awaitable[None]],
         seconds: float = SECONDS,
     ) -> None:
-        """`changed` is called with a tenant that a request may have changed, before the request is answered.
+        """`changed` is awaited with a tenant that a request may have changed, before the request is answered.
 
         `seconds` are those within which it is answered.
         """
@@ -101,7 +101,7 @@ class Endpoints:
                 return await tenant.operations.perform(request, route, parameters)
         finally:  # also what fails may have changed something: a group of thousands is several transactions
             if route.scope == "provision":
-                self._changed(tenant)
+                await self._changed(tenant)
 
     async def _admitted(self, request: Request, needed: Scope) -> TenantService:
         try:

@@ -69,15 +69,17 @@ class Delivery:
         return [each for each in await self.rows.all() if not each.waits(self.tenant.now())]
 
     async def due(self) -> datetime | None:
-        """Return from when on there is something to deliver, as far as the rows tell now; None while there is not."""
+        """Return from when on there is something to deliver, as far as the rows tell now; None while there is not.
+
+        A webhook that somebody has at the moment waits until his time is over: he may have ended without a word.
+        """
         webhooks = [each for each in await self.rows.all() if each.enabled]
         head, _ = await self.feed.head() if webhooks else (None, "")
-        times = []
-        for each in webhooks:
-            if each.due:
-                times.append(datetime.fromisoformat(each.due))
-            elif each.sends_skipped or (head and self.feed.number(each.cursor) < head.last):
-                times.append(self.tenant.now())
+        times = [
+            max(self.tenant.now(), each.held_until())
+            for each in webhooks
+            if each.due or each.sends_skipped or (head and self.feed.number(each.cursor) < head.last)
+        ]
         return min(times, default=None)
 
     async def _safely(self, webhook: Webhook, end: float) -> int:

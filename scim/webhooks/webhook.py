@@ -3,7 +3,7 @@
 import json
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any, Literal
 
 from scim.directory import keys
@@ -16,6 +16,8 @@ MAX_WEBHOOKS = 20
 """Webhooks of one tenant."""
 BOTH_SIGN = timedelta(hours=24)
 """For how long after a rotation the old secret signs beside the new one."""
+
+_LONG_AGO = datetime.min.replace(tzinfo=UTC)
 
 OnFailure = Literal["stop", "skip"]
 
@@ -66,8 +68,11 @@ class Webhook:
 
     def waits(self, now: datetime) -> bool:
         """Whether there is nothing to be delivered now, whatever the feed has."""
-        held = bool(self.lease) and now < _moment(self.leased)
-        return not self.enabled or held or bool(self.due and now < _moment(self.due))
+        return not self.enabled or now < self.held_until()
+
+    def held_until(self) -> datetime:
+        """Return when the next attempt may be, and whoever delivers at the moment has had his time."""
+        return max(_moment(self.leased if self.lease else ""), _moment(self.due))
 
 
 def webhook_of(row: Row) -> Webhook:
@@ -82,7 +87,7 @@ def later(now: datetime, seconds: float) -> str:
 
 
 def _moment(text: str) -> datetime:
-    return datetime.fromisoformat(text)
+    return datetime.fromisoformat(text) if text else _LONG_AGO
 
 
 class WebhookRows:
