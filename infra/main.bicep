@@ -55,6 +55,11 @@ param maximumInstanceCount int = 100
 @maxValue(100)
 param httpAlwaysReady int = 0
 
+@description('Instances kept warm, on FC1, of the function that delivers to webhooks what the others did not get to; 0 starts one when there is something.')
+@minValue(0)
+@maxValue(100)
+param deliverAlwaysReady int = 0
+
 @description('Requests that one instance serves at a time, on FC1.')
 @minValue(1)
 @maxValue(1000)
@@ -133,6 +138,14 @@ param adminTokenSeedA string = newGuid()
 @description('Second half of the operator\'s token. Leave the default.')
 @secure()
 param adminTokenSeedB string = newGuid()
+
+@description('First half of the key of which the secrets of webhooks are made. Leave the default, as for tokenSeedA.')
+@secure()
+param webhookKeySeedA string = newGuid()
+
+@description('Second half of that key. Leave the default.')
+@secure()
+param webhookKeySeedB string = newGuid()
 
 @description('Keep a deleted vault, and with it the token, for 90 days. Once on, it stays on.')
 param enablePurgeProtection bool = true
@@ -214,6 +227,7 @@ var workspaceId = resourceId('Microsoft.OperationalInsights/workspaces', workspa
 var networkId = resourceId('Microsoft.Network/virtualNetworks', networkName)
 var hostBlobs = 'https://${hostAccountName}.blob.${environment().suffixes.storage}'
 var dataTables = 'https://${dataAccountName}.table.${environment().suffixes.storage}'
+var dataQueues = 'https://${dataAccountName}.queue.${environment().suffixes.storage}'
 var vaultAddress = 'https://${vaultName}${environment().suffixes.keyvaultDns}'
 
 // ---- Choices
@@ -277,13 +291,18 @@ var templateSettings = {
   SCIM_STORAGE: dataTables
   SCIM_KEY_VAULT: vaultAddress
   SCIM_TENANT: scimTenant
+  // Never add SCIM_HINTS itself, either.
+  SCIM_HINTS__queueServiceUri: dataQueues
+  SCIM_HINTS__credential: 'managedidentity'
+  SCIM_HINTS__clientId: identity.outputs.clientId
   SCIM_CHANGE_RETENTION_DAYS: string(changeRetentionDays)
   // One credential has at most half of what an instance serves at a time, while others are served too.
   SCIM_CONCURRENT: string(max(httpPerInstanceConcurrency / 2, 1))
 }
 var takenSettings = filter(
   objectKeys(additionalAppSettings),
-  name => contains(map([...objectKeys(templateSettings), 'SCIM_BASE_URL'], own => toLower(own)), toLower(name))
+  name =>
+    contains(map([...objectKeys(templateSettings), 'SCIM_BASE_URL', 'SCIM_HINTS'], own => toLower(own)), toLower(name))
 )
 var appSettings = empty(takenSettings)
   ? union(
@@ -340,6 +359,7 @@ module keyVault 'modules/key-vault.bicep' = {
     tokenName: tokenSecretName
     token: '${replace(tokenSeedA, '-', '')}${replace(tokenSeedB, '-', '')}'
     adminToken: '${replace(adminTokenSeedA, '-', '')}${replace(adminTokenSeedB, '-', '')}'
+    webhookKey: '${replace(webhookKeySeedA, '-', '')}${replace(webhookKeySeedB, '-', '')}'
     enablePurgeProtection: enablePurgeProtection
     recover: recoverKeyVault
     isolated: networkIsolation
@@ -400,6 +420,7 @@ module flexApp 'modules/function-app.bicep' = if (isFlex) {
     instanceMemoryMB: instanceMemoryMB
     maximumInstanceCount: maximumInstanceCount
     httpAlwaysReady: httpAlwaysReady
+    deliverAlwaysReady: deliverAlwaysReady
     httpPerInstanceConcurrency: httpPerInstanceConcurrency
     zoneRedundant: zoneRedundant
     updateStrategy: updateStrategy

@@ -26,20 +26,15 @@ param healthUrl string
 
 // itemCount undoes the sampling. The name of a request is that of its function; a timer's has the result code 0. These
 // functions are no client's: a scanner that asks for /.env ends in the last one.
-var notClients = '"Health", "Maintenance", "ZAnywhere"'
+var notClients = '"Deliver", "Health", "Maintenance", "ZAnywhere"'
 var notScim = '${notClients}, "Console", "ConsoleFiles", "DescribeOAuth", "IssueToken", "ListEvents", "Manage"'
-// Lines of the log that somebody should see, each with what it is about; a test holds that the code writes them.
-var remarkable = [
-  { line: 'Key Vault does not answer', about: 'vault' }
-  { line: 'instead of a token', about: 'token' }
-  { line: 'cannot be looked after', about: 'timer' }
-  { line: 'maintenance is', about: 'timer' }
-  { line: 'feed broken', about: 'feed' }
-  { line: 'keys of an issuer cannot be read', about: 'issuer' }
-  { line: 'event loop did not turn', about: 'watchdog' }
-  { line: 'is damaged and left out', about: 'row' }
-]
-var abouts = join(map(remarkable, each => 'message has "${each.line}", "${each.about}"'), ', ')
+// Lines of the log that somebody should see: what each is about, and the level from which on it counts, 2 for a warning
+// and 3 for an error. A test holds that the code writes each of them.
+var remarkable = loadJsonContent('../log-lines.json')
+var abouts = join(
+  map(remarkable, each => 'message has "${each.line}" and severityLevel >= ${each.level}, "${each.about}"'),
+  ', '
+)
 
 var rules = [
   {
@@ -94,18 +89,19 @@ var rules = [
   }
   {
     name: 'silence'
-    title: 'No SCIM request for 24 hours'
-    description: 'Entra checks the connection before each cycle, about every 40 minutes: look whether the job is stopped or in quarantine.'
+    title: 'No SCIM request of a tenant for 24 hours, and there were some before'
+    description: 'Entra checks the connection before each cycle, about every 40 minutes: look whether the job of that tenant is stopped or in quarantine.'
     severity: 2
-    window: 'P1D'
+    // The longest that a rule may look back. What was refused is nobody's: a scanner may name any tenant.
+    window: 'P2D'
     frequency: 'PT1H'
-    dimensions: []
-    query: 'requests | where name !in (${notScim}) | summarize answers = count() | where answers == 0'
+    dimensions: [{ name: 'tenant', operator: 'Include', values: ['*'] }]
+    query: 'requests | where name !in (${notScim}) and toint(resultCode) < 400 | extend tenant = tostring(split(url, "/")[3]) | summarize last = max(timestamp) by tenant | where last < ago(24h)'
   }
   {
     name: 'remarkable'
     title: 'SCIM endpoint has something to say'
-    description: 'The log has a line about what stands in the dimension: vault, token, timer, feed, issuer, watchdog or row. docs/operations.md says what to do.'
+    description: 'The log has a line about what stands in the dimension, such as vault, credential, timer, feed, rows, webhook or journal. docs/operations.md says what to do.'
     severity: 2
     window: 'PT15M'
     frequency: 'PT15M'

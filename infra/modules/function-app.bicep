@@ -44,6 +44,11 @@ param maximumInstanceCount int
 @maxValue(100)
 param httpAlwaysReady int
 
+@description('Instances of the function that delivers to webhooks that are always warm.')
+@minValue(0)
+@maxValue(100)
+param deliverAlwaysReady int
+
 @description('Requests that one instance serves at a time.')
 @minValue(1)
 @maxValue(1000)
@@ -66,8 +71,11 @@ param appSettings settingsByName
 param ipRules accessRule[]
 
 // With zone redundancy a single warm instance is refused.
-var alwaysReadyInstances = zoneRedundant ? max(httpAlwaysReady, 2) : httpAlwaysReady
-var alwaysReady = [{ name: 'http', instanceCount: alwaysReadyInstances }]
+var least = zoneRedundant ? 2 : 1
+var alwaysReady = concat(
+  httpAlwaysReady == 0 ? [] : [{ name: 'http', instanceCount: max(httpAlwaysReady, least) }],
+  deliverAlwaysReady == 0 ? [] : [{ name: 'function:Deliver', instanceCount: max(deliverAlwaysReady, least) }]
+)
 
 var config = {
   deployment: {
@@ -87,7 +95,7 @@ var config = {
   scaleAndConcurrency: {
     instanceMemoryMB: instanceMemoryMB
     maximumInstanceCount: maximumInstanceCount
-    alwaysReady: httpAlwaysReady == 0 ? [] : alwaysReady
+    alwaysReady: alwaysReady
     triggers: {
       http: {
         perInstanceConcurrency: httpPerInstanceConcurrency

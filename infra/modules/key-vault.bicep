@@ -1,5 +1,5 @@
-// The vault of the token that Entra sends, and of the operator's. Each is made once and never leaves the vault through an
-// output.
+// The vault of the token that Entra sends, of the operator's, and of the key that webhooks are signed with. Each is made
+// once and never leaves the vault through an output.
 
 import { tagsByName } from '../types.bicep'
 
@@ -24,6 +24,10 @@ param token string
 @description('Value of the first version of scim-admin-token, the operator\'s. Ignored when the secret exists.')
 @secure()
 param adminToken string
+
+@description('Value of the first version of scim-webhook-key, of which the secrets of webhooks are made. Ignored when the secret exists.')
+@secure()
+param webhookKey string
 
 @description('Keep a deleted vault for 90 days whatever anybody does. Once on, it stays on.')
 param enablePurgeProtection bool
@@ -84,6 +88,16 @@ resource adminTokenSecret 'Microsoft.KeyVault/vaults/secrets@2025-05-01' = {
   properties: {
     value: adminToken
     contentType: 'Bearer token of the operator, who manages tenants'
+  }
+}
+
+@onlyIfNotExists()
+resource webhookKeySecret 'Microsoft.KeyVault/vaults/secrets@2025-05-01' = {
+  parent: vault
+  name: 'scim-webhook-key'
+  properties: {
+    value: webhookKey
+    contentType: 'Key of which the secrets of webhooks are made'
   }
 }
 

@@ -33,12 +33,14 @@ var zoneNames = [
   'privatelink.blob.${environment().suffixes.storage}'
   'privatelink.table.${environment().suffixes.storage}'
   replace(environment().suffixes.keyvaultDns, '.vault.', 'privatelink.vaultcore.')
+  'privatelink.queue.${environment().suffixes.storage}'
 ]
 
 var endpoints = [
   { name: 'host-blob', service: hostAccount.id, group: 'blob', zone: 0 }
   { name: 'host-table', service: hostAccount.id, group: 'table', zone: 1 }
   { name: 'data-table', service: dataAccount.id, group: 'table', zone: 1 }
+  { name: 'data-queue', service: dataAccount.id, group: 'queue', zone: 3 }
   { name: 'vault', service: vault.id, group: 'vault', zone: 2 }
 ]
 

@@ -126,6 +126,19 @@ resource directoryTable 'Microsoft.Storage/storageAccounts/tableServices/tables@
   name: tableName
 }
 
+// Messages name a tenant that has something to deliver; the host puts aside in the second what it cannot read.
+resource dataQueues 'Microsoft.Storage/storageAccounts/queueServices@2025-06-01' = {
+  parent: dataAccount
+  name: 'default'
+}
+
+resource hintQueues 'Microsoft.Storage/storageAccounts/queueServices/queues@2025-06-01' = [
+  for name in ['scim-hints', 'scim-hints-poison']: {
+    parent: dataQueues
+    name: name
+  }
+]
+
 resource lock 'Microsoft.Authorization/locks@2020-05-01' = if (enableResourceLock) {
   scope: dataAccount
   name: 'keep-directory'

@@ -7,6 +7,7 @@ param natGateway = true
 param adminIpCidrs = ['203.0.113.7/32', '198.51.100.0/24']
 param zoneRedundant = true
 param httpAlwaysReady = 1
+param deliverAlwaysReady = 1
 param updateStrategy = 'RollingUpdate'
 param enableResourceLock = true
 param logTableWrites = true

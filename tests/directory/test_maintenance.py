@@ -101,3 +101,13 @@ async def test_a_run_with_nothing_to_do_writes_nothing(app: App, http: Http, row
     rows.forget()
     assert set((await app.maintenance.run()).values()) == {0}
     assert rows.calls == ["read"] * 9
+
+
+async def test_a_feed_that_falls_behind_is_told(app: App, http: Http, caplog: pytest.LogCaptureFixture) -> None:
+    """By the line that an alert reads: readers would be late without knowing."""
+    await http.user("mira")
+    assert await app.feed.publish_all(0.0) == 0
+    assert "feed behind: tenant scim" in caplog.text
+    caplog.clear()
+    assert (await app.rounds.run())["eventsPublished"] == 1
+    assert "feed behind" not in caplog.text

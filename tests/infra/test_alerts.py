@@ -9,11 +9,12 @@ import pytest
 
 from scim.azure.patience import THROTTLED
 from scim.azure.tables import MISSING
-from scim.service.routes import ANYWHERE, ROUTES
+from scim.service.routes import ANYWHERE, ROUTES, TEMPLATE
 from tests.infra.template import ROOT, of_kind, source, the
 
 RULE = "Microsoft.Insights/scheduledQueryRules"
 PAGE = (ROOT / "docs" / "deploy.md").read_text(encoding="utf-8")
+OPERATIONS = (ROOT / "docs" / "operations.md").read_text(encoding="utf-8")
 # Tables of Application Insights, and the operators that the queries use (https://learn.microsoft.com/kusto/query/).
 TABLES = {"requests", "traces", "exceptions", "dependencies"}
 OPERATORS = {"where", "extend", "summarize", "project", "distinct", "join", "count", "parse", "union"}
@@ -44,7 +45,7 @@ def test_the_rules() -> None:
         "slow-answers": (3, "PT15M"),
         "throttled": (3, "PT15M"),
         "missing-table": (0, "PT5M"),
-        "silence": (2, "P1D"),
+        "silence": (2, "P2D"),
         "remarkable": (2, "PT15M"),
     }
 
@@ -80,14 +81,23 @@ def excluded(name: str) -> set[str]:
 
 def test_only_what_clients_call_counts_as_refused_tokens() -> None:
     """A scanner that asks for `/.env` is no client with a wrong token; a wrong token of the operator is."""
-    assert excluded("refused-tokens") == {"Health", "Maintenance", ANYWHERE}
+    assert excluded("refused-tokens") == {"Deliver", "Health", "Maintenance", ANYWHERE}
 
 
 def test_only_scim_requests_break_the_silence() -> None:
     """The host tells functions apart by name, whatever tenant is in the path; a new function is one or the other."""
     source = (ROOT / "function_app.py").read_text(encoding="utf-8")
-    others = set(re.findall(r'_register\(\s*"(\w+)"|async def (\w+)\(\w+: func\.T', source))
+    others = set(re.findall(r'_register\(\s*"(\w+)"|async def (\w+)\(\w+: func\.[TQ]', source))
     assert excluded("silence") == {name for pair in others for name in pair if name} | {ANYWHERE, "ListEvents"}
+
+
+def test_each_tenant_s_silence_is_its_own() -> None:
+    """One whose provisioning has stopped is not hidden by the others, and one that never began alarms nobody."""
+    (condition,) = rules()["silence"]["criteria"]["allOf"]
+    assert condition["dimensions"] == [{"name": "tenant", "operator": "Include", "values": ["*"]}]
+    assert 'split(url, "/")[3]' in query("silence")
+    assert ["https:", "", "scim.example", "a0123", "v2", "Users"][3] == "a0123"
+    assert TEMPLATE.startswith("{tenant}/")
 
 
 def test_an_application_that_reads_the_feed_is_not_entra() -> None:
@@ -95,22 +105,35 @@ def test_an_application_that_reads_the_feed_is_not_entra() -> None:
     assert "ListEvents" in {route.name for route in ROUTES}
 
 
-def lines_of_the_log() -> list[str]:
-    """Every text in a module of the service that logs at WARNING or above."""
-    found: list[str] = []
+WATCHED = json.loads(source("log-lines.json"))
+"""Lines of the log that one rule waits for: what each is about, and the level from which on it counts."""
+LEVELS = {"warning": 2, "error": 3, "exception": 3}
+
+
+def lines_of_the_log() -> list[tuple[str, int]]:
+    """Every text in a module of the service that logs, with the highest level at which that module does."""
+    found: list[tuple[str, int]] = []
     for path in sorted((ROOT / "scim").rglob("*.py")):
         nodes = list(ast.walk(ast.parse(path.read_text(encoding="utf-8"))))
-        if any(isinstance(node, ast.Attribute) and node.attr in ("warning", "error", "exception") for node in nodes):
-            found += [node.value for node in nodes if isinstance(node, ast.Constant) and isinstance(node.value, str)]
+        levels = [LEVELS[node.attr] for node in nodes if isinstance(node, ast.Attribute) and node.attr in LEVELS]
+        texts = [node.value for node in nodes if isinstance(node, ast.Constant) and isinstance(node.value, str)]
+        found += [(text, max(levels)) for text in texts if levels]
     return found
 
 
-def test_each_line_that_an_alert_waits_for_is_written() -> None:
-    """A line that was worded anew would be waited for in vain."""
-    waited = re.findall(r'message has "([^"]+)"', query("remarkable"))
+@pytest.mark.parametrize("watched", WATCHED, ids=[each["line"] for each in WATCHED])
+def test_each_line_that_an_alert_waits_for_is_written(watched: dict[str, Any]) -> None:
+    """A line that was worded anew, or is no error any more, would be waited for in vain."""
     written = lines_of_the_log()
-    assert len(waited) == 8
-    assert [line for line in waited if not any(line in text for text in written)] == []
+    assert any(watched["line"] in text and watched["level"] <= level for text, level in written)
+    assert f"`{watched['about']}`" in OPERATIONS, "docs/operations.md says what to do about it"
+
+
+def test_the_rule_waits_for_the_lines_of_the_list() -> None:
+    """Each with the level from which on it counts: a webhook's first failure wakes nobody, the third one does."""
+    condition = r'message has "([^"]+)" and severityLevel >= (\d), "(\w+)"'
+    waited = [(line, int(level), about) for line, level, about in re.findall(condition, query("remarkable"))]
+    assert waited == [(each["line"], each["level"], each["about"]) for each in WATCHED]
 
 
 def test_one_rule_tells_each_thing_apart() -> None:

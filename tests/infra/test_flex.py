@@ -62,6 +62,25 @@ def test_no_plain_host_connection(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", SNAPSHOTS)
+def test_hints_are_sent_and_read_by_the_identity(name: str) -> None:
+    """A setting of the trigger's plain name would win over these, and be a connection string with a key."""
+    settings = app_settings(name)
+    assert "SCIM_HINTS" not in settings
+    assert settings["SCIM_HINTS__credential"] == "managedidentity"
+    assert settings["SCIM_HINTS__clientId"] == settings["AZURE_CLIENT_ID"]
+
+
+def test_what_delivers_can_be_kept_warm() -> None:
+    """By the name of its function, since it has instances of its own; over zones there are two of each."""
+    scale = the("isolated", "Microsoft.Web/sites").properties["functionAppConfig"]["scaleAndConcurrency"]
+    assert scale["alwaysReady"] == [
+        {"name": "http", "instanceCount": 2},
+        {"name": "function:Deliver", "instanceCount": 2},
+    ]
+    assert "async def Deliver(" in (ROOT / "function_app.py").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("name", SNAPSHOTS)
 def test_no_setting_holds_a_secret(name: str) -> None:
     """Everybody who may read the app's configuration reads its settings."""
     text = str(app_settings(name))
@@ -113,7 +132,7 @@ def test_runtime_and_scale_are_in_function_app_config() -> None:
 def test_two_warm_instances_with_zones() -> None:
     """The service refuses a single warm instance in a zone redundant plan."""
     scale = the("isolated", "Microsoft.Web/sites").properties["functionAppConfig"]["scaleAndConcurrency"]
-    assert scale["alwaysReady"] == [{"name": "http", "instanceCount": 2}]
+    assert {each["instanceCount"] for each in scale["alwaysReady"]} == {2}
     assert the("isolated", "Microsoft.Web/serverfarms").properties["zoneRedundant"] is True
 
 

@@ -9,7 +9,7 @@ import pytest
 from tests.infra.template import FILES, ROOT, compiled, outputs, parameters, source
 
 PARAMETER_FILES = ["main.bicepparam", "azd/main.bicepparam"]
-SEEDS = ("tokenSeedA", "tokenSeedB", "adminTokenSeedA", "adminTokenSeedB")
+SEEDS = ("tokenSeedA", "tokenSeedB", "adminTokenSeedA", "adminTokenSeedB", "webhookKeySeedA", "webhookKeySeedB")
 
 
 @pytest.mark.parametrize("file", FILES)
@@ -72,22 +72,22 @@ def test_what_costs_or_hinders_is_off_by_default(name: str) -> None:
 
 
 def test_the_token_is_random_and_secure_on_its_way() -> None:
-    """Two random ids make each token, Entra's and the operator's, and every parameter it passes is secure."""
+    """Two random ids make each token and the webhooks' key, and every parameter that one passes is secure."""
     for name in SEEDS:
         assert (parameters()[name]["type"], parameters()[name]["defaultValue"]) == ("securestring", "[newGuid()]")
     vault = compiled()["resources"]["keyVault"]["properties"]["template"]["parameters"]
-    assert vault["token"]["type"] == vault["adminToken"]["type"] == "securestring"
+    assert {vault[name]["type"] for name in ("token", "adminToken", "webhookKey")} == {"securestring"}
     given = compiled()["resources"]["keyVault"]["properties"]["parameters"]
-    for token, seeds in {"token": SEEDS[:2], "adminToken": SEEDS[2:]}.items():
+    for token, seeds in {"token": SEEDS[:2], "adminToken": SEEDS[2:4], "webhookKey": SEEDS[4:]}.items():
         assert set(re.findall(r"\w+Seed[AB]", json.dumps(given[token]))) == set(seeds)
 
 
 def test_the_token_is_written_once() -> None:
-    """A second deployment must not replace the token that Entra holds, nor the operator's."""
+    """A second deployment must not replace what Entra, the operator and the receivers of webhooks hold."""
     secrets = compiled()["resources"]["keyVault"]["properties"]["template"]["resources"]
-    for name in ("tokenSecret", "adminTokenSecret"):
+    for name in ("tokenSecret", "adminTokenSecret", "webhookKeySecret"):
         assert secrets[name]["@options"].keys() == {"onlyIfNotExists"}
-    assert source("azuredeploy.json").count("onlyIfNotExists") == 2
+    assert source("azuredeploy.json").count("onlyIfNotExists") == 3
 
 
 @pytest.mark.parametrize("file", FILES)

@@ -6,6 +6,7 @@ from collections import Counter
 
 import pytest
 
+from scim.azure.hints import QUEUE
 from tests.infra.template import SNAPSHOTS, Resource, app_settings, of_kind, parameters, resources, the
 
 VERSIONS = {
@@ -35,6 +36,8 @@ VERSIONS = {
     "Microsoft.Storage/storageAccounts": "2025-06-01",
     "Microsoft.Storage/storageAccounts/blobServices": "2025-06-01",
     "Microsoft.Storage/storageAccounts/blobServices/containers": "2025-06-01",
+    "Microsoft.Storage/storageAccounts/queueServices": "2025-06-01",
+    "Microsoft.Storage/storageAccounts/queueServices/queues": "2025-06-01",
     "Microsoft.Storage/storageAccounts/tableServices": "2025-06-01",
     "Microsoft.Storage/storageAccounts/tableServices/tables": "2025-06-01",
     # 2025-03-01 is there; it renames how a network is joined, has nothing that is used here, and Microsoft's pages for
@@ -142,6 +145,18 @@ def test_table_and_container_are_made(name: str) -> None:
     assert container.properties == {"publicAccess": "None"}
 
 
+@pytest.mark.parametrize("name", SNAPSHOTS)
+def test_queues_are_made_where_the_app_may_send(name: str) -> None:
+    """On the account of the directory, which the role names, and by the names that the code has; the host's account has
+    none."""
+    queues = of_kind(name, "Microsoft.Storage/storageAccounts/queueServices/queues")
+    assert [each.name for each in queues] == [QUEUE, f"{QUEUE}-poison"]
+    account = the(name, "Microsoft.Storage/storageAccounts", "data").name
+    assert {each.id.split("/storageAccounts/")[1].split("/")[0] for each in queues} == {account}
+    settings = app_settings(name)
+    assert settings["SCIM_HINTS__queueServiceUri"].replace("queue", "table") == settings["SCIM_STORAGE"]
+
+
 def test_without_isolation_there_is_no_network() -> None:
     """Nothing is paid for that was not asked for."""
     assert [each for each in resources("defaults") if each.kind.startswith("Microsoft.Network/")] == []
@@ -171,9 +186,9 @@ def connections() -> dict[str, str]:
 
 
 def test_what_the_app_calls_has_a_private_endpoint() -> None:
-    """Blobs and tables of the host, tables of the directory, and the vault."""
+    """Blobs and tables of the host, tables and queues of the directory, and the vault."""
     kinds = sorted(re.sub(r"^(kv|\w+?(host|data)).* ", r"\1 ", each) for each in connections().values())
-    assert kinds == ["kv vault", "scimdata table", "scimhost blob", "scimhost table"]
+    assert kinds == ["kv vault", "scimdata queue", "scimdata table", "scimhost blob", "scimhost table"]
 
 
 def test_each_private_endpoint_has_the_zone_of_its_service() -> None:
@@ -189,7 +204,7 @@ def test_each_zone_is_linked_to_the_network() -> None:
     """The link is named after the vault: two endpoints in one group share the zones, and each links its own network."""
     links = of_kind("isolated", "Microsoft.Network/privateDnsZones/virtualNetworkLinks")
     network = the("isolated", "Microsoft.Network/virtualNetworks")
-    assert len(links) == len(of_kind("isolated", "Microsoft.Network/privateDnsZones")) == 3
+    assert len(links) == len(of_kind("isolated", "Microsoft.Network/privateDnsZones")) == 4
     assert {each.properties["virtualNetwork"]["id"] for each in links} == {network.id}
     assert all(the("isolated", "Microsoft.KeyVault/vaults").name in str(each.body["name"]) for each in links)
 

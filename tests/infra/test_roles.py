@@ -9,6 +9,7 @@ APP = {
     ("the app", "Storage Blob Data Owner", "host storage account"),
     ("the app", "Storage Table Data Contributor", "host storage account"),
     ("the app", "Storage Table Data Contributor", "data storage account"),
+    ("the app", "Storage Queue Data Contributor", "data storage account"),
     ("the app", "Key Vault Secrets User", "key vault"),
     ("the app", "Monitoring Metrics Publisher", "logs"),
 }
@@ -32,7 +33,7 @@ def test_the_page_has_the_table_of_today() -> None:
 
 @pytest.mark.parametrize("name", SNAPSHOTS)
 def test_nobody_else_gets_a_role_unasked(name: str) -> None:
-    """The app's five, and the deployer's one to read the token; people are named by who deploys."""
+    """The app's six, and the deployer's one to read the token; people are named by who deploys."""
     assert len(of_kind(name, ASSIGNMENT)) == len(APP) + (4 if name == "isolated" else 1)
 
 
