@@ -6,7 +6,8 @@ from typing import Any
 
 from scim.storage.sqlite import SqliteRows
 from tests.crash import workers
-from tests.crash.replay import check_told
+from tests.crash.hooks import Receiver, delivered_at_last, make_webhook
+from tests.crash.replay import Application, check_told
 from tests.crash.schedule import Scheduler, Worker
 from tests.crash.workers import Facts
 from tests.crash.world import Client, findings, leftovers, make_app, user_body
@@ -23,12 +24,14 @@ class Stage:
     def __init__(self, seed: int, risk: float = RISK) -> None:
         self.rows = SqliteRows(":memory:")
         self.scheduler, self.facts, self._risk = Scheduler(seed), Facts(), risk
+        self.late = 0.0
+        """The risk of a commit to arrive after it was given up."""
         self._client = Client(make_app(self.rows, f"stage {seed}"))
         self._number = 0
 
     def worker(self, name: str, risk: float | None = None) -> Worker:
         """Return a client of that name."""
-        return Worker(name, self.rows, self.scheduler, self._risk if risk is None else risk)
+        return Worker(name, self.rows, self.scheduler, self._risk if risk is None else risk, self.late)
 
     async def users(self, count: int) -> list[str]:
         """Create users and return their ids."""
@@ -175,6 +178,25 @@ async def guests(stage: Stage) -> Cast:
     ]
 
 
+async def readers(stage: Stage) -> Cast:
+    """Two applications follow the feed, and two processes deliver it to a webhook, while others change and publish."""
+    stage.late = 0.03
+    await make_webhook(stage.rows)
+    receiver, applications = Receiver(), [Application(), Application()]
+    stage.facts.receivers.append(receiver)
+    stage.facts.applications += applications
+    users, groups = await stage.users(3), await stage.groups("one")
+    worker, facts = stage.worker, stage.facts
+    return [
+        workers.write_attribute(worker("titles"), facts, users[0], "title"),
+        workers.toggle_members(worker("members"), facts, groups, users),
+        workers.come_and_go(worker("guests"), facts, groups),
+        *(workers.follow(worker(f"reader {number}"), each) for number, each in enumerate(applications)),
+        *(workers.deliver(worker(f"deliverer {number}"), receiver) for number in range(2)),
+        workers.keep_up(worker("timer"), 2),
+    ]
+
+
 PLOTS: dict[str, Callable[[Stage], Coroutine[Any, Any, Cast]]] = {
     each.__name__: each
     for each in (
@@ -189,6 +211,7 @@ PLOTS: dict[str, Callable[[Stage], Coroutine[Any, Any, Cast]]] = {
         graves,
         clubs,
         guests,
+        readers,
     )
 }
 
@@ -227,4 +250,11 @@ async def _check(rows: SqliteRows, facts: Facts) -> None:
         assert users[user]["userName"] == name
     for group, lists in facts.lists.items():
         assert members[group] in list(lists.values()), "two lists are mixed"
+    head, _ = await client.app.feed.head()
+    for application in facts.applications:
+        await application.follow(client.app)
+        assert application.last == head.last
+    for receiver in facts.receivers:
+        await delivered_at_last(rows, receiver)
+        receiver.check(list(range(1, head.last + 1)))
     assert not facts.deleted & (users.keys() | groups.keys() | set().union(*members.values()))

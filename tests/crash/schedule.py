@@ -7,7 +7,7 @@ from typing import Any, TypeVar
 
 from scim.access.registry import registry_name
 from scim.protocol.errors import Unavailable
-from scim.storage.rows import Row, RowChange, Rows
+from scim.storage.rows import Row, RowChange, RowConflict, Rows
 from tests.conftest import Answer
 from tests.crash.faults import Crash, check_applied
 from tests.crash.world import Client, NoAnswer, make_app
@@ -27,6 +27,7 @@ class Scheduler:
         self.choice = random.Random(seed)
         self.calls = 0
         self._waiting: list[tuple[str, asyncio.Future[None]]] = []
+        self._tasks: list[asyncio.Future[None]] = []
         self._last = ""
         self._stickiness = self.choice.choice([0.0, 0.5, 0.9])
 
@@ -41,13 +42,18 @@ class Scheduler:
                 self._waiting.remove(entry)
             raise
 
+    def later(self, work: Coroutine[Any, Any, None]) -> None:
+        """Let something go on beside the workers, as what a store still does for a request that was given up."""
+        self._tasks.append(asyncio.ensure_future(work))
+
     async def run(self, workers: Sequence[Coroutine[Any, Any, None]]) -> None:
         """Run workers to their ends; raise what one of them raises.
 
         Nobody may be waiting for a turn although not all have ended: what is long is computed on a thread of its own,
         and how long that takes depends on the machine. Then this goes on looking.
         """
-        tasks = [asyncio.ensure_future(each) for each in workers]
+        tasks = self._tasks
+        tasks += [asyncio.ensure_future(each) for each in workers]
         while True:
             for _ in range(QUIET):
                 await asyncio.sleep(0)
@@ -78,8 +84,9 @@ class Scheduler:
 class ScheduledRows:
     """The rows as one process sees them, which may die at any call."""
 
-    def __init__(self, rows: Rows, scheduler: Scheduler, worker: str, risk: float) -> None:
-        self._rows, self._scheduler, self._worker, self._risk = rows, scheduler, worker, risk
+    def __init__(self, rows: Rows, scheduler: Scheduler, worker: str, risk: float, late: float = 0.0) -> None:
+        """`late` is the risk of a commit to be given up, and to arrive at the store later, or never."""
+        self._rows, self._scheduler, self._worker, self._risk, self._late = rows, scheduler, worker, risk, late
         self._dead = False
 
     async def read(self, partition: str, key: str) -> Row | None:
@@ -93,6 +100,9 @@ class ScheduledRows:
 
     async def commit(self, partition: str, changes: Sequence[RowChange], mark: str = "") -> list[str]:
         await self._enter()
+        if self._scheduler.choice.random() < self._late:
+            self._scheduler.later(self._arrive(partition, changes, mark))
+            raise Unavailable("the store does not answer in time")
         versions = await self._rows.commit(partition, changes, mark)
         check_applied(changes)
         if self._unlucky():
@@ -101,6 +111,15 @@ class ScheduledRows:
         if self._unlucky():
             raise Unavailable("the answer was lost")
         return versions
+
+    async def _arrive(self, partition: str, changes: Sequence[RowChange], mark: str) -> None:
+        for _ in range(self._scheduler.choice.randrange(40)):
+            await self._scheduler.turn("late commits")
+        try:
+            await self._rows.commit(partition, changes, mark)
+        except RowConflict:
+            return
+        check_applied(changes)
 
     async def check(self) -> None:
         await self._rows.check()
@@ -129,9 +148,9 @@ class ScheduledRows:
 class Worker:
     """A client with a process of its own; it repeats what got no answer, on a new process after a crash."""
 
-    def __init__(self, name: str, rows: Rows, scheduler: Scheduler, risk: float) -> None:
+    def __init__(self, name: str, rows: Rows, scheduler: Scheduler, risk: float, late: float = 0.0) -> None:
         self.name, self.choice = name, scheduler.choice
-        self._rows, self._scheduler, self._risk = rows, scheduler, risk
+        self._rows, self._scheduler, self._risk, self._late = rows, scheduler, risk, late
         self._processes = 0
         self._sudden = False
         self.client = self._started()
@@ -146,7 +165,7 @@ class Worker:
         self._processes += 1
         if self._sudden:
             return Client(make_app(self._rows, f"{self.name} {self._processes}"))
-        rows = ScheduledRows(self._rows, self._scheduler, self.name, self._risk)
+        rows = ScheduledRows(self._rows, self._scheduler, self.name, self._risk, self._late)
         return Client(make_app(rows, f"{self.name} {self._processes}", pause=rows.pause))
 
     async def do(self, act: Callable[[Client], Awaitable[T]]) -> T:

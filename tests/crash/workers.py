@@ -2,11 +2,13 @@
 
 import json
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, cast
 
 from scim.commands.verify import verify
-from tests.crash.schedule import PATIENCE, Worker
-from tests.crash.world import PATCH_OP, Client, user_body
+from tests.crash.hooks import KEY, LATER, Receiver, delivery
+from tests.crash.replay import Application
+from tests.crash.schedule import PATIENCE, ScheduledRows, Worker
+from tests.crash.world import PATCH_OP, Client, make_app, user_body
 
 ROUNDS = 4
 
@@ -25,6 +27,10 @@ class Facts:
         """For groups whose members are replaced as a whole: the last list of each writer."""
         self.names: dict[str, str] = {}
         """The name of a user, by id."""
+        self.applications: list[Application] = []
+        """Those who follow the feed."""
+        self.receivers: list[Receiver] = []
+        """Those who get all events by a webhook."""
         self.leaving: set[str] = set()
         """Ids of those whose delete was asked for."""
         self.deleted: set[str] = set()
@@ -231,6 +237,34 @@ async def walk(worker: Worker, residents: set[str]) -> None:
             cursor = page.get("nextCursor")
         assert len(set(found)) == len(found), "somebody comes twice"
         assert residents <= set(found), "somebody is missed"
+
+
+async def follow(worker: Worker, application: Application) -> None:
+    """Follow the feed; what is read of it must be in order and without a gap at any moment."""
+
+    async def read(client: Client) -> None:
+        await application.follow(client.app)
+
+    for _ in range(2 * ROUNDS):
+        await worker.do(read)
+
+
+async def deliver(worker: Worker, receiver: Receiver) -> None:
+    """Deliver to webhooks beside somebody else, each with a clock of his own, so that leases run out at any moment."""
+    hours = 0.0
+
+    async def run(client: Client) -> None:
+        rows = cast(ScheduledRows, client.app.tenant.rows)
+        app = make_app(rows, f"{worker.name} {hours}", hours, rows.pause, webhook_key=KEY)
+
+        async def fate(_: str) -> None:
+            await rows._enter()
+
+        await delivery(app, receiver, fate).run(1000.0)
+
+    for _ in range(2 * ROUNDS):
+        hours += worker.choice.choice([0.0, 0.01, LATER])
+        await worker.do(run)
 
 
 async def keep_up(worker: Worker, times: int) -> None:
