@@ -211,7 +211,9 @@ def build(
         addresses=addresses,
         limits=limits,
         journals=journals,
-        endpoints=Endpoints(admission, limits, tenants, addresses, journals, deliveries.changed, settings.request_seconds),
+        endpoints=Endpoints(
+            admission, limits, tenants, addresses, journals, deliveries.changed, settings.request_seconds
+        ),
         health=Health(
             {"storage": partial(check_storage, tenant), "tokens": admission.check, "timer": timer.state}, clock
         ),
