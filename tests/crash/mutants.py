@@ -1,18 +1,22 @@
 """The product with one mistake each, and which test notices it."""
 
+import json
 from collections.abc import Awaitable, Callable, Iterable, Sequence
-from dataclasses import replace
+from contextlib import suppress
+from dataclasses import asdict, replace
+from itertools import count
 from typing import Any, NamedTuple
 
 import pytest
 
 from scim.directory import feed, keys, memberships, resources
+from scim.directory.feed import Feed
 from scim.directory.memberships import Memberships
 from scim.directory.resources import Directory
 from scim.directory.stored import Edge, Stored
 from scim.directory.tenant import Tenant
 from scim.directory.tombstones import Tombstones
-from scim.storage.rows import Delete, Insert, Replace, RowChange, Touch
+from scim.storage.rows import Delete, Insert, Replace, RowChange, RowConflict, Touch
 
 Commit = Callable[[Tenant, Sequence[RowChange], str], Awaitable[list[str]]]
 _COMMIT: Commit = Tenant.commit
@@ -42,6 +46,20 @@ def _apart(prefix: str, first: bool) -> Callable[[pytest.MonkeyPatch], None]:
                 written = await _COMMIT(tenant, part, mark)
                 versions |= {each.key: version for each, version in zip(part, written, strict=True)}
         return [versions[each.key] for each in changes]
+
+    return _commits(commit)
+
+
+def _deletes_first(prefix: str) -> Callable[[pytest.MonkeyPatch], None]:
+    """Delete rows of one kind in a transaction before that of the others."""
+
+    async def commit(tenant: Tenant, changes: Sequence[RowChange], mark: str = "") -> list[str]:
+        early = [each for each in changes if isinstance(each, Delete) and each.key.startswith(prefix)]
+        if early:
+            await _COMMIT(tenant, early, mark)
+        others = [each for each in changes if each not in early]
+        written = dict(zip((each.key for each in others), await _COMMIT(tenant, others, mark), strict=True))
+        return [written.get(each.key, "") for each in changes]
 
     return _commits(commit)
 
@@ -183,6 +201,51 @@ def _publishes_by_key(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(feed, "_by_commit", lambda row: row.key)
 
 
+def _publishes_over_whatever_is_there(patch: pytest.MonkeyPatch) -> None:
+    """Write the head, and events under their numbers, although somebody else has since."""
+
+    async def commit(tenant: Tenant, changes: Sequence[RowChange], mark: str = "") -> list[str]:
+        if not any(each.key == keys.FEED for each in changes):
+            return await _COMMIT(tenant, changes, mark)
+        forced = [forced for each in changes if (forced := await _forced(tenant, each))]
+        written = dict(zip((each.key for each in forced), await _COMMIT(tenant, forced, mark), strict=True))
+        return [written.get(each.key, "") for each in changes]
+
+    async def _forced(tenant: Tenant, change: RowChange) -> RowChange | None:
+        row = await tenant.rows.read(tenant.name, change.key)
+        if isinstance(change, Delete):
+            return Delete(change.key) if row else None
+        if isinstance(change, Insert | Replace):
+            return Replace(change.key, change.body, row.version) if row else Insert(change.key, change.body)
+        return change
+
+    _commits(commit)(patch)
+
+
+def _numbers_when_it_commits(patch: pytest.MonkeyPatch) -> None:
+    """Let each change take its numbers from one counter before it commits, and show them as soon as they are there."""
+    numbers = count(1)
+
+    async def commit(tenant: Tenant, changes: Sequence[RowChange], mark: str = "") -> list[str]:
+        said = [json.loads(each.body)["events"] for each in changes if isinstance(each, Insert) and each.key[0] in "op"]
+        events = [event | {"id": "", "timestamp": "", "actor": {}} for each in said for event in each]
+        numbered = [Insert(keys.event(next(numbers)), json.dumps(each)) for each in events]
+        return (await _COMMIT(tenant, [*changes, *numbered], mark))[: len(changes)]
+
+    async def publish(self: Feed, most: int = 0) -> bool:
+        head, version = await self.head()
+        rows = await self._tenant.under(keys.event(), keys_only=True)
+        last = max((keys.number(row.key) for row in rows), default=0)
+        if last > head.last:
+            body = json.dumps(asdict(replace(head, last=last)))
+            with suppress(RowConflict):  # somebody else has shown them
+                await _COMMIT(self._tenant, [Replace(keys.FEED, body, version)], "")
+        return False
+
+    _commits(commit)(patch)
+    patch.setattr(Feed, "publish", publish)
+
+
 MUTANTS = [
     Mutant("the name row is written before its owner", _apart("n.", first=True), "create a user"),
     Mutant("the name row is written after its owner", _apart("n.", first=False), "rename a user"),
@@ -219,6 +282,9 @@ MUTANTS = [
     Mutant("the outbox row is written apart", _apart("o.", first=False), "create a user"),
     Mutant("a parked event is forgotten", _forgets("p.", Insert), "create a group with many members"),
     Mutant("the outbox row is not deleted when it is published", _forgets("o.", Delete), "create a user"),
+    Mutant("the outbox row is deleted before its event is numbered", _deletes_first("o."), "publish the feed"),
+    Mutant("a publication replaces what another one has made", _publishes_over_whatever_is_there, "readers"),
+    Mutant("numbers are given when a change commits", _numbers_when_it_commits, "readers"),
     Mutant("an event is numbered apart from its outbox row", _apart("f.", first=False), "publish the feed"),
     Mutant("events are published in the order of their keys", _publishes_by_key, "clubs"),
     Mutant("what was told of roles is forgotten", _forgets("a.told."), "add a member"),
