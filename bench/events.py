@@ -1,0 +1,319 @@
+"""What the feed costs, and how late a webhook is.
+
+    python -m bench.events [--events 100000] [--writes 400] [--changes 40] [--write]
+
+Three measurements in one process on loopback, over SQLite files: that many events are published and read; users are
+created and changed in turns with and without the row that takes a change to the feed; and changes are delivered to a
+webhook by each way alone, the time counted from the answer to the change to the arrival at the receiver.
+"""
+
+import argparse
+import asyncio
+import random
+import statistics
+import sys
+import tempfile
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
+from contextlib import asynccontextmanager, contextmanager
+from functools import partial
+from typing import Any
+from unittest.mock import patch
+
+from azure.storage.queue.aio import QueueClient
+
+from bench.page.machine import described, load, revision
+from bench.page.sections import write_section
+from scim.app import App, build
+from scim.azure.hints import PIPELINE, QUEUE, HintQueue
+from scim.directory import resources
+from scim.directory.events import outbox_row
+from scim.directory.feed import MAX_LIMIT
+from scim.directory.tenant import Tenant
+from scim.service.administration import Wanted
+from scim.service.hints import Hints
+from scim.settings import Settings
+from scim.storage.rows import Insert, RowChange
+from scim.storage.sqlite import SqliteRows
+from tests import azurite
+from tests.conftest import TOKEN, Http
+from tests.webhooks.receiver import Receiver, receiving
+
+KEY = "a-webhook-key-of-32-characters-and-more"
+POLL = 2.0
+"""Seconds between two looks of the host into the queue: the longest that host.json allows."""
+LOOK = 1.0
+"""Seconds between two looks of `make run`."""
+CUSTOMERS = 20
+"""Tenants whose changes are hinted; each may send one hint in ten seconds."""
+Milliseconds = list[float]
+Writes = dict[bool, tuple[float, float]]
+"""Of a write with (True) and without the outbox: milliseconds of processor time, and calls."""
+
+
+@asynccontextmanager
+async def service(folder: str) -> AsyncIterator[App]:
+    """Give a service over an SQLite file of its own."""
+    with tempfile.NamedTemporaryFile(dir=folder, suffix=".db") as file:
+        app = build(Settings(f"sqlite:{file.name}", (TOKEN,), webhook_key=KEY, journal=False, rate=100_000))
+        try:
+            yield app
+        finally:
+            await app.close()
+
+
+# Publish and read
+
+
+async def fed(app: App, number: int) -> tuple[float, float]:
+    """Let so many changes wait, one event each; return the seconds of publishing and of reading them all."""
+    tenant = app.tenant
+    data = {
+        "id": "0" * 32,
+        "userName": "mira@contoso.example",
+        "active": True,
+        "version": 'W/"1"',
+        "changed": ["title"],
+    }
+    actor = {"credential": "c", "client": "bench", "requestId": "r"}
+    for start in range(0, number, 50):
+        marks = [tenant.new_mark() for _ in range(min(50, number - start))]
+        event = {"type": "user.updated", "data": data}
+        rows = [outbox_row(each, [event], actor, "PATCH", tenant.time(), parked="", opens="") for each in marks]
+        await tenant.commit(rows)
+    began = time.perf_counter()
+    published = await app.feed.publish_all(time.monotonic() + 3600)
+    middle = time.perf_counter()
+    cursor, read, more = "", 0, True
+    while more:
+        page = await app.feed.page(cursor, MAX_LIMIT)
+        cursor, more, read = page.next, page.more, read + len(page.events)
+    if published != number or read != number:
+        raise SystemExit(f"{published} published and {read} read of {number}")
+    return middle - began, time.perf_counter() - middle
+
+
+# With and without the outbox
+
+
+class CountedRows(SqliteRows):
+    """An SQLite store that counts its calls."""
+
+    calls = 0
+
+    async def _run(self, work: Callable[[], Any]) -> Any:
+        self.calls += 1
+        return await super()._run(work)
+
+
+@contextmanager
+def without_outbox() -> Iterator[None]:
+    """Leave out all that a change does for the feed: finding what to say, writing it down, and the row."""
+    right = Tenant.commit
+
+    async def commit(tenant: Tenant, changes: Sequence[RowChange], mark: str = "") -> list[str]:
+        return await right(tenant, [each for each in changes if each is not nothing], mark)
+
+    nothing = Insert("o.", "")
+    with (
+        patch.object(resources, "events_of", lambda *_: []),
+        patch.object(resources.Directory, "_said", lambda *_, **__: nothing),
+        patch.object(Tenant, "commit", commit),
+    ):
+        yield
+
+
+async def written(folder: str, writes: int) -> Writes:
+    """Return, with and without the outbox, milliseconds of processor time and calls of one write.
+
+    Half of them create a user, half change one; the two kinds of service take turns, ten writes each.
+    """
+    spent: dict[bool, Milliseconds] = {True: [], False: []}
+    calls = {True: 0, False: 0}
+    for kind in (True, False):
+        rows = CountedRows(f"{folder}/writes-{kind}.db")
+        app = build(Settings("sqlite::memory:", (TOKEN,), journal=False, rate=100_000), Tenant(rows))
+        spent[kind].append(0.0)
+        _SERVICES[kind] = (Http(app), rows)
+    for turn in range(writes // 10 + 1):
+        for kind in (True, False) if turn % 2 else (False, True):
+            http, rows = _SERVICES[kind]
+            before, began = rows.calls, time.thread_time()
+            if kind:
+                await _ten_writes(http, turn)
+            else:
+                with without_outbox():
+                    await _ten_writes(http, turn)
+            if turn:  # the first ones load what later ones find
+                spent[kind].append((time.thread_time() - began) * 100)
+                calls[kind] += rows.calls - before
+    for kind in (True, False):
+        _SERVICES[kind][1]._db.close()
+    return {kind: (statistics.median(spent[kind][1:]), calls[kind] / (10 * (writes // 10))) for kind in spent}
+
+
+_SERVICES: dict[bool, tuple[Http, CountedRows]] = {}
+
+
+async def _ten_writes(http: Http, turn: int) -> None:
+    for number in range(5):
+        user = await http.user(f"user{turn}-{number}", externalId=f"{turn}-{number}", title="Clerk")
+        change = {"Operations": [{"op": "replace", "path": "title", "value": "Boss"}]}
+        answer = await http.request("PATCH", f"/Users/{user['id']}", change)
+        if answer.status != 200:
+            raise SystemExit(f"PATCH answered {answer.status}: {answer.body}")
+
+
+# How late a webhook is
+
+Lateness = Callable[[App, Receiver, int], Awaitable[Milliseconds]]
+
+
+async def by_task(app: App, receiver: Receiver, changes: int) -> Milliseconds:
+    """The process that has made a change delivers it."""
+    await (await app.webhooks()).create(receiver.url)
+    app.deliveries.after_answers = True
+    return [await _arrival(receiver, Http(app), number) for number in range(changes)]
+
+
+async def by_look(app: App, receiver: Receiver, changes: int) -> Milliseconds:
+    """Somebody looks each second, as `make run` does."""
+    await (await app.webhooks()).create(receiver.url)
+
+    async def look() -> None:
+        while True:
+            await asyncio.sleep(LOOK)
+            await app.rounds.deliver(LOOK)
+
+    looking = asyncio.create_task(look())
+    found = []
+    for number in range(changes):
+        await asyncio.sleep(random.uniform(0, LOOK))  # noqa: S311 - no secret
+        found.append(await _arrival(receiver, Http(app), number))
+    looking.cancel()
+    return found
+
+
+async def by_hint(app: App, receiver: Receiver, changes: int, connection: str = "") -> Milliseconds:
+    """The process ends after its answer: the host finds the hint in the queue and calls the function.
+
+    Changes of several tenants come at any moment between two looks of the host.
+    """
+    app.deliveries.hints = Hints(lambda: HintQueue.from_connection_string(connection))
+    clients = []
+    for number in range(CUSTOMERS):
+        key = (await app.administration.create(f"Customer {number}"))[0].key
+        issued = await app.administration.issue(key, Wanted("n", "provision"))
+        await (await app.webhooks(key)).create(receiver.url)
+        app.deliveries._with[key] = None
+        clients.append(Http(app, issued.secret, key))
+    async with QueueClient.from_connection_string(connection, QUEUE, **PIPELINE) as queue:
+        await queue.create_queue()
+        looking = asyncio.create_task(_host(queue, app))
+        found: Milliseconds = []
+        while len(found) < changes:
+            found += await asyncio.gather(*(_at_any_moment(receiver, each, len(found)) for each in clients))
+            await asyncio.sleep(10)  # until each of them may hint again
+        looking.cancel()
+    return found
+
+
+async def _host(queue: QueueClient, app: App) -> None:
+    while True:
+        async for message in queue.receive_messages(messages_per_page=16):
+            await app.rounds.hinted(message.content)
+            await queue.delete_message(message)
+        await asyncio.sleep(POLL)
+
+
+async def _at_any_moment(receiver: Receiver, http: Http, number: int) -> float:
+    await asyncio.sleep(random.uniform(0, POLL))  # noqa: S311 - no secret
+    return await _arrival(receiver, http, number)
+
+
+async def _arrival(receiver: Receiver, http: Http, number: int) -> float:
+    """Return the milliseconds from the answer to a change to its arrival."""
+    name = f"late{number}-{random.getrandbits(64):x}"
+    await http.user(name)
+    began, seen = time.perf_counter(), 0
+    while True:
+        for each in receiver.received[seen:]:
+            if name in each.event["data"].get("userName", ""):
+                return (time.perf_counter() - began) * 1000
+        seen = len(receiver.received)
+        await receiver.has(seen + 1)
+
+
+async def late(folder: str, changes: int) -> dict[str, Milliseconds]:
+    """Return by way how late changes came."""
+    found = {}
+    with azurite.running("queue") as connection:
+        ways: dict[str, Lateness] = {
+            "the process that made the change": by_task,
+            "a hint in the queue, by a host that looks each 2 s": partial(by_hint, connection=connection),
+            "a look each second, as with `make run`": by_look,
+        }
+        for name, way in ways.items():
+            async with service(folder) as app, receiving() as receiver:
+                found[name] = await way(app, receiver, changes)
+    return found
+
+
+def report(
+    events: int,
+    seconds: tuple[float, float],
+    writes: dict[bool, tuple[float, float]],
+    lateness: dict[str, Milliseconds],
+) -> str:
+    """Return all figures as Markdown."""
+    (with_cpu, with_calls), (without_cpu, without_calls) = writes[True], writes[False]
+    lines = [
+        f"| {events:,} events | seconds | each, ms |",
+        "|---|--:|--:|",
+        f"| published | {seconds[0]:.1f} | {seconds[0] / events * 1000:.3f} |",
+        f"| read, 1,000 a page | {seconds[1]:.1f} | {seconds[1] / events * 1000:.3f} |",
+        "",
+        "| a write | without the outbox | with it | ratio |",
+        "|---|--:|--:|--:|",
+        f"| processor time, ms | {without_cpu:.2f} | {with_cpu:.2f} | {with_cpu / without_cpu:.2f} |",
+        f"| calls of the store | {without_calls:.2f} | {with_calls:.2f} | {with_calls / without_calls:.2f} |",
+        "",
+        "| to a webhook by one way alone, from the answer to the arrival | changes | p50, ms | p95, ms |",
+        "|---|--:|--:|--:|",
+    ]
+    for name, found in lateness.items():
+        p95 = statistics.quantiles(found, n=20)[-1]
+        lines.append(f"| {name} | {len(found)} | {statistics.median(found):,.0f} | {p95:,.0f} |")
+    return "\n".join(lines)
+
+
+async def measured(options: argparse.Namespace) -> str:
+    """Take all three measurements."""
+    with tempfile.TemporaryDirectory() as folder:
+        async with service(folder) as app:
+            seconds = await fed(app, options.events)
+        writes = await written(folder, options.writes)
+        return report(options.events, seconds, writes, await late(folder, options.changes))
+
+
+def main() -> int:
+    """Measure, print, and with --write put the tables into the documentation."""
+    parser = argparse.ArgumentParser(description="What the feed costs, and how late a webhook is.")
+    parser.add_argument("--events", type=int, default=100_000, help="that are published and read (%(default)s)")
+    parser.add_argument("--writes", type=int, default=400, help="with and without the outbox (%(default)s)")
+    parser.add_argument("--changes", type=int, default=40, help="to a webhook by each way (%(default)s)")
+    parser.add_argument("--write", action="store_true", help="write docs/benchmarks.md")
+    options = parser.parse_args()
+    text = asyncio.run(measured(options))
+    sys.stdout.write(f"{text}\n")
+    if options.write:
+        taken = described(["aiohttp", "azure-storage-queue"], further=[f"commit {revision()}", load()])
+        command = (
+            f"python -m bench.events --events {options.events} --writes {options.writes} --changes {options.changes}"
+        )
+        write_section("events", f"`{command} --write`; {taken}.\n\n{text}")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
