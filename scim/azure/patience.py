@@ -81,11 +81,7 @@ class Patience:
 
     async def enter(self, gate: asyncio.Semaphore) -> None:
         """Wait for a connection; leave it with `gate.release`. Raises Unavailable when the request's time is over."""
-        try:
-            async with asyncio.timeout(self._request.left()):
-                await gate.acquire()
-        except TimeoutError:
-            raise self._request.over() from None
+        await self._request.enter(gate)
         if self._last_begin is None:
             self._last_begin = self._clock() + BUDGET_SECONDS
 

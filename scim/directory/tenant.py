@@ -120,8 +120,11 @@ class Tenant:
         last, left = max(after, prefix), sys.maxsize if limit is None else limit
         while left > 0:
             size = min(PAGE, left)
-            async with self.turn:
+            await deadline.current().enter(self.turn)
+            try:
                 page = await self.range(last, prefix + keys.BEYOND, size, keys_only)
+            finally:
+                self.turn.release()
             if page:
                 yield page
             if len(page) < size:

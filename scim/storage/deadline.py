@@ -1,5 +1,6 @@
 """When the request under way must be answered, and how many calls of the store it may still make."""
 
+import asyncio
 import math
 import time
 from collections.abc import Callable, Iterator
@@ -38,6 +39,14 @@ class Deadline:
             )
         if not self.left():
             raise self.over()
+
+    async def enter(self, gate: asyncio.Semaphore | asyncio.Lock) -> None:
+        """Wait for one's turn, which ends with `gate.release`. Raises Unavailable when the time is over before."""
+        try:
+            async with asyncio.timeout(self.left()):
+                await gate.acquire()
+        except TimeoutError:
+            raise self.over() from None
 
     def over(self) -> Unavailable:
         """Return the error of a request whose time is over."""

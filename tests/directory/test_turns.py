@@ -7,6 +7,8 @@ import pytest
 
 from scim.directory.memberships import Memberships
 from scim.directory.tenant import PAGE, Tenant
+from scim.protocol.errors import Unavailable
+from scim.storage import deadline
 from scim.storage.rows import Insert, Row
 from scim.storage.sqlite import SqliteRows
 
@@ -61,6 +63,15 @@ async def test_first_pages_wait_for_nobody(rows: SlowRows) -> None:
     tenant = Tenant(rows)
     async with tenant.turn:
         assert len(await tenant.under("m.0.", PAGE)) == PAGE
+
+
+async def test_nobody_waits_for_a_turn_beyond_the_deadline(rows: SlowRows) -> None:
+    """Where the store does not answer, those who wait behind would wait for all who are before them."""
+    tenant = Tenant(rows)
+    async with tenant.turn:
+        with deadline.within(0), pytest.raises(Unavailable, match="could not be finished"):
+            await anext(tenant.pages("m.0."))
+    assert len(await tenant.under("m.0.")) == PAGES * PAGE, "the turn is free again"
 
 
 async def test_what_is_read_is_taken_in_page_by_page(rows: SlowRows) -> None:
