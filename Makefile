@@ -1,5 +1,5 @@
 # Set-up happens by itself, once, when a target needs it; `make` alone lists the targets.
-.PHONY: help setup run func demo example test lint types check azurite bench bench-hostile bench-storage soak conformance template publish-as package clean
+.PHONY: help setup explanations run func demo example test lint types check azurite bench bench-hostile bench-storage soak conformance template publish-as package clean
 .DEFAULT_GOAL := help
 
 VENV ?= .venv
@@ -76,6 +76,9 @@ soak: setup ## Play Entra for ten minutes at 25 requests a second, then with a f
 
 conformance: setup ## Judge the endpoint by the RFCs' examples, clients' exchanges and checkers, and write docs/conformance.md
 	@$(PY) -m bench.conformance --write
+
+explanations: $(READY) ## Write what the console says of errors anew, from docs/errors.md
+	@$(PY) -m tools.explanations
 
 template: ## Compile the Bicep anew: infra/azuredeploy.json and infra/snapshots
 	@python3 -m tools.template

@@ -1,7 +1,10 @@
 // The page: a credential, a tenant, one of the pages, and one request that all of what is shown is made of.
 import { render } from './vendor/preact.mjs'
 import { Api } from './api.js'
+import { Customers, nameOf } from './customers.js'
+import { Directory, directoryPath } from './directory.js'
 import { clock } from './format.js'
+import { Log, logPath } from './log.js'
 import { Overview, overviewPath } from './overview.js'
 import { Component, Failure, Foreign, html } from './parts.js'
 import { linkTo, readRoute } from './route.js'
@@ -11,6 +14,9 @@ import { LIVE_FOR, Watch } from './watch.js'
 
 const PAGES = {
   overview: { view: Overview, path: overviewPath },
+  log: { view: Log, path: logPath },
+  directory: { view: Directory, path: directoryPath },
+  customers: { view: Customers, path: () => 'tenants' },
 }
 
 class App extends Component {
@@ -25,10 +31,15 @@ class App extends Component {
     this.setState({ busy: true })
     try {
       const { body } = await api.get('tenants')
-      this.setState({ api, tenants: body.tenants, caller: body.caller, busy: false, told: '' }, () => this.went())
+      this.setState({ api, tenants: body.tenants, caller: body.caller, busy: false, told: '' }, () => this.entered())
     } catch (problem) {
       this.setState({ busy: false, told: refusal(problem) })
     }
+  }
+
+  entered() {
+    this.went()
+    document.getElementById('content').focus() // where the form had the focus there is nothing any more
   }
 
   leave = (told = '') => {
@@ -49,27 +60,32 @@ class App extends Component {
   }
 
   follow(route) {
-    const path = PAGES[route.page].path?.(route, this.state)
-    if (path === this.watch?.path && !this.watch?.stopped) return this.setState({ route })
+    const path = PAGES[route.page].path(route)
+    if (path && path === this.watch?.path && !this.watch.stopped) return this.setState({ route })
     this.watch?.stop()
-    const moved = route.page !== this.state.route.page || route.tenant !== this.state.route.tenant
+    const before = this.state.route
     this.setState({ route, data: null, problem: null })
     document.title = `${texts.pages[route.page]} – ${texts.title}`
-    this.watch = new Watch(
+    this.watch = path && this.watching(path)
+    if (route.page !== before.page || route.rest.join() !== before.rest.join()) document.getElementById('content')?.focus()
+  }
+
+  watching(path) {
+    const watch = new Watch(
       (tag) => this.state.api.get(path, tag),
-      (data) => this.setState({ at: Date.now(), problem: null, ...(data && { data }) }),
+      (data) => this.setState({ at: Date.now(), problem: null, ...(data && { data }), ...(data?.tenants && { tenants: data.tenants }) }),
       (problem) => (problem.status === 401 ? this.leave(texts.signIn.expired) : this.setState({ problem })),
     )
-    this.watch.path = path
-    this.watch.goLive(this.state.liveUntil)
-    this.watch.now()
-    if (moved) document.getElementById('content')?.focus()
+    watch.path = path
+    watch.liveUntil = this.state.liveUntil
+    watch.now()
+    return watch
   }
 
   goLive = () => {
     const liveUntil = Date.now() < this.state.liveUntil ? 0 : Date.now() + LIVE_FOR
     this.setState({ liveUntil })
-    this.watch.goLive(liveUntil)
+    this.watch?.goLive(liveUntil)
     clearTimeout(this.ending)
     if (liveUntil) this.ending = setTimeout(() => this.setState({ liveUntil: 0 }), LIVE_FOR)
   }
@@ -81,8 +97,8 @@ class App extends Component {
       <${Header} ...${state} leave=${() => this.leave()} goLive=${this.goLive} />
       <main id="content" tabindex="-1">
         <h1>${texts.pages[state.route.page]}</h1>
-        ${state.problem && html`<${Failure} problem=${state.problem} again=${() => this.watch.now()} />`}
-        ${view && state.data ? html`<${view} ...${state} key=${state.route.tenant} refresh=${() => this.watch.now()} />` : !state.problem && html`<p aria-busy="true">${texts.loading}</p>`}
+        ${state.problem && html`<${Failure} problem=${state.problem} again=${() => this.watch?.now()} />`}
+        ${view && html`<${view} ...${state} key=${state.route.tenant} refresh=${() => this.watch?.now()} />`}
       </main>`
   }
 }
@@ -112,7 +128,5 @@ function Header({ route, tenants, at, liveUntil, leave, goLive }) {
       <button type="button" class="small" onClick=${leave}>${texts.signOut}</button>
     </div></header>`
 }
-
-const nameOf = (tenant) => tenant.name || (tenant.key === 'scim' ? texts.defaultTenant : tenant.key)
 
 render(html`<${App} />`, document.body)

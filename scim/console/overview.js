@@ -13,6 +13,7 @@ const MANY = 0.2
 export const overviewPath = (route) => `tenants/${encodeURIComponent(route.tenant)}/overview`
 
 export function Overview({ route, data }) {
+  if (!data) return html`<p aria-busy="true">${texts.loading}</p>`
   const monthly = route.query.get('period') === 'month'
   const period = monthly ? data.month : data.day
   const judged = judge(data)

@@ -63,3 +63,96 @@ export function Table({ label, head, rows }) {
     <tbody>${rows.map((cells) => html`<tr>${cells.map((cell) => html`<td>${cell}</td>`)}</tr>`)}</tbody>
   </table></div>`
 }
+
+// What a path answers, asked for once and after each change: children get it, and what asks again.
+export class Loaded extends Component {
+  state = {}
+
+  componentDidMount() {
+    this.load()
+  }
+
+  load = async () => {
+    try {
+      const { body } = await this.props.api.get(this.props.path)
+      this.setState({ body, problem: null })
+    } catch (problem) {
+      this.setState({ problem })
+    }
+  }
+
+  render({ children }, { body, problem }) {
+    if (problem) return html`<${Failure} problem=${problem} again=${this.load} />`
+    return body ? children(body, this.load) : html`<p aria-busy="true">${texts.loading}</p>`
+  }
+}
+
+// A button that does something at the service. With `sure` it asks before; what went wrong, or `run` tells, is shown.
+export class Action extends Component {
+  state = {}
+
+  run = async () => {
+    this.setState({ asking: false, busy: true, problem: null, told: '' })
+    try {
+      this.setState({ told: await this.props.run() })
+    } catch (problem) {
+      this.setState({ problem })
+    }
+    this.setState({ busy: false })
+  }
+
+  render({ label, about, sure, hint }, { asking, busy, problem, told }) {
+    return html`<span class="action"><button type="button" class="small" title=${hint} aria-label=${about && `${label}: ${about}`} aria-busy=${busy ? 'true' : undefined} disabled=${busy}
+        onClick=${sure ? () => this.setState({ asking: true }) : this.run}>${label}</button>
+      ${asking && html`<${Dialog} heading=${label} close=${() => this.setState({ asking: false })}><p><${Foreign} text=${sure} /></p>
+        <footer><button type="button" class="small" onClick=${() => this.setState({ asking: false })}>${texts.cancel}</button>
+        <button type="button" class="small danger" onClick=${this.run}>${label}</button></footer><//>`}
+      ${told && html`<span role="status" class="told"><${Foreign} text=${told} /></span>`}
+      ${problem && html`<${Failure} problem=${problem} />`}</span>`
+  }
+}
+
+export class Dialog extends Component {
+  host = { current: null }
+
+  componentDidMount() {
+    this.before = document.activeElement
+    this.host.current.showModal()
+  }
+
+  componentWillUnmount() {
+    this.before?.focus?.()
+  }
+
+  render({ heading, close, children, keep }) {
+    const cancelled = (event) => {
+      event.preventDefault()
+      if (!keep) close() // what is shown once is not closed by a key pressed by mistake
+    }
+    return html`<dialog ref=${this.host} aria-label=${heading} onCancel=${cancelled}><article><h2>${heading}</h2>${children}</article></dialog>`
+  }
+}
+
+// A form that creates something: `send` gets its fields, and what goes wrong is shown below them.
+export class Form extends Component {
+  state = {}
+
+  sent = async (event) => {
+    event.preventDefault()
+    const form = event.target
+    this.setState({ busy: true, problem: null })
+    try {
+      await this.props.send(new FormData(form))
+      form.reset()
+    } catch (problem) {
+      this.setState({ problem })
+    }
+    this.setState({ busy: false })
+  }
+
+  render({ children, label, name }, { busy, problem }) {
+    return html`<form class="filters make" onSubmit=${this.sent} aria-label=${name}>${children}
+      <div class="buttons"><button type="submit" aria-busy=${busy ? 'true' : undefined}>${label}</button></div>
+      ${problem && html`<${Failure} problem=${problem} />`}</form>`
+  }
+}

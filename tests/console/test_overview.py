@@ -2,16 +2,10 @@
 
 from collections.abc import Iterator
 
-import httpx
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from tests.console.browser import PROVISION, Visitor, visiting
-
-
-def scim(base: str) -> httpx.Client:
-    """Return a client that provisions."""
-    return httpx.Client(base_url=f"{base}/scim/v2", headers={"Authorization": f"Bearer {PROVISION}"}, timeout=60)
+from tests.console.browser import Visitor, journaled, scim, visiting
 
 
 @pytest.fixture
@@ -21,6 +15,7 @@ def provisioned(base: str) -> str:
         for number in range(3):
             client.post("/Users", json={"userName": f"user-{number}@contoso.example", "active": number > 0})
         assert client.post("/Users", json={"userName": "USER-1@contoso.example"}).status_code == 409
+    journaled(base, 4)
     return base
 
 
