@@ -116,12 +116,11 @@ export class Dialog extends Component {
   host = { current: null }
 
   componentDidMount() {
-    this.before = document.activeElement
     this.host.current.showModal()
   }
 
   componentWillUnmount() {
-    this.before?.focus?.()
+    this.host.current.close() // which gives the focus back to what had it before
   }
 
   render({ heading, close, children, keep }) {
