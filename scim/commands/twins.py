@@ -11,6 +11,8 @@ from scim.protocol.schema import Target
 
 BITS = 2**28
 """Bits that remember what was seen, in 32 MiB: of two million values, less than one is likely suspected wrongly."""
+FEW = 50_000
+"""Values that are remembered as they are, in some MiB; the bits take 32 from the first one on."""
 MOST = 100_000
 """Most values that are looked at again."""
 SHOWN = 5
@@ -35,7 +37,8 @@ class Twins:
     """
 
     def __init__(self) -> None:
-        self._seen = bytearray(BITS // 8)
+        self._known: set[bytes] = set()
+        self._seen: bytearray | None = None
         self._suspects: dict[bytes, _Suspect] = {}
 
     @property
@@ -51,12 +54,17 @@ class Twins:
 
     def _is_new(self, digest: bytes) -> bool:
         """Whether a value was never seen. Of very many a few are wrongly taken for seen."""
-        new = False
-        for start in range(0, len(digest), 4):
-            place, bit = divmod(int.from_bytes(digest[start : start + 4]) % BITS, 8)
-            new = new or not self._seen[place] & 1 << bit
-            self._seen[place] |= 1 << bit
-        return new
+        if self._seen is not None:
+            return _set(self._seen, digest)
+        if digest in self._known:
+            return False
+        self._known.add(digest)
+        if len(self._known) > FEW:
+            self._seen = bytearray(BITS // 8)
+            for each in self._known:
+                _set(self._seen, each)
+            self._known.clear()
+        return True
 
     def look_again(self, kind: Kind, resource_id: str, document: Mapping[str, Any]) -> None:
         """Note who has what is suspected."""
@@ -73,6 +81,16 @@ class Twins:
             if len(each.forms) > 1:  # the very same name twice is a fault, which is found elsewhere
                 more = f" and {each.count - SHOWN:,} more" if each.count > SHOWN else ""
                 yield f"{each.text}: {', '.join(each.ids)}{more}"
+
+
+def _set(seen: bytearray, digest: bytes) -> bool:
+    """Set the bits of a value, and return whether one of them was not set."""
+    new = False
+    for start in range(0, len(digest), 4):
+        place, bit = divmod(int.from_bytes(digest[start : start + 4]) % BITS, 8)
+        new = new or not seen[place] & 1 << bit
+        seen[place] |= 1 << bit
+    return new
 
 
 def _shared(kind: Kind, document: Mapping[str, Any], resource_id: str) -> Iterator[tuple[str, bytes, str]]:

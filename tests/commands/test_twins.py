@@ -72,6 +72,17 @@ async def test_a_remark_about_many_names_some(app: App, http: Http) -> None:
     assert said == [f"remark: Users with one externalId, which Entra takes for one: {expected}"]
 
 
+@pytest.mark.parametrize("few", [0, 3, 1000])
+async def test_twins_are_found_among_however_many(
+    app: App, http: Http, monkeypatch: pytest.MonkeyPatch, few: int
+) -> None:
+    """Values are remembered as they are until there are many; the first of two may have come before that."""
+    monkeypatch.setattr(twins, "FEW", few)
+    ids = [(await http.user(f"u{number}", externalId=str(number % 4)))["id"] for number in range(5)]
+    _, said = await verified(app)
+    assert said == [f"remark: Users with one externalId, which Entra takes for one: {ids[0]}, {ids[4]}"]
+
+
 async def test_a_tenant_without_twins_has_no_remark(app: App, http: Http) -> None:
     """Another case is another externalId, and names with other letters are others."""
     await http.user("mira", externalId="a")
@@ -87,6 +98,7 @@ async def test_what_is_suspected_without_a_reason_is_no_remark(
     app: App, http: Http, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Among very many values some are alike in all of their bits; they are looked at again and let go."""
+    monkeypatch.setattr(twins, "FEW", 2)
     monkeypatch.setattr(twins, "BITS", 8)
     for name in ("mira", "nils", "ida", "tom", "una", "leif"):
         await http.user(name, externalId=name)
