@@ -9,9 +9,9 @@ from tests.console.browser import OPERATOR, PROVISION, Visitor, running, visitin
 from tests.server import Server, serving
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    """One browser for all tests of a process."""
+    """One browser for the tests of a file: as long as there is one, its event loop runs, and no other one can."""
     with running() as made:
         yield made
 
