@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 
 from scim.access.address import Permitted
 from scim.access.admission import Admission
+from scim.access.audit import Audit
 from scim.access.auth import FixedTokens, TokenSource
 from scim.access.limits import Limits
 from scim.access.registry import Registry, registry_name
@@ -86,6 +87,11 @@ class App:
 
         return Administration(self.store, self.registry, self.tenants.schemas)
 
+    @property
+    def audit(self) -> Audit:
+        """Who changed what through the management and by commands."""
+        return self.rounds.audit
+
     @cached_property
     def permitted(self) -> Permitted:
         """The addresses from which the management and its page may be used."""
@@ -97,9 +103,16 @@ class App:
         from scim.service.management import Management
         from scim.service.reading import Reading
 
-        reading = Reading(self.administration, self.tenants, self.addresses, self.health.response)
+        reading = Reading(self.administration, self.tenants, self.addresses, self.health.response, self.audit)
         return Management(
-            self.admission, self.administration, self.addresses, self.tenants, self.webhooks, self.permitted, reading
+            self.admission,
+            self.administration,
+            self.addresses,
+            self.tenants,
+            self.webhooks,
+            self.permitted,
+            self.audit,
+            reading,
         )
 
     @cached_property
@@ -193,7 +206,8 @@ def build(
     webhook_keys = _WebhookKeys(settings)
     hints = Hints(partial(_queue, settings) if settings.hints else None, clock)
     deliveries = Deliveries(partial(_delivery, settings, webhook_keys), hints)
-    rounds = Rounds(store, registry, tenants, deliveries)
+    name = registry_name(settings.tenant)
+    rounds = Rounds(store, registry, tenants, deliveries, Audit(registry, store.rows(name, may_be_missing=True), name))
     timer = Timer(tenant, rounds)
 
     async def journal_of(key: str) -> Journal | None:

@@ -11,6 +11,7 @@
 | `n.<credential>.<expires>` | for how many days before its expiry somebody was warned |
 | `u.<credential>` | the day of its last use |
 | `s.<tenant>.<hash>` | an extension schema of the tenant |
+| `d.<inverted time>.<random>` | who changed what through the management; see `audit` |
 | `w.<tenant>` | from when on the timer has to look at the tenant |
 """
 

@@ -16,7 +16,7 @@ def main(arguments: list[str]) -> int:
     """Do what the arguments say; 0 when it was done. Raises what scim/commands/command.py tells."""
     asked = _parser().parse_args(arguments)
     work = {"map": _map, "list": _list, "unmap": _unmap}[asked.action]
-    return run(lambda app: work(app, asked), lambda result: _told(asked, result), asked.json)
+    return run(lambda app: work(app, asked), lambda result: _told(asked, result), asked.json, "access", asked)
 
 
 def _parser() -> Parser:

@@ -17,7 +17,7 @@ def main(arguments: list[str]) -> int:
     """Do what the arguments say; 0 when it was done. Raises what scim/commands/command.py tells."""
     asked = _parser().parse_args(arguments)
     work = {"create": _create, "list": _list, "renew": _renew, "revoke": _revoke, "remove": _remove}[asked.action]
-    return run(lambda app: work(app, asked), lambda result: _told(asked, result), asked.json)
+    return run(lambda app: work(app, asked), lambda result: _told(asked, result), asked.json, "credential", asked)
 
 
 def _parser() -> Parser:

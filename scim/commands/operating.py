@@ -1,35 +1,82 @@
 """What the commands of an operator have in common: an app, the service's address, and how they print."""
 
 import asyncio
+import getpass
 import json
 import sys
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
+from scim.access.audit import given
 from scim.app import App, from_environ
 from scim.commands.command import DONE, Failure
+from scim.protocol.errors import ScimError
 from scim.service import routes
 from scim.service.addresses import tenant_url
 
 LOCAL = f"http://127.0.0.1:7071/{routes.PREFIX}"
 """Where `make run` serves, for a store on this machine."""
 
+COMMAND_LINE = "command-line"
+"""In place of a credential's id: who runs a command has the store itself."""
+READING = ("list", "show", "test", "download")
+"""Actions that change nothing."""
+
 Work = Callable[[App], Awaitable[Any]]
 
 
-def run(work: Work, tell: Callable[[Any], str], as_json: bool) -> int:
-    """Do some work on the store that the settings name, beside a process that serves it, and print what came out."""
+def run(work: Work, tell: Callable[[Any], str], as_json: bool, command: str = "", asked: Any = None) -> int:
+    """Do some work on the store that the settings name, beside a process that serves it, and print what came out.
+
+    What changes something is written to the audit, before it is done: as the action of `asked`, what was said on the
+    command line, of that command.
+    """
 
     async def done() -> Any:
         app = from_environ(serving=False, existing=True)
         try:
-            return await work(app)
+            if not command or asked.action in READING:
+                return await work(app)
+            return await _audited(app, work, command, vars(asked))
         finally:
             await app.close()
 
     result = asyncio.run(done())
     sys.stdout.write((json.dumps(result, ensure_ascii=False) if as_json else tell(result)) + "\n")
     return DONE
+
+
+async def _audited(app: App, work: Work, command: str, asked: Mapping[str, Any]) -> Any:
+    said = {name: value for name, value in asked.items() if name not in ("action", "tenant", "key", "id", "json")}
+    noted = await app.audit.begin(
+        {
+            "action": f"{command} {asked['action']}",
+            "tenant": asked.get("tenant") or asked.get("key") or "",
+            "id": asked.get("id") or "",
+            "given": given(said),
+            "credential": COMMAND_LINE,
+            "client": f"python -m scim, {_user()}",
+        }
+    )
+    try:
+        result = await work(app)
+    except ScimError as error:
+        await app.audit.end(noted, error.status, detail=error.detail[:300])
+        raise
+    except BaseException:
+        await app.audit.end(noted, 500)
+        raise
+    made = result if isinstance(result, dict) else {}
+    await app.audit.end(noted, 200, made=str(made.get("id") or made.get("key") or ""))
+    return result
+
+
+def _user() -> str:
+    """Return the name of who sits at this machine, as far as the machine knows."""
+    try:
+        return getpass.getuser()[:60]
+    except (OSError, KeyError, ImportError):
+        return "somebody"
 
 
 def url(app: App, key: str, host: str | None) -> str:

@@ -39,7 +39,7 @@ def main(arguments: list[str]) -> int:
         "schema": _schema,
         "test": _test,
     }[asked.action]
-    return run(lambda app: work(app, asked), lambda result: _told(asked, result), asked.json)
+    return run(lambda app: work(app, asked), lambda result: _told(asked, result), asked.json, "tenant", asked)
 
 
 def _parser() -> Parser:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from scim.access.address import Permitted
 from scim.access.admission import Admission
+from scim.access.audit import Audit, given
 from scim.access.credential import Credential, Federation, Scope
 from scim.access.tenants import as_key
 from scim.directory.roles import Roles
@@ -47,10 +48,11 @@ class Management:
         tenants: TenantServices,
         webhooks: Callable[[str], Awaitable["Webhooks"]],
         permitted: Permitted,
+        audit: Audit,
         *parts: object,
     ) -> None:
         """`parts` have further operations, as methods of the same form."""
-        self._parts, self._permitted = (self, *parts), permitted
+        self._parts, self._permitted, self._audit = (self, *parts), permitted, audit
         self._admission, self._administration = admission, administration
         self._tenants, self._webhooks = tenants, webhooks
         self._address = addresses.tenant
@@ -66,7 +68,9 @@ class Management:
             self._permitted.check(request.address)
             if route is not None:
                 caller = await self._admitted(request, route, parameters)
-                return await self._operation(route)(request, caller, parameters)
+                if route.method == "GET":
+                    return await self._operation(route)(request, caller, parameters)
+                return await self._audited(route, request, caller, parameters)
             request.credential = (await self._admission.admit_operator(request.headers.get("authorization"))).id
             if found:
                 methods = ", ".join(sorted(found))
@@ -74,6 +78,35 @@ class Management:
             raise NotFound(f"There is no such address; /{PREFIX}/openapi.json lists those there are.")
 
         return await answered(request, route.name if route else "Manage", parameters, operation, problem)
+
+    async def _audited(
+        self, route: ManageRoute, request: Request, caller: Credential, parameters: Parameters
+    ) -> Response:
+        """Do what changes something, after it was written down; nothing is done where it cannot be."""
+        origin = origin_of(request)
+        noted = await self._audit.begin(
+            {
+                "action": route.name,
+                "tenant": as_key(parameters.get("key", "")) or "",
+                "id": parameters.get("id", parameters.get("urn", ""))[:200],
+                "given": given({**dict(request.query()), **_said(request)}),
+                "credential": caller.id,
+                "client": origin.client[:200],
+                "address": request.address,
+                "requestId": request.request_id,
+            }
+        )
+        try:
+            response = await self._operation(route)(request, caller, parameters)
+        except ScimError as error:
+            await self._audit.end(noted, error.status, detail=error.detail[:300])
+            raise
+        except Exception:
+            await self._audit.end(noted, 500)
+            raise
+        made = response.body if isinstance(response.body, dict) else {}
+        await self._audit.end(noted, response.status, made=str(made.get("id") or made.get("key") or ""))
+        return response
 
     def _operation(self, route: ManageRoute) -> Operation:
         found: Operation = next(
@@ -281,6 +314,15 @@ def _members(request: Request, expected: Mapping[str, type]) -> dict[str, Any]:
         if type(value) is not expected[name]:
             raise InvalidValue(f"{name} must be a JSON {_TYPES[expected[name]]}.")
     return body
+
+
+def _said(request: Request) -> dict[str, Any]:
+    """Return the members of the body; none where it is no object, which the operation itself tells of."""
+    try:
+        body = request.json(sizes.RESOURCE) if request.body else {}
+    except ScimError:
+        return {}
+    return body if isinstance(body, dict) else {}
 
 
 def _from(request: Request) -> str:

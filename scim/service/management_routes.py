@@ -112,6 +112,8 @@ ROUTES = (
         "How a tenant does: sizes, last times, totals and plots of 24 hours and 30 days.",
     ),
     ManageRoute("ListRequests", "GET", "tenants/{key}/requests", "list_requests", "admin", "Its log, newest first."),
+    ManageRoute("ListAudit", "GET", "audit", "list_audit", "operator", "Who changed what here, newest first."),
+    *_reading("ListAuditOfTenant", "audit", "list_audit_of_tenant", "Who changed what of a tenant, newest first."),
     *_reading("DownloadRequests", "requests/download", "download_requests", "The log as a file, CSV or JSON."),
     *_reading("FindUsers", "users", "list_users", "Users: all, or those that `find` names."),
     *_reading("ShowUser", "users/{id}", "get_user", "One user, as a client sees it but for its groups."),

@@ -248,6 +248,20 @@ SCHEMAS |= {
         },
         nextCursor=_or_null(_TEXT),
     ),
+    "Audit": _object(
+        "actions nextCursor", actions={"type": "array", "items": _ref("Action")}, nextCursor=_or_null(_TEXT)
+    ),
+    "Action": _object(
+        "time outcome",
+        time=_TIME,
+        outcome={"enum": ["begun", "done", "failed", "unreadable"]}
+        | {"description": "begun: it is under way, or the process ended before it was known what came of it."},
+        status=_NUMBER,
+        action=_TEXT | {"description": "The operationId, or the command."},
+        given={"type": "object", "description": "What was asked for, without secrets."},
+        **dict.fromkeys(("tenant", "id", "made", "detail"), _TEXT),
+        **dict.fromkeys(("credential", "client", "address", "requestId"), _TEXT),
+    ),
     "History": _object(
         "changes nextCursor", changes={"type": "array", "items": _ref("Change")}, nextCursor=_or_null(_TEXT)
     ),
@@ -284,6 +298,8 @@ _BODIES = {
     "unmap_access": ("", 200, "Access"),
     "get_overview": ("", 200, "Overview"),
     "list_requests": ("", 200, "Requests"),
+    "list_audit": ("", 200, "Audit"),
+    "list_audit_of_tenant": ("", 200, "Audit"),
     "download_requests": ("", 200, "Requests"),
     "list_users": ("", 200, "Users"),
     "get_user": ("", 200, "Resource"),
@@ -316,7 +332,8 @@ _QUERIES: dict[str, tuple[str, ...]] = {
     "download_requests": download.PARAMETERS,
     **dict.fromkeys(("list_users", "list_groups"), FIND),
     **dict.fromkeys(("list_groups_of_user", "list_groups_of_group", "list_members"), PAGE),
-    **dict.fromkeys(("get_user_history", "get_group_history"), PAGE),
+    **dict.fromkeys(("get_user_history", "get_group_history", "list_audit_of_tenant"), PAGE),
+    "list_audit": ("tenant", *PAGE),
 }
 """By operation: the parameters of its query."""
 

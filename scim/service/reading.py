@@ -4,6 +4,7 @@ import hashlib
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
+from scim.access.audit import Audit
 from scim.access.credential import Credential
 from scim.protocol.resource import to_json
 from scim.service import activity, download
@@ -30,8 +31,10 @@ class Reading:
         tenants: TenantServices,
         addresses: Addresses,
         health: Callable[[], Awaitable[Response]],
+        audit: Audit,
     ) -> None:
         """`health` answers as /health does."""
+        self._audit = audit
         self._administration, self._tenants, self._asked_health = administration, tenants, health
         self._address = addresses.tenant
 
@@ -111,6 +114,20 @@ class Reading:
         asked = given(request.query(), PAGE, "a history")
         roster = Roster(await self._service(parameters))
         return _answer(await roster.history(name, parameters["id"], count_of(asked), asked.get("cursor", "")))
+
+    async def list_audit(self, request: Request, _caller: Credential, _: Parameters) -> Response:
+        """Who changed what, of all tenants or of one."""
+        asked = given(request.query(), ("tenant", *PAGE), "the audit")
+        return await self._audited(asked.get("tenant"), asked)
+
+    async def list_audit_of_tenant(self, request: Request, _caller: Credential, parameters: Parameters) -> Response:
+        """Who changed what of a tenant."""
+        key = (await self._administration.tenant(parameters["key"])).key
+        return await self._audited(key, given(request.query(), PAGE, "the audit"))
+
+    async def _audited(self, tenant: str | None, asked: Mapping[str, str]) -> Response:
+        found, cursor = await self._audit.page(tenant, count_of(asked), asked.get("cursor", ""))
+        return _answer({"actions": found, "nextCursor": cursor})
 
     async def list_requests(self, request: Request, _caller: Credential, parameters: Parameters) -> Response:
         """The requests of a tenant, as its journal has them."""

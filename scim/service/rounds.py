@@ -6,6 +6,7 @@ import time
 from collections import Counter
 from datetime import timedelta
 
+from scim.access.audit import Audit
 from scim.access.credential import moment
 from scim.access.registry import Registry
 from scim.access.tenants import DEFAULT_KEY, TenantRecord, as_key
@@ -39,8 +40,11 @@ class Rounds:
     It may be interrupted anywhere, and two runs at once do not harm each other.
     """
 
-    def __init__(self, store: Store, registry: Registry, tenants: TenantServices, deliveries: Deliveries) -> None:
+    def __init__(
+        self, store: Store, registry: Registry, tenants: TenantServices, deliveries: Deliveries, audit: Audit
+    ) -> None:
         self._store, self._registry, self._tenants, self._deliveries = store, registry, tenants, deliveries
+        self.audit = audit
 
     async def run(self, seconds: float = SECONDS) -> dict[str, int]:
         """Work until nothing is left or the time is over; return how much of what was done."""
@@ -125,6 +129,7 @@ class Rounds:
         expired = await self._registry.expired_access_tokens(SWEPT)
         await self._registry.remove_credentials(expired)
         done["accessTokensExpired"] += len(expired)
+        done["auditExpired"] += await self.audit.expire()
         return maintained
 
     async def _warn(self) -> None:

@@ -207,13 +207,13 @@ def test_groups_are_mapped_to_roles(folder: Path, capsys: Capture) -> None:
 def test_a_mistake_is_one_line_and_changes_nothing(
     folder: Path, capsys: Capture, arguments: list[str], code: int
 ) -> None:
-    """With what to change."""
+    """With what to change; the audit alone knows that it was tried."""
     assert main(arguments) == code
     captured = capsys.readouterr()
     assert captured.out == ""
     assert captured.err.count("\n") == 1
     with closing(sqlite3.connect(folder / "scim.db")) as db:
-        assert db.execute("SELECT count(*) FROM rows").fetchone() == (0,)
+        assert db.execute("SELECT count(*) FROM rows WHERE key NOT LIKE 'd.%'").fetchone() == (0,)
 
 
 def test_an_operator_says_where_the_service_is(
@@ -241,3 +241,23 @@ def test_a_tenant_is_tested_beside_a_serving_process(folder: Path, capsys: Captu
         assert "answers 40" in capsys.readouterr().err
     assert main(["tenant", "test", key, "--host", host]) == FAILED
     assert "cannot be reached" in capsys.readouterr().err
+
+
+def test_what_a_command_changes_is_in_the_audit(folder: Path, capsys: Capture) -> None:
+    """As what was done over HTTP is: by whom, what, and what came of it; what only shows is not."""
+    made = told(capsys, "tenant", "create", "--name", "Contoso")
+    told(capsys, "tenant", "list")
+    assert main(["credential", "revoke", "nobody"]) == FAILED
+    capsys.readouterr()
+
+    async def written(app: App) -> Any:
+        return (await app.audit.page(None, 10))[0]
+
+    found = served(written)
+    assert [(each["action"], each["outcome"]) for each in found] == [
+        ("credential revoke", "failed"),
+        ("tenant create", "done"),
+    ]
+    assert (found[1]["made"], found[1]["credential"]) == (made["key"], "command-line")
+    assert found[1]["client"].startswith("python -m scim, ")
+    assert made["secretToken"] not in str(found)
