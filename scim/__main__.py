@@ -15,6 +15,10 @@ COMMANDS = {
     "credential": ("scim.commands.credential", "operate their credentials: create, list, renew, revoke"),
     "access": ("scim.commands.access", "map groups to the roles of the application: map, list, unmap"),
     "webhook": ("scim.commands.webhook", "operate the webhooks of tenants: create, list, enable, rotate, replay, test"),
+    "capture": (
+        "scim.commands.capture",
+        "keep what a client really sends, for up to an hour: start, stop, list, download",
+    ),
     "log": ("scim.commands.log", "show a tenant's requests: who came, what failed and why"),
     "users": ("scim.commands.users", "find and show users; nothing is changed"),
     "groups": ("scim.commands.groups", "find and show groups; nothing is changed"),

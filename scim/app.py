@@ -26,6 +26,7 @@ from scim.directory.tenant import Tenant
 from scim.directory.timer import Timer
 from scim.protocol.schema import SchemaDocumentError, Schemas, load_schemas
 from scim.service.addresses import Addresses
+from scim.service.capturing import Capturing
 from scim.service.deliveries import Deliveries
 from scim.service.endpoints import Endpoints
 from scim.service.health import Health, check_storage
@@ -39,6 +40,7 @@ from scim.storage.store import Partitions, Store
 
 if TYPE_CHECKING:
     from scim.service.administration import Administration
+    from scim.service.captures import Captures
     from scim.service.console import Console
     from scim.service.management import Management
     from scim.service.oauth import OAuth
@@ -60,6 +62,7 @@ class App:
     addresses: Addresses
     limits: Limits
     journals: Journals
+    capturing: Capturing
     endpoints: Endpoints
     health: Health
     rounds: Rounds
@@ -73,6 +76,7 @@ class App:
         await self.deliveries.close()
         await self.webhook_keys.close()
         await self.journals.flush()
+        await self.capturing.flush()
         await self.admission.close()
         await self.store.close()
 
@@ -100,10 +104,12 @@ class App:
     @cached_property
     def management(self) -> "Management":
         """The same over HTTP; imported when it is needed."""
+        from scim.service.capture_routes import CaptureRoutes
         from scim.service.management import Management
         from scim.service.reading import Reading
 
         reading = Reading(self.administration, self.tenants, self.addresses, self.health.response, self.audit)
+        captures = CaptureRoutes(self.captures)
         return Management(
             self.admission,
             self.administration,
@@ -113,6 +119,7 @@ class App:
             self.permitted,
             self.audit,
             reading,
+            captures,
         )
 
     @cached_property
@@ -129,6 +136,12 @@ class App:
         service = await self.serving(key)
         delivery = _delivery(self.settings, self.webhook_keys, service)
         return Webhooks(service, delivery, self.webhook_keys, _rules(self.settings), self.deliveries)
+
+    async def captures(self, key: str = DEFAULT_KEY) -> "Captures":
+        """Return the capture of a tenant. Raises NotFound, Unavailable."""
+        from scim.service.captures import Captures
+
+        return Captures(self.registry, await self.serving(key))
 
     @cached_property
     def oauth(self) -> "OAuth":
@@ -215,6 +228,7 @@ def build(
         return (await tenants.of(record)).journal if record and record.status == "active" else None
 
     masked = settings.journal_names == "masked"
+    capturing = Capturing(tenants.of)
     journals = Journals(journal_of if settings.journal else None, tenant.now, clock, masked)
     return App(
         settings=settings,
@@ -225,8 +239,9 @@ def build(
         addresses=addresses,
         limits=limits,
         journals=journals,
+        capturing=capturing,
         endpoints=Endpoints(
-            admission, limits, tenants, addresses, journals, deliveries.changed, settings.request_seconds
+            admission, limits, tenants, addresses, journals, capturing, deliveries.changed, settings.request_seconds
         ),
         health=Health(
             {"storage": partial(check_storage, tenant), "tokens": admission.check, "timer": timer.state}, clock

@@ -36,6 +36,8 @@ class TenantRecord:
     """Changes with each change of the tenant's own extension schemas; empty while it has none."""
     rate: int | None = None
     burst: int | None = None
+    capture: str = ""
+    """What is captured of the tenant's requests, as `directory/capture` keeps it; empty while nothing is."""
 
     def body(self) -> str:
         """Return the text that the registry keeps."""

@@ -16,6 +16,7 @@
     p.<group>.<random>               the same of a group in the making, until the group is there
     f.<number>                       an event of the feed
     s.sizes                          how many memberships there were when the timer counted them
+    s.capture                        what is captured, or was last
     s.maintenance                    when the timer ran last, and how that ended
     a.now.<group>                    the roles that a group gives
     a.told.<group>                   those of them that the feed has told of
@@ -23,6 +24,8 @@
     k.<webhook>.<number>             that a webhook has skipped an event
     j.<inverted time>.<random>       requests that were written to the journal together, the newest rows first
     h.<inverted hour>.<random>       the counts of one process, or of all, in an hour
+    q.h.<inverted time>.<random>     the head of a captured request and its answer
+    q.p.<inverted time>.<random>.<n> a piece of it
 
 An inverted time sorts the newest first: milliseconds that are left of 48 bits.
 `<h>` is a hash of a normalised value, since values may have any character and length.
@@ -37,6 +40,11 @@ _ID = re.compile(r"[0-9a-f]{32}")
 INDEXES = "s.indexes"
 MAINTENANCE = "s.maintenance"
 SIZES = "s.sizes"
+CAPTURE = "s.capture"
+CAPTURED = "q.h."
+"""What the heads of captured requests begin with."""
+PIECES = "q.p."
+"""What their pieces begin with."""
 CHANGES = "e."
 """What the rows of all changes begin with."""
 FEED = "s.feed"
@@ -156,6 +164,31 @@ def requests(milliseconds: int, unique: str) -> str:
 def hour(milliseconds: int, unique: str) -> str:
     """The row of an hour that began at that time, in milliseconds since 1970."""
     return f"{HOURS}{_LAST - milliseconds:012x}.{unique}"
+
+
+def captured(milliseconds: int, unique: str) -> str:
+    """The head of a captured request, at that time in milliseconds since 1970."""
+    return f"{CAPTURED}{_LAST - milliseconds:012x}.{unique}"
+
+
+def is_captured(text: str) -> bool:
+    """Whether a text can stand behind CAPTURED in a key."""
+    return re.fullmatch(r"[0-9a-f]{12}\.[0-9a-f]{16,32}", text) is not None
+
+
+def piece(milliseconds: int, unique: str, number: int) -> str:
+    """A piece of a captured request."""
+    return f"{PIECES}{_LAST - milliseconds:012x}.{unique}.{number:02}"
+
+
+def piece_of(captured_id: str, number: int) -> str:
+    """The same, by what stands behind CAPTURED in the key of the head."""
+    return f"{PIECES}{captured_id}.{number:02}"
+
+
+def piece_before(milliseconds: int) -> str:
+    """What lies before all pieces of that time and of older ones."""
+    return f"{PIECES}{_LAST - milliseconds:012x}."
 
 
 def time_of(key: str) -> int:

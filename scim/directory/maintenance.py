@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 from functools import partial
 
 from scim.directory import keys
+from scim.directory.capture import Captured
 from scim.directory.census import Census
 from scim.directory.feed import Feed
 from scim.directory.journal import Journal
@@ -42,6 +43,7 @@ class Maintenance:
         self._tombstones = tombstones
         self._feed = feed
         self._journal = journal
+        self._captured = Captured(tenant)
         self._census = Census(tenant)
         self._retention = timedelta(days=retention_days)
         self._clock = clock
@@ -68,6 +70,7 @@ class Maintenance:
             "changesExpired": expired,
             "eventsExpired": await self._feed.expire(self._monotonic(end)),
             "journalRowsExpired": await self.expire_journal(end),
+            "capturedExpired": await self.expire_captured(end),
             "hoursExpired": hours_expired,
             "hoursMerged": hours_merged,
         }
@@ -83,7 +86,7 @@ class Maintenance:
                 return self._tenant.now()
         oldest = await self._tenant.under(keys.CHANGES, 1, keys_only=True)
         change = keys.time_of_change(oldest[0].key) + self._retention if oldest else None
-        others = (await self._feed.next_expiry(), await self._journal.next_look())
+        others = (await self._feed.next_expiry(), await self._journal.next_look(), await self._captured.due())
         return min(filter(None, (change, *others)), default=None)
 
     async def step(self) -> dict[str, int]:
@@ -137,6 +140,14 @@ class Maintenance:
         """Delete rows of the journal that are older than its retention; return how many."""
         expired = 0
         while (began := self._clock()) < end and (batch := await self._journal.expire()):
+            expired += batch
+            await self._rest(began)
+        return expired
+
+    async def expire_captured(self, end: float) -> int:
+        """Delete what was captured a day ago; return how many rows."""
+        expired = 0
+        while (began := self._clock()) < end and (batch := await self._captured.expire()):
             expired += batch
             await self._rest(began)
         return expired

@@ -12,6 +12,7 @@ from scim.protocol.errors import MethodNotAllowed, NotFound, Unauthorized
 from scim.service import routes
 from scim.service.addresses import Addresses, metadata_url
 from scim.service.answers import SECONDS, answered
+from scim.service.capturing import Capturing
 from scim.service.journals import Journals
 from scim.service.messages import Request, Response
 from scim.service.routes import Route
@@ -31,6 +32,7 @@ class Endpoints:
         tenants: TenantServices,
         addresses: Addresses,
         journals: Journals,
+        capturing: Capturing,
         changed: Callable[[TenantService], Awaitable[None]],
         seconds: float = SECONDS,
     ) -> None:
@@ -39,7 +41,7 @@ class Endpoints:
         `seconds` are those within which it is answered.
         """
         self._admission = admission
-        self._journals = journals
+        self._journals, self._capturing = journals, capturing
         self._limits = limits
         self._tenants = tenants
         self._addresses = addresses
@@ -57,7 +59,7 @@ class Endpoints:
             return await self._performed(tenant, request, route, parameters)
 
         answer = answered(request, route.name, parameters, operation, seconds=self._seconds)
-        return _cached(route, await self._journals.around(request, answer))
+        return _cached(route, await self._noted(request, answer))
 
     async def respond_anywhere(self, request: Request) -> Response:
         """Answer a request that the host found no route for: perhaps only a slash or the method is in the way."""
@@ -82,8 +84,14 @@ class Endpoints:
 
         name, parameters = (found[0].name, found[1]) if found else (routes.ANYWHERE, {})
         answer = answered(request, name, parameters, operation, seconds=self._seconds)
-        response = await self._journals.around(request, answer)
+        response = await self._noted(request, answer)
         return _cached(found[0], response) if found else response
+
+    async def _noted(self, request: Request, answer: Awaitable[Response]) -> Response:
+        """Return the answer after the journal was told of it, and the capture where there is one."""
+        response = await self._journals.around(request, answer)
+        await self._capturing.keep(request, response)
+        return response
 
     def _settle(self, request: Request, segment: str) -> None:
         """Note of a request which tenant it is for, and the address that the tenant's routes are below.

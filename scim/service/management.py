@@ -18,6 +18,7 @@ from scim.service.administration import GRACE, NOW, Administration, Wanted, expi
 from scim.service.answers import Parameters, answered, origin_of
 from scim.service.management_routes import PREFIX, ROUTES, ManageRoute
 from scim.service.messages import JSON, Request, Response
+from scim.service.parameters import members
 from scim.service.routes import matched
 from scim.service.tenants import TenantServices
 
@@ -141,7 +142,7 @@ class Management:
 
     async def create_tenant(self, request: Request, _caller: Credential, _: Parameters) -> Response:
         """A new tenant, with its Secret Token, shown this once."""
-        body = _members(request, {"name": str})
+        body = members(request, {"name": str})
         record, first = await self._administration.create(body.get("name", ""))
         url = self._address(request, record.key)
         return _answer(201, documents.tenant(record, url) | {"secretToken": first.secret})
@@ -192,7 +193,7 @@ class Management:
     async def renew_credential(self, request: Request, caller: Credential, parameters: Parameters) -> Response:
         """A new credential beside the old one, which stays valid."""
         await self._may_change(caller, parameters)
-        expires = _members(request, {"expires": str}).get("expires") if request.body else None
+        expires = members(request, {"expires": str}).get("expires") if request.body else None
         issued = await self._administration.renew(parameters["id"], expiry(expires) if expires else None)
         url = self._address(request, issued.credential.tenant)
         return _answer(201, documents.issued(issued, self._administration.now, url))
@@ -216,7 +217,7 @@ class Management:
 
     async def map_access(self, request: Request, _caller: Credential, parameters: Parameters) -> Response:
         """A group gives a role from now on."""
-        body = _members(request, {"group": str, "role": str})
+        body = members(request, {"group": str, "role": str})
         roles, origin = await self._roles(parameters), origin_of(request)
         return _answer(200, documents.access(await roles.map(body.get("group", ""), body.get("role", ""), origin)))
 
@@ -249,7 +250,7 @@ class Management:
 
     async def create_webhook(self, request: Request, _caller: Credential, parameters: Parameters) -> Response:
         """A new webhook, with its secret."""
-        body = _members(request, {"url": str, "types": list, "onFailure": str})
+        body = members(request, {"url": str, "types": list, "onFailure": str})
         types = body.get("types", [])
         if not all(isinstance(each, str) for each in types):
             raise InvalidValue("types must be a list of texts.")
@@ -303,19 +304,6 @@ def _answer(status: int, body: Any) -> Response:
     return Response(status, body, NO_STORE, JSON)
 
 
-def _members(request: Request, expected: Mapping[str, type]) -> dict[str, Any]:
-    """Return the members of the body. Raises InvalidValue on one that is not expected or of another type."""
-    body = request.json(sizes.RESOURCE)
-    if not isinstance(body, dict):
-        raise InvalidValue("The body must be a JSON object.")
-    for name, value in body.items():
-        if name not in expected:
-            raise InvalidValue(f"'{name[:60]}' is not known; there are {', '.join(expected)}.")
-        if type(value) is not expected[name]:
-            raise InvalidValue(f"{name} must be a JSON {_TYPES[expected[name]]}.")
-    return body
-
-
 def _said(request: Request) -> dict[str, Any]:
     """Return the members of the body; none where it is no object, which the operation itself tells of."""
     try:
@@ -327,16 +315,15 @@ def _said(request: Request) -> dict[str, Any]:
 
 def _from(request: Request) -> str:
     """Return the cursor in the member `from` of the body; both may be missing."""
-    cursor: str = _members(request, {"from": str}).get("from", "") if request.body else ""
+    cursor: str = members(request, {"from": str}).get("from", "") if request.body else ""
     return cursor
 
 
-_TYPES = {str: "string", bool: "boolean", dict: "object", list: "array"}
 _SCOPES: tuple[Scope, ...] = ("provision", "read", "events", "admin")
 
 
 def _wanted(request: Request) -> Wanted:
-    body = _members(
+    body = members(
         request, {"name": str, "scope": str, "oauth": bool, "expires": str, "strict": bool, "federation": dict}
     )
     scope = next((each for each in _SCOPES if each == body.get("scope")), None)

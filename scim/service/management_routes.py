@@ -112,6 +112,20 @@ ROUTES = (
         "How a tenant does: sizes, last times, totals and plots of 24 hours and 30 days.",
     ),
     ManageRoute("ListRequests", "GET", "tenants/{key}/requests", "list_requests", "admin", "Its log, newest first."),
+    ManageRoute(
+        "StartCapture",
+        "POST",
+        "tenants/{key}/capture",
+        "start_capture",
+        "admin",
+        "Keep whole requests and answers for up to an hour.",
+    ),
+    ManageRoute(
+        "StopCapture", "DELETE", "tenants/{key}/capture", "stop_capture", "admin", "Keep no more; what is kept stays."
+    ),
+    *_reading("ShowCapture", "capture", "show_capture", "What is captured, and the exchanges, newest first."),
+    *_reading("DownloadCapture", "capture/download", "download_capture", "The exchanges as a file for replay."),
+    *_reading("ShowExchange", "capture/exchanges/{id}", "show_exchange", "One request and its answer, whole."),
     ManageRoute("ListAudit", "GET", "audit", "list_audit", "operator", "Who changed what here, newest first."),
     *_reading("ListAuditOfTenant", "audit", "list_audit_of_tenant", "Who changed what of a tenant, newest first."),
     *_reading("DownloadRequests", "requests/download", "download_requests", "The log as a file, CSV or JSON."),

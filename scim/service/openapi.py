@@ -4,9 +4,11 @@ import re
 from typing import Any
 
 from scim.access.tenants import MAX_NAME
+from scim.directory.capture import MAX_MINUTES, MAX_REQUESTS
 from scim.directory.roles import MAX_ROLE
 from scim.service import download
 from scim.service.activity import PARAMETERS
+from scim.service.captures import DEFAULT_MINUTES, VALUES
 from scim.service.events import TYPES
 from scim.service.management_routes import PREFIX, ROUTES, ManageRoute
 from scim.service.reading import FIND, PAGE
@@ -248,6 +250,43 @@ SCHEMAS |= {
         },
         nextCursor=_or_null(_TEXT),
     ),
+    "NewCapture": _object(
+        "",
+        minutes={"type": "integer", "minimum": 1, "maximum": MAX_MINUTES, "default": DEFAULT_MINUTES},
+        requests={"type": "integer", "minimum": 1, "maximum": MAX_REQUESTS, "default": MAX_REQUESTS},
+        values={"enum": list(VALUES), "default": VALUES[0]},
+    ),
+    "Capture": _object(
+        "id started until requests values taken running",
+        id=_TEXT,
+        started=_TIME,
+        until=_TIME,
+        **dict.fromkeys(("requests", "taken"), _NUMBER),
+        values={"enum": list(VALUES)},
+        running={"type": "boolean"},
+    ),
+    "StoppedCapture": _object("capture", capture=_or_null(_ref("Capture"))),
+    "Captured": _object(
+        "capture exchanges nextCursor",
+        capture=_or_null(_ref("Capture")),
+        exchanges={"type": "array", "items": _ref("Exchange")},
+        nextCursor=_or_null(_TEXT),
+    ),
+    "Exchange": _object(
+        "id time",
+        time=_TIME,
+        **dict.fromkeys(("id", "capture", "method", "target", "base"), _TEXT),
+        **dict.fromkeys(("requestId", "credential", "function"), _TEXT),
+        **dict.fromkeys(("number", "status", "bytesSent", "bytesAnswered", "pieces"), _NUMBER),
+        milliseconds={"type": "number"},
+        replayable={"type": "boolean", "description": "Not where a body was cut, or is masked and no JSON."},
+        **dict.fromkeys(
+            ("request", "answer"),
+            _object("headers body", headers={"type": "object", "additionalProperties": _TEXT}, body=_TEXT)
+            | {"description": "Of one exchange alone, not in a list."},
+        ),
+    ),
+    "Recording": {"type": "object", "required": ["about", "source", "given", "exchanges"]},
     "Audit": _object(
         "actions nextCursor", actions={"type": "array", "items": _ref("Action")}, nextCursor=_or_null(_TEXT)
     ),
@@ -298,6 +337,11 @@ _BODIES = {
     "unmap_access": ("", 200, "Access"),
     "get_overview": ("", 200, "Overview"),
     "list_requests": ("", 200, "Requests"),
+    "start_capture": ("NewCapture", 201, "Capture"),
+    "stop_capture": ("", 200, "StoppedCapture"),
+    "show_capture": ("", 200, "Captured"),
+    "show_exchange": ("", 200, "Exchange"),
+    "download_capture": ("", 200, "Recording"),
     "list_audit": ("", 200, "Audit"),
     "list_audit_of_tenant": ("", 200, "Audit"),
     "download_requests": ("", 200, "Requests"),
@@ -334,6 +378,7 @@ _QUERIES: dict[str, tuple[str, ...]] = {
     **dict.fromkeys(("list_groups_of_user", "list_groups_of_group", "list_members"), PAGE),
     **dict.fromkeys(("get_user_history", "get_group_history", "list_audit_of_tenant"), PAGE),
     "list_audit": ("tenant", *PAGE),
+    "show_capture": PAGE,
 }
 """By operation: the parameters of its query."""
 
@@ -359,7 +404,7 @@ def _operation(route: ManageRoute) -> dict[str, Any]:
         told["description"] = f"For {'an operator' if route.scope == 'operator' else 'an operator or an admin'}."
     if body:
         told["requestBody"] = {
-            "required": body not in ("Renewal", "From"),
+            "required": body not in ("Renewal", "From", "NewCapture"),
             "content": {"application/json": {"schema": _ref(body)}},
         }
     types = ("application/json", "text/csv")[: 2 if route.operation == "download_requests" else 1]

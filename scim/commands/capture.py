@@ -1,0 +1,72 @@
+"""`python -m scim capture`: keeps what a client really sends, for up to an hour, and shows it."""
+
+import argparse
+import json
+from typing import Any
+
+from scim.app import App
+from scim.commands.command import Parser, WrongUsage, add_tenant
+from scim.commands.operating import fields, run, table
+from scim.directory.capture import MAX_MINUTES, MAX_REQUESTS
+from scim.service.captures import DEFAULT_MINUTES, VALUES
+
+ACTIONS = {
+    "start": "keep whole requests and answers from now on",
+    "stop": "keep no more; what is kept stays for its day",
+    "list": "list what was kept, the newest first",
+    "show": "show one request and its answer",
+    "download": "print the last capture as a recording that can be replayed",
+}
+
+
+def main(arguments: list[str]) -> int:
+    """Do what the arguments say; 0 when it was done. Raises what scim/commands/command.py tells."""
+    asked = _parser().parse_args(arguments)
+    return run(lambda app: _work(app, asked), lambda result: _told(asked, result), asked.json, "capture", asked)
+
+
+def _parser() -> Parser:
+    common = Parser(add_help=False)
+    common.add_argument("--json", action="store_true", help="print one JSON object")
+    add_tenant(common)
+    parser = Parser("python -m scim capture", description="Keep what a client sends to a tenant, for a day.")
+    actions = parser.add_subparsers(dest="action", required=True, metavar="ACTION")
+    made = {name: actions.add_parser(name, parents=[common], help=text) for name, text in ACTIONS.items()}
+    made["start"].add_argument("--minutes", default=str(DEFAULT_MINUTES), help=f"1 to {MAX_MINUTES}")
+    made["start"].add_argument("--requests", default=str(MAX_REQUESTS), help=f"at most so many, 1 to {MAX_REQUESTS}")
+    made["start"].add_argument("--values", choices=VALUES, default=VALUES[0], help="whether values are masked")
+    made["list"].add_argument("--count", default="50", help="how many, 1 to 200")
+    made["list"].add_argument("--cursor", default="", help="go on where an earlier page stopped")
+    made["show"].add_argument("id", metavar="ID")
+    return parser
+
+
+async def _work(app: App, asked: argparse.Namespace) -> Any:
+    captures = await app.captures(asked.tenant)
+    match asked.action:
+        case "start":
+            return await captures.start(_number(asked.minutes), _number(asked.requests), asked.values)
+        case "stop":
+            return await captures.stop()
+        case "list":
+            return await captures.show(min(_number(asked.count), 200), asked.cursor)
+        case "show":
+            return await captures.exchange(asked.id)
+    return await captures.download()
+
+
+def _number(text: str) -> int:
+    if not (text.isascii() and text.isdecimal()) or int(text[:9]) < 1:
+        raise WrongUsage(f"'{text[:20]}' is no whole number above 0")
+    return int(text[:9])
+
+
+def _told(asked: argparse.Namespace, result: Any) -> str:
+    if asked.action == "list":
+        columns = ("id", "time", "method", "target", "status", "bytesSent")
+        rest = f"\nolder ones: --cursor {result['nextCursor']}" if result["nextCursor"] else ""
+        return table(result["exchanges"], columns, "nothing was captured") + rest
+    if asked.action in ("show", "download"):
+        return json.dumps(result, ensure_ascii=False, indent=2)
+    capture = result.get("capture", result)
+    return fields(capture) if capture else "nothing is captured"

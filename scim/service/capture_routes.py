@@ -1,0 +1,51 @@
+"""The capture of a tenant over HTTP: begun, ended, shown, and saved as a recording."""
+
+from collections.abc import Awaitable, Callable
+
+from scim.access.credential import Credential
+from scim.directory.capture import MAX_REQUESTS
+from scim.service.answers import Parameters
+from scim.service.captures import DEFAULT_MINUTES, Captures, as_file
+from scim.service.messages import JSON, Request, Response
+from scim.service.parameters import count_of, given, members
+
+NO_STORE = {"Cache-Control": "no-store"}
+PAGE = ("count", "cursor")
+
+
+class CaptureRoutes:
+    """Each public method that a route names takes the request, the caller's credential and the path's parameters."""
+
+    def __init__(self, captures: Callable[[str], Awaitable[Captures]]) -> None:
+        self._captures = captures
+
+    async def start_capture(self, request: Request, _caller: Credential, parameters: Parameters) -> Response:
+        """Capture from now on."""
+        body = members(request, {"minutes": int, "requests": int, "values": str}) if request.body else {}
+        captures = await self._captures(parameters["key"])
+        state = await captures.start(
+            body.get("minutes", DEFAULT_MINUTES), body.get("requests", MAX_REQUESTS), body.get("values", "masked")
+        )
+        return Response(201, state, NO_STORE, JSON)
+
+    async def stop_capture(self, _request: Request, _caller: Credential, parameters: Parameters) -> Response:
+        """Capture nothing more."""
+        return Response(200, await (await self._captures(parameters["key"])).stop(), NO_STORE, JSON)
+
+    async def show_capture(self, request: Request, _caller: Credential, parameters: Parameters) -> Response:
+        """What is captured, and a page of the exchanges."""
+        asked = given(request.query(), PAGE, "a capture")
+        captures = await self._captures(parameters["key"])
+        return Response(200, await captures.show(count_of(asked), asked.get("cursor", "")), NO_STORE, JSON)
+
+    async def show_exchange(self, _request: Request, _caller: Credential, parameters: Parameters) -> Response:
+        """One exchange."""
+        captures = await self._captures(parameters["key"])
+        return Response(200, await captures.exchange(parameters["id"]), NO_STORE, JSON)
+
+    async def download_capture(self, _request: Request, _caller: Credential, parameters: Parameters) -> Response:
+        """What was captured last, as a file that can be replayed."""
+        captures = await self._captures(parameters["key"])
+        name = f'attachment; filename="capture-{parameters["key"][:20].lower()}.json"'
+        headers = {**NO_STORE, "Content-Disposition": name}
+        return Response(200, None, headers, JSON, written=as_file(await captures.download()))
