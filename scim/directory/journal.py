@@ -28,6 +28,9 @@ PAGE_ROWS = 200
 """Rows that one page reads at most, whatever it finds in them; the next page goes on there."""
 AT_ONCE = 20
 """Rows in one call: some thousand requests at most, read in some ten milliseconds."""
+DAY = 24 * HOUR
+HOURLY = 2 * DAY
+"""For how long the counts of hours stand apart; then those of a day are one row. Days are those of UTC."""
 HOUR_ROWS = 5_000
 """Rows of hours that totals are made of, at most."""
 
@@ -116,11 +119,12 @@ class Journal:
         return Page(found, f"{after}.{MOST}")
 
     async def hours(self, since: datetime) -> dict[int, Counts]:
-        """Return the counts of each hour that had requests, from the one in which `since` lies.
+        """Return the counts of each hour that had requests, from the day in which `since` lies.
 
-        By the hour's beginning in milliseconds since 1970, the newest first. Raises Unavailable.
+        By the hour's beginning in milliseconds since 1970, the newest first; what is two days old counts for the
+        beginning of its day. Raises Unavailable.
         """
-        before = keys.hour(_milliseconds(since) // HOUR * HOUR, keys.BEYOND)
+        before = keys.hour(_milliseconds(since) // DAY * DAY, keys.BEYOND)
         found: dict[int, Counts] = {}
         after = keys.HOURS
         for _ in range(HOUR_ROWS // 1_000):
@@ -142,20 +146,23 @@ class Journal:
         return len(rows) if rows and await self._applied([Delete(row.key) for row in rows]) else 0
 
     async def tend_hours(self) -> tuple[int, int]:
-        """Delete hours that are older than the retention, and make one row of those in which an hour was counted.
+        """Delete hours that are older than the retention, and make one row of those in which a span was counted.
 
-        So the rows of a month are few however many processes there were. Returns how many hours were deleted, and how
-        many merged, of those that are over for an hour and more.
+        A span is an hour, and a day where it lies two days back: so the rows of a month are some eighty, however many
+        processes there were. Returns how many rows were deleted, and how many spans merged, of those that are over for
+        an hour and more.
         """
-        ended = _milliseconds(self._tenant.now()) - 2 * HOUR
-        rows = await self._tenant.range(keys.hour(ended, ""), keys.HOURS + keys.BEYOND, 1_000, keys_only=True)
+        now = _milliseconds(self._tenant.now())
+        rows = await self._tenant.range(keys.hour(now - 2 * HOUR, ""), keys.HOURS + keys.BEYOND, 1_000, keys_only=True)
         parts: defaultdict[int, list[str]] = defaultdict(list)
         for row in rows:
-            parts[keys.time_of(row.key)].append(row.key)
-        old = [key for hour, listed in parts.items() if hour + HOUR <= self._oldest() for key in listed][:MAX_CHANGES]
-        several = [hour for hour, listed in parts.items() if len(listed) > 1 and not set(old) & set(listed)]
+            hour = keys.time_of(row.key)
+            parts[hour if hour >= (now - HOURLY) // DAY * DAY else hour // DAY * DAY].append(row.key)
+        gone = [listed for span, listed in parts.items() if span // DAY * DAY + DAY <= self._oldest()]
+        old = [key for listed in gone for key in listed][:MAX_CHANGES]
+        several = [span for span, listed in parts.items() if len(listed) > 1 and listed not in gone]
         deleted = len(old) if old and await self._applied(list(map(Delete, old))) else 0
-        return deleted, sum([await self._merged(hour, parts[hour][: MAX_CHANGES - 1]) for hour in several])
+        return deleted, sum([await self._merged(span, parts[span][: MAX_CHANGES - 1]) for span in several])
 
     def _oldest(self) -> int:
         return _milliseconds(self._tenant.now() - self._retention)

@@ -6,7 +6,7 @@
     m.<group>.<member>               a membership: the kind of the member
     r.<member>.<group>               the same membership, from the other side
     c.<u|g>.<first two digits>       how many resources have ids that begin so
-    c.i.<first two digits>           how many of the users among them are inactive
+    c.i.<first digit>                how many of the users whose ids begin so are inactive
     e.<time>.<random>                a change, for audit
     t.<id>                           a deleted resource whose memberships are still being removed
     t.<id>.new                       a group in the making: its memberships are written before itself
@@ -97,8 +97,11 @@ def membership(member_id: str, group_id: str = "") -> str:
 
 
 def count(kind: str, resource_id: str) -> str:
-    """The row that counts the resources whose ids begin as this one does."""
-    return f"c.{kind}.{resource_id[:2]}"
+    """The row that counts the resources whose ids begin as this one does, or "i" the inactive users among them.
+
+    These change seldom: sixteen rows are enough, and are soon read.
+    """
+    return f"c.{kind}.{resource_id[: 1 if kind == 'i' else 2]}"
 
 
 def counts(kind: str) -> str:

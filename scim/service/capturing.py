@@ -1,29 +1,22 @@
 """Keeps whole requests and answers of a tenant while an administrator asks for it; no answer depends on it."""
 
 import asyncio
-import json
 import logging
 from collections.abc import Awaitable, Callable
 from functools import partial
-from typing import Any
 
 from scim.access.tenants import TenantRecord
 from scim.directory.aside import aside
-from scim.directory.capture import Capture, Captured, capture_of
-from scim.protocol.resource import to_json
-from scim.service.masking import HIDDEN, Masking, sendable
+from scim.directory.capture import Captured, capture_of
 from scim.service.messages import Request, Response
 from scim.service.tenants import TenantService
 from scim.storage import deadline
 
-MAX_BODY = 1024 * 1024
-"""Bytes of a body that are kept; one that is longer is cut, and cannot be replayed."""
 AT_ONCE = 8
 """Exchanges that are written at a time by one process; what comes meanwhile is left out."""
 WAIT_SECONDS = 1.0
 """How long an answer waits for that at most; it may still be written later."""
 WRITE_SECONDS = 10.0
-_UNKNOWN = "utf-8", "backslashreplace"
 
 logger = logging.getLogger(__name__)
 
@@ -50,6 +43,8 @@ class Capturing:
         await asyncio.wait([task], timeout=WAIT_SECONDS)
 
     async def _kept(self, record: TenantRecord, request: Request, response: Response) -> None:
+        from scim.service.exchange import exchange  # here, since hardly any process ever captures
+
         try:
             service = await self._serving(record)
             capture = capture_of(record.capture)
@@ -66,60 +61,3 @@ class Capturing:
     async def flush(self) -> None:
         """Return when all that is being written was, or failed."""
         await asyncio.gather(*self._tasks)
-
-
-def exchange(capture: Capture, request: Request, response: Response) -> tuple[dict[str, Any], str]:
-    """Return the head of an exchange, and the whole as text, masked unless the capture asks for values."""
-    masking = Masking(capture.salt) if capture.values != "plain" else None
-    path, query = request.path, request.url.partition("#")[0].partition("?")[2]
-    prefix, below = _divided(path)
-    asked = masking.target(below, query) if masking else below + (f"?{query}" if query else "")
-    sent, sent_cut = _body(request.body, masking)
-    answered, answered_cut = _body(response.content(), masking)
-    headers = response.sendable_headers() | {"Content-Type": response.media_type}
-    whole = {
-        "request": {"headers": _headers(dict(request.headers), masking), "body": sent},
-        "answer": {"headers": _headers(headers, masking), "body": answered},
-    }
-    entry = request.entries[-1] if request.entries else None
-    head = {
-        "method": request.method,
-        "target": asked[:4_000],
-        "base": prefix,
-        "status": response.status,
-        "requestId": request.request_id,
-        "credential": request.credential,
-        "function": entry.function if entry else "",
-        "milliseconds": entry.ms if entry else 0,
-        "bytesSent": len(request.body),
-        "bytesAnswered": len(response.content()),
-        "replayable": not (sent_cut or answered_cut or len(asked) > 4_000),
-    }
-    return head, json.dumps(whole, ensure_ascii=False)
-
-
-def _divided(path: str) -> tuple[str, str]:
-    """Return the path of the Tenant URL, and what is below it."""
-    segments = path.split("/")
-    places = [number for number, each in enumerate(segments) if each.lower() == "v2"]
-    last = places[0] + 1 if places else 1
-    return "/".join(segments[:last]), "/" + "/".join(segments[last:])
-
-
-def _body(content: bytes, masking: Masking | None) -> tuple[str, bool]:
-    """Return a body as text, and whether it was cut."""
-    cut = len(content) > MAX_BODY
-    if masking is None:
-        return content[:MAX_BODY].decode(*_UNKNOWN), cut
-    if not content:
-        return "", False
-    if cut:
-        return HIDDEN, True
-    try:
-        return to_json(masking.value(json.loads(content))), False
-    except (ValueError, RecursionError):  # no JSON, so that nobody knows what in it is a value
-        return HIDDEN, True
-
-
-def _headers(headers: dict[str, str], masking: Masking | None) -> dict[str, str]:
-    return masking.headers(headers) if masking else sendable(headers)

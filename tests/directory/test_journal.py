@@ -1,5 +1,6 @@
 """The rows of the journal: newest first, page by page within a bound, swept and merged."""
 
+from collections import Counter
 from dataclasses import replace
 from datetime import timedelta
 from random import Random
@@ -156,6 +157,26 @@ async def test_hours_of_several_processes_are_merged_when_they_are_over(
     assert await journal.tend_hours() == (0, 1)
 
 
+async def test_hours_of_a_day_are_one_row_two_days_later(
+    journal: Journal, partition: Tenant, rows: RecordingRows, clock: Clock
+) -> None:
+    """So that the plots of a month read some eighty rows; nothing counts twice or is lost, and days stay apart."""
+    other, start = Journal(partition, timedelta(days=30)), clock()
+    for _ in range(24 * 10):
+        for each in (journal, other):
+            await each.write([request(now(clock))])
+        clock.forward(hours=1)
+        await journal.tend_hours()
+    kept = await rows.range("scim", "h.", "h.~", 1_000)
+    assert len(kept) <= 9 + 3 * 24 + 2
+    found = await journal.hours(start)
+    assert sum(counts.requests for counts in found.values()) == 2 * 24 * 10
+    days: Counter[int] = Counter()
+    for hour, counts in found.items():
+        days[hour // DAY] += counts.requests
+    assert sorted(days.values()) == [24, 24, *[48] * 9], "the first and the last day have twelve hours each"
+
+
 async def test_what_is_older_than_the_retention_goes(journal: Journal, rows: RecordingRows, clock: Clock) -> None:
     """And nothing else; while there are rows the timer looks once a day."""
     await journal.write([request(now(clock))])
@@ -164,7 +185,9 @@ async def test_what_is_older_than_the_retention_goes(journal: Journal, rows: Rec
     assert (await journal.expire(), await journal.tend_hours()) == (0, (0, 0))
     assert await journal.next_look() == clock() + timedelta(days=1)
     clock.forward(days=1, hours=3)
-    assert (await journal.expire(), await journal.tend_hours()) == (1, (1, 0))
+    assert (await journal.expire(), await journal.tend_hours()) == (1, (0, 0)), "a day's counts go together"
+    clock.forward(hours=9)
+    assert await journal.tend_hours() == (1, 0)
     assert len(await rows.range("scim", "", "~", 10)) == 2
     clock.forward(days=30)
     assert (await journal.expire(), await journal.tend_hours()) == (1, (1, 0))
