@@ -87,8 +87,9 @@ async def fill(app: App, requests: int, users: int) -> None:
         await app.tenant.commit(rows)
     others = [Insert(keys.hour(each, app.tenant.new_mark()), counts.body()) for each, counts in hours.items()]
     counted: list[Insert] = [
-        Insert(f"c.{letter}.{part:02x}", str(users // 256)) for letter in "uig" for part in range(256)
+        Insert(f"c.{letter}.{part:02x}", str(users // 256)) for letter in "ug" for part in range(256)
     ]
+    counted += [Insert(f"c.i.{part:x}", str(users // 160)) for part in range(16)]
     for written in (others, counted):
         for begin in range(0, len(written), 100):
             await app.tenant.commit(written[begin : begin + 100])
