@@ -3,6 +3,7 @@
 import os
 import socket
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import cached_property, partial
 from pathlib import Path
@@ -13,7 +14,7 @@ from scim.access.address import Permitted
 from scim.access.admission import Admission
 from scim.access.audit import Audit
 from scim.access.auth import FixedTokens, TokenSource
-from scim.access.limits import Limits
+from scim.access.limits import Limits, Tries
 from scim.access.registry import Registry, registry_name
 from scim.access.tenants import DEFAULT_KEY
 from scim.directory.feed import Feed
@@ -70,6 +71,7 @@ class App:
     deliveries: Deliveries
     webhook_keys: "WebhookKeys"
     tokens: TokenSource
+    clock: Callable[[], float] = time.monotonic
 
     async def close(self) -> None:
         """Release connections; the process may end or build another app afterwards."""
@@ -118,6 +120,7 @@ class App:
             self.webhooks,
             self.permitted,
             self.audit,
+            Tries(self.clock),
             reading,
             captures,
         )
@@ -251,6 +254,7 @@ def build(
         deliveries=deliveries,
         webhook_keys=webhook_keys,
         tokens=tokens,
+        clock=clock,
     )
 
 

@@ -2,7 +2,7 @@
 
 import math
 import time
-from collections import OrderedDict
+from collections import Counter, OrderedDict
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -11,6 +11,10 @@ from scim.protocol.errors import TooManyRequests
 
 MOST_KEPT = 10_000
 """Credentials of which a process knows how much they have asked lately; the others may ask afresh."""
+TRIES = 20
+"""Wrong tokens of one address in a minute."""
+MOST_ADDRESSES = 1_000
+"""Addresses whose wrong tokens are counted apart in a minute."""
 COMPANY_SECONDS = 10.0
 """How long a request of another credential counts as company."""
 
@@ -98,3 +102,40 @@ def _too_many(seconds: int, allowance: Allowance) -> TooManyRequests:
         max(seconds, 1),
         max(int(allowance.rate), 1),
     )
+
+
+class Tries:
+    """How many wrong tokens each address may show in a minute, in this process.
+
+    Beyond that it is refused until the minute is over, before its token is looked at: guessing costs nobody anything,
+    and leads nowhere. For addresses of people: behind one of a provisioning service stand many customers.
+    """
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
+        self._minute = -1
+        self._wrong: Counter[str] = Counter()
+
+    def check(self, address: str) -> None:
+        """Return when the address may show a token. Raises TooManyRequests."""
+        left = 60 - int(self._clock() % 60)
+        if self._of(address) >= TRIES:
+            raise TooManyRequests(f"{TRIES} wrong tokens came from this address. Try again in {left} s.", left, TRIES)
+
+    def note(self, address: str) -> None:
+        """Count a wrong token."""
+        self._of(address)
+        if address not in self._wrong and len(self._wrong) >= MOST_ADDRESSES:
+            address = _OTHERS
+        self._wrong[address] += 1
+
+    def _of(self, address: str) -> int:
+        minute = int(self._clock() // 60)
+        if minute != self._minute:
+            self._minute = minute
+            self._wrong.clear()
+        return self._wrong.get(address, self._wrong[_OTHERS] if len(self._wrong) >= MOST_ADDRESSES else 0)
+
+
+_OTHERS = "others"
+"""What addresses share that come when MOST_ADDRESSES have shown wrong tokens already."""

@@ -8,10 +8,11 @@ from scim.access.address import Permitted
 from scim.access.admission import Admission
 from scim.access.audit import Audit, given
 from scim.access.credential import Credential, Federation, Scope
+from scim.access.limits import Tries
 from scim.access.tenants import as_key
 from scim.directory.roles import Roles
 from scim.protocol import sizes
-from scim.protocol.errors import InsufficientScope, InvalidValue, MethodNotAllowed, NotFound, ScimError
+from scim.protocol.errors import InsufficientScope, InvalidValue, MethodNotAllowed, NotFound, ScimError, Unauthorized
 from scim.service import documents
 from scim.service.addresses import Addresses
 from scim.service.administration import GRACE, NOW, Administration, Wanted, expiry
@@ -50,13 +51,14 @@ class Management:
         webhooks: Callable[[str], Awaitable["Webhooks"]],
         permitted: Permitted,
         audit: Audit,
+        tries: Tries,
         *parts: object,
     ) -> None:
         """`parts` have further operations, as methods of the same form."""
         self._parts, self._permitted, self._audit = (self, *parts), permitted, audit
         self._admission, self._administration = admission, administration
         self._tenants, self._webhooks = tenants, webhooks
-        self._address = addresses.tenant
+        self._address, self._tries = addresses.tenant, tries
 
     async def respond(self, request: Request) -> Response:
         """Answer a request below PREFIX, whatever happens; errors are problem details. RFC 9457."""
@@ -72,7 +74,7 @@ class Management:
                 if route.method == "GET":
                     return await self._operation(route)(request, caller, parameters)
                 return await self._audited(route, request, caller, parameters)
-            request.credential = (await self._admission.admit_operator(request.headers.get("authorization"))).id
+            request.credential = (await self._admit(request)).id
             if found:
                 methods = ", ".join(sorted(found))
                 raise MethodNotAllowed(f"{request.method} is not for this address; use {methods}.", methods)
@@ -118,7 +120,7 @@ class Management:
     async def _admitted(self, request: Request, route: ManageRoute, parameters: Parameters) -> Credential:
         if route.scope is None:
             return Credential("", "", "", "events")
-        caller = await self._admission.admit_operator(request.headers.get("authorization"))
+        caller = await self._admit(request)
         request.credential = caller.id
         if caller.scope == "admin":
             if route.scope != "admin":
@@ -126,6 +128,15 @@ class Management:
             if "key" in parameters and as_key(parameters["key"]) != caller.tenant:
                 raise NotFound(f"There is no tenant '{parameters['key'][:64]}'.")
         return caller
+
+    async def _admit(self, request: Request) -> Credential:
+        self._tries.check(request.address)
+        try:
+            return await self._admission.admit_operator(request.headers.get("authorization"))
+        except Unauthorized as error:
+            if error.presented:
+                self._tries.note(request.address)
+            raise
 
     async def describe(self, _request: Request, _caller: Credential, _: Parameters) -> Response:
         """The OpenAPI document of these routes."""

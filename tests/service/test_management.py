@@ -259,3 +259,21 @@ async def test_only_addresses_that_are_listed_come_in(
             assert (address or "could not be read") in told
             assert "SCIM_MANAGE_ADDRESSES" in told
         assert (await Manager(app, "wrong").ask("GET", "/tenants", address=address)).status == 403
+
+
+async def test_wrong_tokens_of_an_address_are_limited(app: App, operator: Manager, clock: Clock) -> None:
+    """Twenty a minute; the next is not even looked at, and others are served meanwhile."""
+    guesser = Manager(app, f"scim_{'a' * 75}")
+    statuses = [(await guesser.ask("GET", "/tenants", address="203.0.113.7")).status for _ in range(25)]
+    assert statuses == [401] * 20 + [429] * 5
+    refused = await operator.ask("GET", "/tenants", address="203.0.113.7")
+    assert (refused.status, int(refused.headers["Retry-After"]) <= 60) == (429, True)
+    assert (await operator.ask("GET", "/tenants", address="203.0.113.8")).status == 200
+    clock.forward(minutes=1)
+    assert (await operator.ask("GET", "/tenants", address="203.0.113.7")).status == 200
+
+
+async def test_no_token_is_no_wrong_token(app: App) -> None:
+    """The page asks once before anybody has signed in, perhaps from one address for many people."""
+    for _ in range(30):
+        assert (await Manager(app, None).ask("GET", "/tenants", address="203.0.113.7")).status == 401
