@@ -6,7 +6,11 @@ import random
 import statistics
 import sys
 import time
+from contextlib import ExitStack
 
+from bench.hosts.servers import OURS
+from bench.hosts.servers import running as server
+from bench.soak import Pace, play
 from scim.app import App, build
 from scim.directory.resources import Origin
 from scim.service import journals
@@ -16,6 +20,7 @@ from tests.azurite import running
 
 TOKEN = "a-token-that-only-benchmarks-know"  # noqa: S105 - not a secret
 HEADERS = {"authorization": f"Bearer {TOKEN}", "user-agent": "bench"}
+RATE = 25.0
 TOGETHER = 50
 """Requests of two seconds at 25 a second, the rate at which Entra comes."""
 
@@ -81,12 +86,45 @@ async def compare(storage: str, rounds: int, repetitions: int) -> None:
         await app.close()
 
 
+async def soaked(storage: str, seconds: float, pairs: int) -> None:
+    """Print the CPU of a request of two servers, with and without, that Entra's traffic goes to side by side."""
+    ratios = []
+    for pair in range(pairs):
+        settings = [
+            {
+                "SCIM_JOURNAL": journal,
+                **({"SCIM_STORAGE": storage, "SCIM_TENANT": f"soak{pair}{journal}"} if storage else {}),
+            }
+            for journal in ("on", "off")
+        ]
+        with ExitStack() as stack:
+            servers = [stack.enter_context(server(OURS, each)) for each in settings]
+            before = [each.cpu() for each in servers]
+            pace = Pace(seconds, RATE, 60, 12, 6)
+            soaks = await asyncio.gather(*(play("soak", each.tenant, pace, pair) for each in servers))
+            spent = [each.cpu() - start for each, start in zip(servers, before, strict=True)]
+            found = [cpu * 1000 / len(soak.latencies) for cpu, soak in zip(spent, soaks, strict=True)]
+        ratios.append(found[0] / found[1])
+        sys.stdout.write(f"CPU ms of a request: {found[1]:.2f} without, {found[0]:.2f} with, ratio {ratios[-1]:.3f}\n")
+    sys.stdout.write(f"median ratio {statistics.median(ratios):.3f} of {pairs} pairs\n")
+
+
 def main() -> None:
     """Start an emulator, and compare."""
     parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--soak", type=float, default=0, metavar="SECONDS", help="Entra's traffic for so long instead")
+    parser.add_argument("--pairs", type=int, default=3)
+    parser.add_argument("--sqlite", action="store_true", help="the soak over SQLite in place of Azurite")
     parser.add_argument("--rounds", type=int, default=1)
     parser.add_argument("--repetitions", type=int, default=20)
     asked = parser.parse_args()
+    if asked.soak and asked.sqlite:
+        asyncio.run(soaked("", asked.soak, asked.pairs))
+        return
+    if asked.soak:
+        with running() as storage:
+            asyncio.run(soaked(storage, asked.soak, asked.pairs))
+        return
     journals.COLLECT_SECONDS = 3600.0
     with running() as storage:
         asyncio.run(compare(storage, asked.rounds, asked.repetitions))

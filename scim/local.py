@@ -102,7 +102,9 @@ def host(http: Sequence[HttpFunction]) -> web.Application:
 async def _invoke(
     function: HttpFunction, parameters: dict[str, str], request: web.Request, asked: Target, body: bytes
 ) -> web.Response:
-    headers = joined(request.headers.items())
+    # As Azure's front end adds the address of who calls it, behind whatever the client has written.
+    caller = [("X-Forwarded-For", request.remote)] if request.remote else []
+    headers = joined([*request.headers.items(), *caller])
     answer = await function.call(
         func.HttpRequest(
             method=request.method,

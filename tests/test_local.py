@@ -209,3 +209,12 @@ def test_a_developer_s_settings_are_kept(tmp_path: Path) -> None:
         "SCIM_TOKEN": (tmp_path / "a" / "token").read_text(),
     }
     assert (ROOT / "function_app.py").exists()
+
+
+def test_the_address_of_the_caller_is_seen(tmp_path: Path) -> None:
+    """As behind Azure's front end: a setting that lists addresses works on a developer's machine too."""
+    for listed, status in (("127.0.0.1", 401), ("203.0.113.7", 403)):
+        with serving(tmp_path, SCIM_MANAGE_ADDRESSES=listed) as server:
+            answer = request(server, "GET", "/manage/v1/tenants", headers={"X-Forwarded-For": "203.0.113.7"})
+            assert answer.status == status, answer.body
+            assert status == 401 or "127.0.0.1" in answer.json()["detail"]
