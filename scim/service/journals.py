@@ -4,7 +4,7 @@ import asyncio
 import logging
 from collections import Counter
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from scim.access.tenants import TenantRecord
@@ -112,9 +112,10 @@ class Journals:
         return self._collected.setdefault(key, _Collected())
 
     def _collect(self, collected: _Collected, entry: Entry, who: tuple[str, str, bool]) -> bool:
-        """Add a request to what is to be written; return whether it gets a line of its own."""
-        name = _masked(entry.name) if self._masked else entry.name
-        entry = replace(entry, at=int(self._now().timestamp() * 1000), name=name[:100])
+        """Add a request, whose entry is the journal's own now; return whether it gets a line of its own."""
+        entry.at = int(self._now().timestamp() * 1000)
+        if self._masked:
+            entry.name = _masked(entry.name)[:100]
         own = entry.status < 400 or self._is_to_be_told(who)
         same = None if own else next((each for each in collected.entries if _alike(each, entry)), None)
         if same is not None:
