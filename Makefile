@@ -1,5 +1,5 @@
 # Set-up happens by itself, once, when a target needs it; `make` alone lists the targets.
-.PHONY: help setup explanations run func demo example test lint types check azurite bench bench-hostile bench-storage soak conformance template publish-as package clean
+.PHONY: help setup explanations run func demo example test lint types check azurite bench bench-hostile bench-storage soak soak-throttled conformance template publish-as package clean
 .DEFAULT_GOAL := help
 
 VENV ?= .venv
@@ -73,6 +73,9 @@ bench-storage: setup ## Measure calls of the store and latency up to a million u
 
 soak: setup ## Play Entra for ten minutes at 25 requests a second, then with a failing store, and write docs/benchmarks.md
 	@$(PY) -m bench.soak --write
+
+soak-throttled: setup ## Play Entra at full speed over a store that throttles and is late, and write docs/benchmarks.md
+	@$(PY) -m bench.throttled --write
 
 conformance: setup ## Judge the endpoint by the RFCs' examples, clients' exchanges and checkers, and write docs/conformance.md
 	@$(PY) -m bench.conformance --write

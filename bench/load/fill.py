@@ -1,7 +1,7 @@
 """Directories of any size, filled far faster than by requests: the same rows, committed in the order of their keys."""
 
 from collections import Counter
-from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Sequence
 
 from bench.load import samples
 from scim.directory import keys, memberships
@@ -13,8 +13,8 @@ from scim.protocol.validation import read_resource
 from scim.storage.rows import MAX_CHANGES, Insert
 
 
-async def fill_users(directory: Directory, number: int) -> None:
-    """Create the users 0 to `number` - 1 of bench.load.samples in an empty directory.
+async def fill_users(directory: Directory, number: int, body: Callable[[int], samples.Body] = samples.user) -> None:
+    """Create the users 0 to `number` - 1 of bench.load.samples, or of what makes bodies, in an empty directory.
 
     They are counted last, so that a directory which was only begun has no users by its own account.
     """
@@ -23,7 +23,7 @@ async def fill_users(directory: Directory, number: int) -> None:
     counts: Counter[str] = Counter()
     for each in range(number):
         resource_id = tenant.new_id("")
-        changes += _rows(kind, tenant, resource_id, samples.user(each))
+        changes += _rows(kind, tenant, resource_id, body(each))
         counts[keys.count(kind.letter, resource_id)] += 1
     await _commit(tenant, changes)
     await _commit(tenant, [Insert(key, str(size)) for key, size in counts.items()])
