@@ -42,3 +42,14 @@ def test_the_worker_is_compared_with_the_bare_sdk() -> None:
         assert calls >= 2
         assert ours > 0
         assert bare > 0
+
+
+def test_a_large_change_is_measured_over_both_stores() -> None:
+    """What is seen after a crash is a part, and hiding it writes more rows than the change itself."""
+    printed = run("bench.large_change", "--members", "80").splitlines()
+    lines = {line.split("|")[1].strip(): line.split("|")[2:4] for line in printed}
+
+    assert [cell.strip() for cell in lines["members that are seen after a crash half way"]] == ["32", "32"]
+    rows = [int(cell.split(",")[1]) for cell in lines["its transactions, rows"]]
+    hidden = [int(cell.split(",")[0]) for cell in lines["hidden until it is whole: rows, s"]]
+    assert all(more > few for more, few in zip(hidden, rows, strict=True))
