@@ -93,7 +93,11 @@ class Admission:
         own; InsufficientScope when the credential's scope does not do; Unavailable when it cannot be told.
         """
         text = token_of(authorization)
-        tenant, credential = await both(self.tenant(key), self._of_tenant(text, as_key(key)))
+        known = as_key(key)
+        if known is None or self.tenants.knows(known):  # most often: nothing to wait for, and no task for it
+            tenant, credential = await self.tenant(key), await self._of_tenant(text, known)
+        else:
+            tenant, credential = await both(self.tenant(key), self._of_tenant(text, known))
         if tenant is None or tenant.status != "active" or credential is None:
             raise Unauthorized(WRONG, presented=True)
         _check_scope(credential, needed)
