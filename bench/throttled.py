@@ -110,7 +110,7 @@ def table(soak: Soak, grave: Grave, report: dict[str, Any]) -> str:
         "answers": answers,
         "p50, p99, longest, s": f"{p50}, {p99}, {longest}",
         "calls of the store, entities": f"{report['calls']:,}, {report['entities']:,}",
-        "refused with 503 ServerBusy": f"{report['refused']:,}",
+        "refused with 503 ServerBusy; of them beyond the limit": f"{report['refused']:,}; {report['throttled']:,}",
         "transactions without an answer; of them applied later": f"{report['late']:,}; {report['arrived']:,}",
         "DELETE of the large group": f"{', '.join(map(str, grave.answers))}; seen again {grave.seen_again} times",
         "complaints, differences, findings of verify": (
@@ -140,7 +140,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description="Entra at full speed over a store that throttles and is late.")
     parser.add_argument("--seconds", type=float, default=300.0, help="(%(default)s)")
     parser.add_argument("--members", type=int, default=100_000, help="of the group that is deleted (%(default)s)")
-    parser.add_argument("--concurrency", type=int, default=32, help="requests at a time (%(default)s)")
+    parser.add_argument("--concurrency", type=int, default=64, help="requests at a time (%(default)s)")
     parser.add_argument("--write", action="store_true", help="write docs/benchmarks.md")
     options = parser.parse_args()
     pace = Pace(options.seconds, rate=0.0, users=1_000, groups=40, members=30, concurrency=options.concurrency)

@@ -89,6 +89,9 @@ class Tally:
     calls: int = 0
     entities: int = 0
     refused: int = 0
+    """Calls answered 503 ServerBusy, for whichever reason."""
+    throttled: int = 0
+    """Those of them that were beyond the rate."""
     late: int = 0
     """Transactions whose client heard nothing."""
     arrived: int = 0
@@ -199,8 +202,10 @@ class Busy:
         now, state = self.clock(), self._partitions[partition]
         state.left = min(self.manner.rate, state.left + (now - state.at) * self.manner.rate)
         state.at = now
-        if state.left <= 0 or self.manner.away.left(now - self._began):
+        throttled = state.left <= 0
+        if throttled or self.manner.away.left(now - self._began):
             self.tally.refused += 1
+            self.tally.throttled += throttled
             raise _error(HttpResponseError, 503, "ServerBusy")
         state.left -= entities
         self.tally.entities += entities
