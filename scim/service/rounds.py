@@ -47,9 +47,17 @@ class Rounds:
         self.audit = audit
 
     async def run(self, seconds: float = SECONDS) -> dict[str, int]:
-        """Work until nothing is left or the time is over; return how much of what was done."""
+        """Work until nothing is left or the time is over; return how much of what was done.
+
+        Where the default tenant's work fails, the others and all webhooks have their turn before its error is raised.
+        """
         end = time.monotonic() + seconds
-        done = Counter(await self._tenants.default.maintenance.run(seconds))
+        done: Counter[str] = Counter()
+        failure: Exception | None = None
+        try:
+            done.update(await self._tenants.default.maintenance.run(seconds))
+        except Exception as error:
+            failure = error
         maintained: list[tuple[Row, TenantService]] = []
         try:
             maintained = await self._registered(end, done)
@@ -60,6 +68,8 @@ class Rounds:
         done["eventsDelivered"] += await self._deliveries.run(services, until)
         for mark, service in maintained:
             await self._put_off(mark, service)
+        if failure is not None:
+            raise failure
         return dict(done)
 
     async def step(self) -> dict[str, int]:
@@ -161,6 +171,8 @@ class Rounds:
                 return service
         except ScimError as error:
             _log.warning("tenant %s cannot be looked after: %s", key, error.detail)
+        except Exception:
+            _log.exception("tenant %s cannot be looked after", key)
         return None
 
     async def _put_off(self, mark: Row, service: TenantService) -> None:

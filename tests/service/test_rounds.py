@@ -115,8 +115,17 @@ async def test_a_run_over_a_thousand_idle_tenants_is_a_few_calls(app: App, rows:
     assert few <= 18
 
 
+ERRORS = (Unavailable("The storage does not answer."), ValueError("a bug"))
+
+
+@pytest.mark.parametrize("error", ERRORS)
 async def test_one_tenant_s_failure_ends_nothing_but_itself(
-    app: App, rows: RecordingRows, clock: Clock, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+    app: App,
+    rows: RecordingRows,
+    clock: Clock,
+    caplog: pytest.LogCaptureFixture,
+    monkeypatch: pytest.MonkeyPatch,
+    error: Exception,
 ) -> None:
     """The others get their turn, and the log says whose it was."""
     keys = [await tenant(app) for _ in range(3)]
@@ -127,12 +136,33 @@ async def test_one_tenant_s_failure_ends_nothing_but_itself(
 
     async def fails_for_one(partition: str, *given: Any, **named: Any) -> Any:
         if partition == broken:
-            raise Unavailable("The storage does not answer.")
+            raise error
         return await ranged(partition, *given, **named)
 
     monkeypatch.setattr(rows, "range", fails_for_one)
     assert (await app.rounds.run())["changesExpired"] == 2
     assert broken in caplog.text
+
+
+@pytest.mark.parametrize("error", ERRORS)
+async def test_the_default_tenant_s_failure_keeps_nobody_waiting(
+    app: App, rows: RecordingRows, clock: Clock, monkeypatch: pytest.MonkeyPatch, error: Exception
+) -> None:
+    """The others are looked after first, and then the run fails, as `/health` shall tell."""
+    key = await tenant(app)
+    await (await client(app, key)).user("mira")
+    clock.forward(days=91)
+    ranged = rows.range
+
+    async def fails_for_default(partition: str, *given: Any, **named: Any) -> Any:
+        if partition == "scim":
+            raise error
+        return await ranged(partition, *given, **named)
+
+    monkeypatch.setattr(rows, "range", fails_for_default)
+    with pytest.raises(type(error)):
+        await app.rounds.run()
+    assert await rows.range(key, "e.", "e.~", 10) == []
 
 
 async def test_a_deleted_tenant_is_dropped_when_it_is_due(app: App, rows: RecordingRows, clock: Clock) -> None:
