@@ -152,6 +152,15 @@ def may_be_applied(error: BaseException) -> bool:
     return not isinstance(error, Exception) or is_transient(error)
 
 
+def may_arrive_late(error: BaseException) -> bool:
+    """Return whether the service may still apply a request that ended so: it answered nothing, or not that it is busy.
+
+    Taken for granted: what is answered ServerBusy was not begun. Its documents call it a request that the server is
+    unable to receive. https://learn.microsoft.com/rest/api/storageservices/common-rest-api-error-codes
+    """
+    return may_be_applied(error) and not (isinstance(error, Exception) and code(error) == "ServerBusy")
+
+
 def retry_after(error: Exception) -> float:
     """Return the seconds that the service asks to wait, 0 where it does not."""
     text = getattr(getattr(error, "response", None), "headers", {}).get("Retry-After") or ""

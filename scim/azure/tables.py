@@ -26,6 +26,7 @@ from scim.azure.patience import (
     code,
     is_too_large,
     is_transient,
+    may_arrive_late,
     may_be_applied,
     words,
 )
@@ -52,6 +53,10 @@ SERVICE_SECONDS = READ_SECONDS - 2
 
 Its default is 30. It is documented for inserts, updates and deletes; whether it holds for transactions too was not
 seen on Azure, so nothing relies on it.
+https://learn.microsoft.com/rest/api/storageservices/setting-timeouts-for-table-service-operations
+"""
+LATE_SECONDS = 30
+"""How long the service may go on with a transaction.
 https://learn.microsoft.com/rest/api/storageservices/setting-timeouts-for-table-service-operations
 """
 READ_BACK_AT_ONCE = 16
@@ -95,7 +100,8 @@ class TableRows:
     **Late tries.** The service may apply a try up to 30 s after it got it, when its client has gone on long since.
     Where a later try of the same commit was applied, its `Record` refuses the late one. Where the commit was given up
     and other commits followed, only a condition can: a version that they changed. So changes that others may undo
-    have one; `scim.directory` says which.
+    have one; `scim.directory` says which. And who is told that a commit was given up is asked to wait until its tries
+    cannot arrive any longer: a client that does so may even take back what it has never seen to be done.
 
     **The table** must be there. Only that of an emulator is made when it is missing: where somebody deleted it, an
     empty one in its place would make a client begin anew.
@@ -188,18 +194,22 @@ class TableRows:
         nonce = mark or new_mark()
         operations = [entities.operation(partition, change, nonce) for change in changes]
         patience = self._patience()
-        lost = False
+        lost = late = False
 
         async def send(client: TableClient) -> list[str]:
-            nonlocal lost
+            nonlocal lost, late
             try:
                 return await _submitted(client, operations, changes)
             except BaseException as error:
-                lost = lost or may_be_applied(error)
+                lost, late = lost or may_be_applied(error), late or may_arrive_late(error)
                 raise
 
         try:
             return await self._answer(send, patience)
+        except Unavailable as error:
+            if late:
+                raise Unavailable(error.detail, max(error.retry_after, LATE_SECONDS)) from error
+            raise
         except HttpResponseError as error:
             if is_too_large(error):
                 raise PayloadTooLarge(

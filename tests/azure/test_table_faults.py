@@ -6,7 +6,7 @@ import pytest
 from aiohttp import web
 from azure.core.exceptions import HttpResponseError
 
-from scim.azure.tables import TableRows
+from scim.azure.tables import LATE_SECONDS, TableRows
 from scim.protocol.errors import PayloadTooLarge, Unavailable
 from scim.storage.rows import Delete, Insert, Replace, RowChange, RowConflict, Rows, Touch
 from tests.azure.conftest import SHORT, Clock
@@ -227,7 +227,14 @@ class TestOutages:
         assert len(service.asked) == len(clock.pauses) + 1
         assert 16 <= sum(clock.pauses) <= 20
         assert max(clock.pauses) <= 4
-        assert raised.value.retry_after == 5
+        assert raised.value.retry_after == (5 if fault is LOST["503"] else LATE_SECONDS)
+
+    async def test_who_was_only_refused_need_not_wait_for_late_tries(self, rows: TableRows, service: Service) -> None:
+        """One try without an answer among many refusals is enough to wait, and none arrives that was refused."""
+        service.writes = [status(503, "ServerBusy"), reset, *[status(503, "ServerBusy")] * 999]
+        with pytest.raises(Unavailable) as raised:
+            await rows.commit("t", [Insert("a", "")])
+        assert raised.value.retry_after == LATE_SECONDS
 
     @lost
     async def test_reads_are_tried_as_long(self, rows: TableRows, service: Service, clock: Clock, fault: Fault) -> None:

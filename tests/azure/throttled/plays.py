@@ -64,30 +64,35 @@ class Stage:
     app: App
     busy: Busy
     clock: Callable[[], float]
+    waits: float = 5.0
+    """Seconds that clients wait at most before they repeat a request, whatever they are asked for."""
     longest: float = 0.0
     unavailable: int = 0
 
     async def asked(self, method: str, path: str, body: Any = None) -> Outcome:
         """Send a request until its answer is not 503."""
         for refusals in range(1_000):
-            answer = await self._once(method, path, body)
+            answer = await self.once(method, path, body)
             if answer.status != 503:
-                assert answer.status != 500, answer.body
                 return Outcome(answer, refusals)
-            self.unavailable += 1
-            await asyncio.sleep(float(answer.headers["Retry-After"]))
         raise AssertionError(f"{method} {path} is never answered")
 
-    async def _once(self, method: str, path: str, body: Any) -> Answer:
+    async def once(self, method: str, path: str, body: Any) -> Answer:
+        """Return the answer to a request; after 503 the client has waited."""
         began, asked = self.clock(), Asked()
         token = ASKED.set(asked)
         try:
             with deadline.within(SECONDS, self.clock):
-                return await Http(self.app).request(method, path, body)
+                answer = await Http(self.app).request(method, path, body)
         finally:
             asked.answered = True
             ASKED.reset(token)
             self.longest = max(self.longest, self.clock() - began)
+        assert answer.status != 500, answer.body
+        if answer.status == 503:
+            self.unavailable += 1
+            await asyncio.sleep(min(self.waits, float(answer.headers["Retry-After"])))
+        return answer
 
     async def send(self, method: str, path: str, body: Any = None) -> Answer:
         return (await self.asked(method, path, body)).answer
@@ -107,8 +112,7 @@ class Stage:
         return str((await self.send("POST", "/Groups", body)).body["id"])
 
     async def member(self, op: str, group: str, *users: str) -> None:
-        operation = {"op": op, "path": "members", "value": [{"value": user} for user in users]}
-        answer = await self.send("PATCH", f"/Groups/{group}", {"schemas": [PATCH_OP], "Operations": [operation]})
+        answer = await self.send("PATCH", f"/Groups/{group}", members(op, *users))
         assert answer.status == 204, answer.body
 
     async def members(self, group: str) -> set[str]:
@@ -138,6 +142,12 @@ class Stage:
         await check_told(self.app.tenant.rows)
         assert self.longest <= SECONDS + 1, f"a client waited {self.longest:.0f} s"
         assert not self.busy.tally.orphans, "the store was asked for somebody who had been answered"
+
+
+def members(op: str, *users: str) -> dict[str, Any]:
+    """Return a PatchOp that adds or removes users."""
+    operation = {"op": op, "path": "members", "value": [{"value": user} for user in users]}
+    return {"schemas": [PATCH_OP], "Operations": [operation]}
 
 
 Play = Callable[[Callable[[], float]], Coroutine[Any, Any, None]]
@@ -210,6 +220,33 @@ async def late(clock: Callable[[], float]) -> None:
         await scene.checked()
 
 
+async def change_minds(stage: Stage, user: str, group: str, until: float) -> None:
+    """Let a user join and leave, and do the opposite instead of repeating what was answered 503."""
+    joined = False
+    while stage.clock() < until:
+        wanted, opposite = ("remove", "add") if joined else ("add", "remove")
+        if (await stage.once("PATCH", f"/Groups/{group}", members(wanted, user))).status == 204:
+            joined = not joined
+        else:
+            await stage.member(opposite, group, user)
+        await asyncio.sleep(random.uniform(0, 4))
+        assert await stage.is_in(group, user) == joined, "what was taken back has come all the same"
+
+
+async def regretted(clock: Callable[[], float]) -> None:
+    """Whoever waits as long as the service asks can take back what was answered 503, and be sure of it."""
+    async with stage(clock, Manner(late_share=0.05, stalls=Spells(40, 22))) as scene:
+        scene.waits = float("inf")
+        crew, crowd = await scene.group("crew", []), [await scene.create(f"crowd{number}") for number in range(12)]
+        scene.busy.begin()
+        playing = asyncio.gather(*(change_minds(scene, each, crew, clock() + 300) for each in crowd))
+        await scene.maintain(playing)
+        await scene.busy.settle()
+        await playing
+        assert scene.unavailable > 10
+        await scene.checked()
+
+
 async def moved(clock: Callable[[], float]) -> None:
     """A partition that is away for ten seconds, again and again, is no outage: nobody is told 503."""
     async with stage(clock, Manner(away=Spells(30, 10))) as scene:
@@ -251,4 +288,4 @@ async def refused(clock: Callable[[], float]) -> None:
         await scene.checked()
 
 
-PLAYS: dict[str, Play] = {"late": late, "moved": moved, "refused": refused}
+PLAYS: dict[str, Play] = {"late": late, "regretted": regretted, "moved": moved, "refused": refused}

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from scim.azure import patience
+from scim.azure import patience, tables
 from scim.directory import memberships, resources
 from scim.directory.resources import Directory
 from scim.directory.stored import Edge
@@ -53,6 +53,10 @@ def _leaves_calls_alone(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(together, "together", gathered)
 
 
+def _lets_clients_come_back_soon(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(tables, "LATE_SECONDS", 5)
+
+
 def _gives_up_soon(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(patience, "BUDGET_SECONDS", 4.0)
 
@@ -62,6 +66,7 @@ def _gives_up_soon(patch: pytest.MonkeyPatch) -> None:
     [
         (_adds_in_any_version, "late"),
         (_counts_anywhere, "late"),
+        (_lets_clients_come_back_soon, "regretted"),
         (_gives_up_soon, "moved"),
         (_tells_of_the_sweep, "refused"),
         (_leaves_calls_alone, "refused"),
