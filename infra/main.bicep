@@ -98,6 +98,12 @@ param restrictToEntra bool = false
 @description('Ranges that may call the endpoint, such as 203.0.113.7/32. When one is given, all others but Entra under restrictToEntra are refused.')
 param allowedIpCidrs string[] = []
 
+@description('Serve the page for administrators, /console.')
+param console bool = true
+
+@description('Addresses and ranges that may use /manage and /console, such as 203.0.113.7 or 2001:db8::/32. Empty: all, with a token.')
+param manageAddresses string[] = []
+
 @description('Host name of your own, such as scim.contoso.com, by which clients call the endpoint. Bind it to the app first: docs/deploy.md says how.')
 @maxLength(253)
 param hostName string = ''
@@ -296,19 +302,27 @@ var templateSettings = {
   SCIM_HINTS__credential: 'managedidentity'
   SCIM_HINTS__clientId: identity.outputs.clientId
   SCIM_CHANGE_RETENTION_DAYS: string(changeRetentionDays)
+  SCIM_CONSOLE: console ? 'on' : 'off'
   // One credential has at most half of what an instance serves at a time, while others are served too.
   SCIM_CONCURRENT: string(max(httpPerInstanceConcurrency / 2, 1))
 }
 var takenSettings = filter(
   objectKeys(additionalAppSettings),
   name =>
-    contains(map([...objectKeys(templateSettings), 'SCIM_BASE_URL', 'SCIM_HINTS'], own => toLower(own)), toLower(name))
+    contains(
+      map(
+        [...objectKeys(templateSettings), 'SCIM_BASE_URL', 'SCIM_HINTS', 'SCIM_MANAGE_ADDRESSES'],
+        own => toLower(own)
+      ),
+      toLower(name)
+    )
 )
 var appSettings = empty(takenSettings)
   ? union(
       templateSettings,
       additionalAppSettings,
-      empty(hostName) ? {} : { SCIM_BASE_URL: 'https://${hostName}/scim/v2' }
+      empty(hostName) ? {} : { SCIM_BASE_URL: 'https://${hostName}/scim/v2' },
+      empty(manageAddresses) ? {} : { SCIM_MANAGE_ADDRESSES: join(manageAddresses, ',') }
     )
   : fail('additionalAppSettings has ${join(takenSettings, ', ')}: the template sets that itself. Leave it out, or use the parameter for it')
 

@@ -4,6 +4,7 @@ import json
 
 import pytest
 
+from scim.settings import Settings
 from tests.infra.template import ROOT, SNAPSHOTS, app_settings, of_kind, resources, source, the, words
 
 # Azure answers 400 to these, in some regions at least (Azure/azure-cli#31414, Azure/azure-functions-host#10643).
@@ -42,6 +43,7 @@ TAKEN_SITE_CONFIG = {
     "minTlsVersion",
     "scmMinTlsVersion",
 }
+MANAGE = "SCIM_MANAGE_ADDRESSES"
 FLEX = [name for name in SNAPSHOTS if name != "premium"]
 SETTINGS_PAGE = (ROOT / "docs" / "settings.md").read_text(encoding="utf-8")
 
@@ -107,7 +109,23 @@ def test_both_plans_get_the_same_settings() -> None:
 def test_own_app_settings_join_those_of_the_template() -> None:
     """An optional setting given to the deployment survives the next one."""
     assert app_settings("restricted")["SCIM_FILTERABLE"] == "User.userName,Group.displayName"
-    assert app_settings("defaults").keys() == app_settings("restricted").keys() - {"SCIM_FILTERABLE", "SCIM_BASE_URL"}
+    assert app_settings("defaults").keys() == app_settings("restricted").keys() - {
+        "SCIM_FILTERABLE",
+        "SCIM_BASE_URL",
+        "SCIM_MANAGE_ADDRESSES",
+    }
+
+
+def test_the_console_can_be_switched_off_and_kept_to_addresses() -> None:
+    """The service takes what the template says, word for word."""
+    asked = {"SCIM_STORAGE": "sqlite::memory:", "SCIM_TOKEN": "a-token-made-up-for-tests"}
+    for name, console, addresses in (
+        ("defaults", True, ()),
+        ("restricted", False, ("203.0.113.7/32", "2001:db8::/32")),
+    ):
+        chosen = {each: text for each, text in app_settings(name).items() if each in ("SCIM_CONSOLE", MANAGE)}
+        read = Settings.from_environ(asked | chosen)
+        assert (read.console, tuple(map(str, read.manage_addresses))) == (console, addresses)
 
 
 def test_an_own_host_name_is_the_one_that_answers_name() -> None:
