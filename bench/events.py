@@ -15,9 +15,8 @@ import sys
 import tempfile
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import asynccontextmanager, contextmanager, nullcontext
 from functools import partial
-from typing import Any
 from unittest.mock import patch
 
 from azure.storage.queue.aio import QueueClient
@@ -26,6 +25,7 @@ from bench.page.machine import described, load, revision
 from bench.page.sections import write_section
 from scim.app import App, build
 from scim.azure.hints import PIPELINE, QUEUE, HintQueue
+from scim.azure.tables import TableRows
 from scim.directory import resources
 from scim.directory.events import outbox_row
 from scim.directory.feed import MAX_LIMIT
@@ -33,7 +33,7 @@ from scim.directory.tenant import Tenant
 from scim.service.administration import Wanted
 from scim.service.hints import Hints
 from scim.settings import Settings
-from scim.storage.rows import Insert, RowChange
+from scim.storage.rows import Insert, Row, RowChange, Rows
 from scim.storage.sqlite import SqliteRows
 from tests import azurite
 from tests.conftest import TOKEN, Http
@@ -96,14 +96,30 @@ async def fed(app: App, number: int) -> tuple[float, float]:
 # With and without the outbox
 
 
-class CountedRows(SqliteRows):
-    """An SQLite store that counts its calls."""
+class CountedRows:
+    """A store that counts its calls."""
 
-    calls = 0
+    def __init__(self, rows: Rows) -> None:
+        self._rows = rows
+        self.calls = 0
 
-    async def _run(self, work: Callable[[], Any]) -> Any:
+    async def read(self, partition: str, key: str) -> Row | None:
         self.calls += 1
-        return await super()._run(work)
+        return await self._rows.read(partition, key)
+
+    async def range(self, partition: str, after: str, before: str, limit: int, keys_only: bool = False) -> list[Row]:
+        self.calls += 1
+        return await self._rows.range(partition, after, before, limit, keys_only)
+
+    async def commit(self, partition: str, changes: Sequence[RowChange], mark: str = "") -> list[str]:
+        self.calls += 1
+        return await self._rows.commit(partition, changes, mark)
+
+    async def check(self) -> None:
+        await self._rows.check()
+
+    async def close(self) -> None:
+        await self._rows.close()
 
 
 @contextmanager
@@ -123,36 +139,29 @@ def without_outbox() -> Iterator[None]:
         yield
 
 
-async def written(folder: str, writes: int) -> Writes:
+async def written(open_rows: Callable[[str], Rows], writes: int) -> Writes:
     """Return, with and without the outbox, milliseconds of processor time and calls of one write.
 
     Half of them create a user, half change one; the two kinds of service take turns, ten writes each.
     """
+    stores = {kind: CountedRows(open_rows(f"writes{int(kind)}")) for kind in (True, False)}
     spent: dict[bool, Milliseconds] = {True: [], False: []}
     calls = {True: 0, False: 0}
-    for kind in (True, False):
-        rows = CountedRows(f"{folder}/writes-{kind}.db")
+    clients = {}
+    for kind, rows in stores.items():
         app = build(Settings("sqlite::memory:", (TOKEN,), journal=False, rate=100_000), Tenant(rows))
-        spent[kind].append(0.0)
-        _SERVICES[kind] = (Http(app), rows)
+        clients[kind] = Http(app)
     for turn in range(writes // 10 + 1):
         for kind in (True, False) if turn % 2 else (False, True):
-            http, rows = _SERVICES[kind]
-            before, began = rows.calls, time.thread_time()
-            if kind:
-                await _ten_writes(http, turn)
-            else:
-                with without_outbox():
-                    await _ten_writes(http, turn)
+            before, began = stores[kind].calls, time.thread_time()
+            with nullcontext() if kind else without_outbox():
+                await _ten_writes(clients[kind], turn)
             if turn:  # the first ones load what later ones find
                 spent[kind].append((time.thread_time() - began) * 100)
-                calls[kind] += rows.calls - before
-    for kind in (True, False):
-        _SERVICES[kind][1]._db.close()
-    return {kind: (statistics.median(spent[kind][1:]), calls[kind] / (10 * (writes // 10))) for kind in spent}
-
-
-_SERVICES: dict[bool, tuple[Http, CountedRows]] = {}
+                calls[kind] += stores[kind].calls - before
+    for rows in stores.values():
+        await rows.close()
+    return {kind: (statistics.median(spent[kind]), calls[kind] / (10 * (writes // 10))) for kind in spent}
 
 
 async def _ten_writes(http: Http, turn: int) -> None:
@@ -260,13 +269,9 @@ async def late(folder: str, changes: int) -> dict[str, Milliseconds]:
 
 
 def report(
-    events: int,
-    seconds: tuple[float, float],
-    writes: dict[bool, tuple[float, float]],
-    lateness: dict[str, Milliseconds],
+    events: int, seconds: tuple[float, float], writes: dict[str, Writes], lateness: dict[str, Milliseconds]
 ) -> str:
     """Return all figures as Markdown."""
-    (with_cpu, with_calls), (without_cpu, without_calls) = writes[True], writes[False]
     lines = [
         f"| {events:,} events | seconds | each, ms |",
         "|---|--:|--:|",
@@ -275,15 +280,21 @@ def report(
         "",
         "| a write | without the outbox | with it | ratio |",
         "|---|--:|--:|--:|",
-        f"| processor time, ms | {without_cpu:.2f} | {with_cpu:.2f} | {with_cpu / without_cpu:.2f} |",
-        f"| calls of the store | {without_calls:.2f} | {with_calls:.2f} | {with_calls / without_calls:.2f} |",
+    ]
+    for store, found in writes.items():
+        (with_cpu, with_calls), (without_cpu, without_calls) = found[True], found[False]
+        lines += [
+            f"| {store}: processor time, ms | {without_cpu:.2f} | {with_cpu:.2f} | {with_cpu / without_cpu:.2f} |",
+            f"| calls of the store | {without_calls:.2f} | {with_calls:.2f} | {with_calls / without_calls:.2f} |",
+        ]
+    lines += [
         "",
         "| to a webhook by one way alone, from the answer to the arrival | changes | p50, ms | p95, ms |",
         "|---|--:|--:|--:|",
     ]
-    for name, found in lateness.items():
-        p95 = statistics.quantiles(found, n=20)[-1]
-        lines.append(f"| {name} | {len(found)} | {statistics.median(found):,.0f} | {p95:,.0f} |")
+    for name, late_by in lateness.items():
+        p95 = statistics.quantiles(late_by, n=20)[-1]
+        lines.append(f"| {name} | {len(late_by)} | {statistics.median(late_by):,.0f} | {p95:,.0f} |")
     return "\n".join(lines)
 
 
@@ -292,7 +303,10 @@ async def measured(options: argparse.Namespace) -> str:
     with tempfile.TemporaryDirectory() as folder:
         async with service(folder) as app:
             seconds = await fed(app, options.events)
-        writes = await written(folder, options.writes)
+        writes = {"SQLite": await written(lambda name: SqliteRows(f"{folder}/{name}.db"), options.writes)}
+        with azurite.running() as connection:
+            tables = partial(TableRows.from_connection_string, connection)
+            writes["Table Storage (Azurite)"] = await written(tables, options.writes)
         return report(options.events, seconds, writes, await late(folder, options.changes))
 
 

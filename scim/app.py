@@ -1,6 +1,7 @@
 """The composition root: settings become a service; what a setting does not ask for is not imported."""
 
 import os
+import re
 import socket
 import time
 from collections.abc import Callable
@@ -366,5 +367,5 @@ def _rules(settings: Settings) -> "AddressRules":
 
     own = {urlsplit(settings.base_url).hostname or "", socket.gethostname().lower()} - {"", "localhost"}
     # A store on this machine is a developer's: there a receiver on the same machine is what is meant.
-    local = settings.storage.startswith("sqlite:") or settings.storage == "UseDevelopmentStorage=true"
-    return AddressRules(frozenset(settings.webhook_hosts), frozenset(own), loopback=local)
+    local = re.match(r"sqlite:|UseDevelopmentStorage=true$|.*TableEndpoint=http://127\.0\.0\.1:", settings.storage)
+    return AddressRules(frozenset(settings.webhook_hosts), frozenset(own), loopback=local is not None)

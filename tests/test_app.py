@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from scim.access.auth import FixedTokens
-from scim.app import build, open_store
+from scim.app import _rules, build, open_store
 from scim.directory.tenant import Tenant
 from scim.protocol.errors import Unavailable
 from scim.settings import Settings, SettingsError
@@ -109,3 +109,19 @@ def test_a_service_without_azure_starts_without_what_is_slow_to_import() -> None
         "sys.exit(sorted(name for name in sys.modules if name.startswith(('azure', 'pydantic'))) != [])"
     )
     assert subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=False).returncode == 0  # noqa: S603
+
+
+@pytest.mark.parametrize(
+    ("storage", "local"),
+    [
+        ("sqlite:/tmp/scim.db", True),
+        ("UseDevelopmentStorage=true", True),
+        ("AccountName=a;AccountKey=a2V5;TableEndpoint=http://127.0.0.1:10002/a;", True),
+        ("https://contoso.table.core.windows.net", False),
+        ("AccountName=a;AccountKey=a2V5;EndpointSuffix=core.windows.net", False),
+        ("AccountName=a;AccountKey=a2V5;TableEndpoint=http://127.0.0.1.contoso.example:80/a;", False),
+    ],
+)
+def test_only_beside_a_store_of_this_machine_may_a_receiver_be_on_it(storage: str, local: bool) -> None:
+    """Elsewhere a webhook to loopback would reach what only the service can."""
+    assert _rules(Settings(storage)).loopback is local
