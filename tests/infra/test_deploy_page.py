@@ -95,9 +95,10 @@ RATES = re.findall(r"^\| [^|]*? \| ([\d,]+) \| \$([\d.]+) \| \$([\d.]+) \|$", PA
 
 
 def test_each_rate_has_its_price() -> None:
-    """Seconds of active instances, at two sizes of memory."""
-    assert len(RATES) == 5
-    for seconds, large, small in RATES:
+    """Seconds of active instances, at two sizes of memory: of a million requests, and of what comes beside them."""
+    priced = [each for each in RATES if each != ("0", "0", "0")]
+    assert len(priced) == 5 + 4
+    for seconds, large, small in priced:
         active = int(seconds.replace(",", "")) * 0.000026
         assert (f"{2 * active:.2f}", f"{active / 2:.2f}") == (large, small)
 
