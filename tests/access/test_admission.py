@@ -68,6 +68,23 @@ async def test_five_refusals_cannot_be_told_apart(app: App, rows: RecordingRows,
     assert headers["WWW-Authenticate"].replace(keys["active"], "KEY") == seen[0][1]["WWW-Authenticate"]
 
 
+async def test_who_is_known_is_let_in_without_a_task(app: App) -> None:
+    """Nothing has to be waited for then: a turn of the event loop would be work for nothing, at each request."""
+    http = await client(app, await tenant(app))
+    await outcome(http)
+    await app.admission.close()
+    loop, tasks = asyncio.get_running_loop(), list[Any]()
+
+    def make(running: asyncio.AbstractEventLoop, given: Any, **options: Any) -> asyncio.Task[Any]:
+        tasks.append(given)
+        return asyncio.Task(given, loop=running, **options)
+
+    loop.set_task_factory(make)
+    assert (await outcome(http))[0] == 200
+    loop.set_task_factory(None)
+    assert tasks == []
+
+
 async def test_a_request_asks_the_registry_once_in_ten_seconds(app: App, rows: RecordingRows, clock: Clock) -> None:
     """In between it makes no call for who calls."""
     http = await client(app, await tenant(app))
