@@ -44,6 +44,7 @@ if TYPE_CHECKING:
     from scim.service.administration import Administration
     from scim.service.captures import Captures
     from scim.service.console import Console
+    from scim.service.guards import GroupGuards
     from scim.service.management import Management
     from scim.service.oauth import OAuth
     from scim.service.webhooks import Webhooks
@@ -124,7 +125,15 @@ class App:
             Tries(self.clock),
             reading,
             captures,
+            self.group_guards,
         )
+
+    @cached_property
+    def group_guards(self) -> "GroupGuards":
+        """The guarded groups of tenants."""
+        from scim.service.guards import GroupGuards
+
+        return GroupGuards(self.administration, self.tenants)
 
     @cached_property
     def console(self) -> "Console":

@@ -38,10 +38,14 @@ class TenantRecord:
     burst: int | None = None
     capture: str = ""
     """What is captured of the tenant's requests, as `directory/capture` keeps it; empty while nothing is."""
+    seats: int | None = None
+    """The most active users; None for any number."""
+    guards: dict[str, str] | None = None
+    """By the id of a group that is guarded, how: on or strict."""
 
     def body(self) -> str:
         """Return the text that the registry keeps."""
-        return to_json({name: value for name, value in asdict(self).items() if value not in (None, "", ())})
+        return to_json({name: value for name, value in asdict(self).items() if value not in (None, "", (), {})})
 
 
 def tenant_of(body: str) -> TenantRecord:

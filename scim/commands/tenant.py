@@ -15,11 +15,13 @@ from scim.access.tenants import DEFAULT_KEY
 from scim.app import App
 from scim.commands.command import Failure, Parser, WrongUsage
 from scim.commands.operating import fields, run, table, url
+from scim.directory.guards import MODES
 from scim.service import documents
 from scim.service.administration import GRACE, NOW, Wanted
 
 DEFAULT = "default"
 """In place of a value: the one that the settings of the service give."""
+OFF = "off"
 TEST_SECONDS = 30
 TEST_LIFE = timedelta(minutes=5)
 
@@ -37,6 +39,7 @@ def main(arguments: list[str]) -> int:
         "delete": _delete,
         "change": _change,
         "schema": _schema,
+        "guard": _guard,
         "test": _test,
     }[asked.action]
     return run(lambda app: work(app, asked), lambda result: _told(asked, result), asked.json, "tenant", asked)
@@ -56,6 +59,7 @@ def _parser() -> Parser:
         "rename": "give it another name",
         "change": "change what it has of its own",
         "schema": "list, add or remove its own extension schemas",
+        "guard": "list, or with --group change, the groups that keep their last active member",
         "test": "do what Entra's Test Connection does",
     }
     create = actions.add_parser("create", parents=[common], help="make a tenant, and its first token")
@@ -70,6 +74,11 @@ def _parser() -> Parser:
     made["change"].add_argument("--rate", metavar="N|default", help="requests a second of one credential")
     made["change"].add_argument("--burst", metavar="N|default", help="requests at once after a pause")
     made["change"].add_argument("--filterable", metavar="A,B|default", help="attributes that are fast to find")
+    made["change"].add_argument("--seats", metavar="N|default", help="the most active users; default: any number")
+    made["guard"].add_argument("--group", metavar="GROUP", help="its displayName, externalId or id")
+    made["guard"].add_argument(
+        "--guard", choices=(*MODES, OFF), help="default: on; strict refuses also to disable or delete the last one"
+    )
     made["schema"].add_argument("--add", metavar="FILE", help="a schema document")
     made["schema"].add_argument("--remove", metavar="URN")
     return parser
@@ -111,9 +120,12 @@ async def _delete(app: App, asked: argparse.Namespace) -> dict[str, Any]:
     return await _show(app, asked)
 
 
+_NUMBERS = {"retentionDays": "retention_days", "rate": "rate", "burst": "burst", "seats": "seats"}
+
+
 async def _change(app: App, asked: argparse.Namespace) -> dict[str, Any]:
     changes: dict[str, Any] = {}
-    for name, option in (("retentionDays", "retention_days"), ("rate", "rate"), ("burst", "burst")):
+    for name, option in _NUMBERS.items():
         if (text := getattr(asked, option)) is not None:
             changes[name] = _number(f"--{option.replace('_', '-')}", text)
     if asked.filterable is not None:
@@ -139,6 +151,16 @@ async def _schema(app: App, asked: argparse.Namespace) -> dict[str, Any]:
     if asked.remove is not None:
         await app.administration.remove_schema(asked.key, asked.remove)
     return {"schemas": await app.administration.schemas(asked.key)}
+
+
+async def _guard(app: App, asked: argparse.Namespace) -> dict[str, Any]:
+    if asked.group is None:
+        if asked.guard is not None:
+            raise WrongUsage("--guard needs a --group")
+        return {"groups": await app.group_guards.all(asked.key)}
+    if asked.guard == OFF:
+        return {"groups": await app.group_guards.end(asked.key, asked.group)}
+    return {"groups": await app.group_guards.guard(asked.key, asked.group, asked.guard or MODES[0])}
 
 
 def _document(path: str) -> Any:
@@ -194,6 +216,8 @@ def _told(asked: argparse.Namespace, result: Any) -> str:
         return table(result["tenants"], ("key", "name", "status", "tenantUrl"), "no tenants")
     if asked.action == "schema":
         return "\n".join(each["id"] for each in result["schemas"]) or "no schemas of its own"
+    if asked.action == "guard":
+        return table(result["groups"], ("id", "displayName", "guard"), "no guarded groups")
     if asked.action == "test":
         return f"{result['tenantUrl']} answers as Entra's Test Connection wants it"
     if asked.action == "create":

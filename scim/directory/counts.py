@@ -7,10 +7,10 @@ inactive, which changes less, is sixteen.
 from scim.directory import keys
 from scim.directory.damage import number_in
 from scim.directory.stored import Kind
-from scim.directory.tenant import Tenant
+from scim.directory.tenant import PAGE, Tenant
 from scim.protocol.active import is_active
 from scim.protocol.resource import Resource
-from scim.storage.rows import Insert, Replace, RowChange
+from scim.storage.rows import Insert, Replace, RowChange, RowConflict
 
 INACTIVE = "i"
 """In the place of a kind's letter, in the keys of the counts of inactive users."""
@@ -47,3 +47,17 @@ async def changes(
 async def total(tenant: Tenant, letter: str) -> int:
     """Return how many there are of a kind, or inactive users."""
     return sum(number_in(row) or 0 for row in await tenant.under(keys.counts(letter)))
+
+
+async def active(tenant: Tenant) -> int:
+    """Return how many users are active, as of one moment.
+
+    Raises RowConflict, for `Tenant.retried`, when counts changed while they were read: the difference would be that of
+    two moments. A count that cannot be read counts for nothing.
+    """
+    bounds = keys.counts(INACTIVE), keys.counts("u") + keys.BEYOND
+    rows = await tenant.range(*bounds, PAGE)
+    if rows != await tenant.range(*bounds, PAGE):
+        raise RowConflict
+    users = sum(number_in(row) or 0 for row in rows if row.key.startswith(keys.counts("u")))
+    return users - sum(number_in(row) or 0 for row in rows if row.key.startswith(keys.counts(INACTIVE)))

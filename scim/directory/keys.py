@@ -17,6 +17,7 @@
     f.<number>                       an event of the feed
     s.sizes                          how many memberships there were when the timer counted them
     s.capture                        what is captured, or was last
+    s.guards                         what a change that a guard has let through touches
     s.maintenance                    when the timer ran last, and how that ended
     a.now.<group>                    the roles that a group gives
     a.told.<group>                   those of them that the feed has told of
@@ -45,6 +46,7 @@ CAPTURED = "q.h."
 """What the heads of captured requests begin with."""
 PIECES = "q.p."
 """What their pieces begin with."""
+GUARDS = "s.guards"
 CHANGES = "e."
 """What the rows of all changes begin with."""
 FEED = "s.feed"

@@ -8,29 +8,31 @@ from typing import Any
 
 from scim.directory import counts, keys, memberships, notes
 from scim.directory.aside import aside
+from scim.directory.bodies import read_body
 from scim.directory.damage import FORM, Damaged, Newer, owner_in
 from scim.directory.events import Event, changed_paths, events_of, outbox_row
+from scim.directory.guards import Guards, Passage, Rules
 from scim.directory.indexes import Indexes
 from scim.directory.memberships import Memberships, Plan
-from scim.directory.stored import MAX_DERIVED, Kind, Stored
+from scim.directory.stored import MAX_DERIVED, Edge, Kind, Stored
 from scim.directory.tenant import Tenant
 from scim.directory.tombstones import BATCHES_AT_ONCE, Tombstones, merged
 from scim.protocol import sizes
 from scim.protocol.active import stated
 from scim.protocol.errors import NotFound, Unavailable, Uniqueness
-from scim.protocol.members import MemberChange, member_ids
 from scim.protocol.patch import Change, MembersNeeded, Operation, apply
 from scim.protocol.projection import Projection
 from scim.protocol.resource import Resource, to_stored_json
-from scim.protocol.validation import check_required, keep_unwritable, read_resource
+from scim.protocol.validation import check_required, keep_unwritable
 from scim.storage.rows import Delete, Insert, Replace, Row, RowChange, Touch
 from scim.storage.together import both
 
 logger = logging.getLogger(__name__)
 
 _METHODS = {"create": "POST", "replace": "PUT", "patch": "PATCH", "delete": "DELETE"}
-_BESIDE_EDGES = 3
-"""Rows beside memberships in a transaction of nothing else: the group's, the change row, the outbox row."""
+_BESIDE_EDGES = 4
+"""Rows beside memberships in a transaction of nothing else: the group's, the change row, the outbox row, the guards'.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,10 +62,11 @@ class Directory:
     what validation and PATCH say, and Unavailable.
     """
 
-    def __init__(self, tenant: Tenant, kinds: dict[str, Kind], indexes: Indexes) -> None:
+    def __init__(self, tenant: Tenant, kinds: dict[str, Kind], indexes: Indexes, rules: Rules | None = None) -> None:
         self.tenant = tenant
         self.kinds = kinds
         self._indexes = indexes
+        self._guards = Guards(tenant, kinds["User"], rules or Rules())
         self.memberships = Memberships(tenant)
         self.tombstones = Tombstones(tenant)
 
@@ -93,7 +96,7 @@ class Directory:
         """
         if isinstance(body, dict):
             notes.about(body.get(kind.naming))
-        document, members = await aside(partial(_read_body, kind, body), origin.size)
+        document, members = await aside(partial(read_body, kind, body), origin.size)
         await self._indexes.complete()  # an empty tenant starts with complete look-ups: said before it has a resource
         now = self.tenant.time()
         stands = {**stated(kind.type, document), "meta": {"created": now}}
@@ -103,12 +106,16 @@ class Directory:
             await self._prepare(_Writing("create", origin), new, plan)
 
         async def attempt(number: int) -> Stored:
+            if self._guards.counts_seats(kind):
+                await self._names({}, new, attempt=1)  # that a name is taken is told before that no seat is free
+            passage = await self._guards.user(kind, new.id, None, new.document)
             counted = await counts.changes(self.tenant, kind, new.id, None, new.document)
             head = [Insert(kind.key(new.id), _body(new), now), *counted]
             if many:
                 head.append(Delete(keys.making(new.id)))
             current = await self.memberships.plan(new.id, members) if number and not many else plan
-            return await self._write(_Writing("create", origin, number), {}, new, head, Plan() if many else current)
+            writing = _Writing("create", origin, number)
+            return await self._write(writing, {}, new, head, Plan() if many else current, passage)
 
         made = await self.tenant.retried(attempt)
         # Nobody knows the id yet, so that these are all memberships: no need to read them for the answer, and no
@@ -140,7 +147,7 @@ class Directory:
         A group whose body has no `members` keeps its members: clients that hide them from themselves leave them out.
         A user whose body does not say whether it is active stays what it was.
         """
-        document, members = await aside(partial(_read_body, kind, body), origin.size)
+        document, members = await aside(partial(read_body, kind, body), origin.size)
 
         def change(current: Stored) -> Change:
             replacement = dict(document)
@@ -198,8 +205,10 @@ class Directory:
             head: RowChange = Touch(kind.key(resource_id), now)
             if not same or outcome.members.cleared or if_match is not None:
                 head = Replace(kind.key(resource_id), _body(after), current.version, now)
+            passage = await self._guards.change(kind, resource_id, current.document, after.document, plan)
             counted = await counts.changes(self.tenant, kind, resource_id, current.document, outcome.resource)
-            return await self._write(replace(writing, attempt=number), current.document, after, [head, *counted], plan)
+            attempted = replace(writing, attempt=number)
+            return await self._write(attempted, current.document, after, [head, *counted], plan, passage)
 
         return await self.tenant.retried(attempt)
 
@@ -213,8 +222,10 @@ class Directory:
             current = await self._deletable(kind, resource_id)
             current.check_version(if_match)
             writing, mark = _Writing("delete", origin), self.tenant.new_mark()
+            passage = await self._guards.deletion(kind, resource_id, current.document)
             fixed: list[RowChange] = [
                 Delete(kind.key(resource_id), current.version),
+                *passage.rows,
                 *await counts.changes(self.tenant, kind, resource_id, current.document, None),
                 self._audit(writing, current, [], Plan()),
                 self._said(writing, mark, events_of(kind, resource_id, current.document, None, Plan(), mark)),
@@ -230,6 +241,7 @@ class Directory:
                 edges = merged(unlinked)
             rest = await self.tenant.settled(edges) if number else edges
             await self.tenant.commit([*fixed, *derived, *rest], mark)
+            passage.tell()
             notes.change()
             return many
 
@@ -252,17 +264,23 @@ class Directory:
             return Stored(kind, resource_id, {}, row.version, row.modified, mark=row.mark)
 
     async def _write(
-        self, writing: _Writing, before: Resource, after: Stored, head: Sequence[RowChange], plan: Plan
+        self,
+        writing: _Writing,
+        before: Resource,
+        after: Stored,
+        head: Sequence[RowChange],
+        plan: Plan,
+        passage: Passage,
     ) -> Stored:
         """Commit the head with all that follows from it, and return what was written.
 
-        `head` begins with the resource's own row. Memberships that do not fit follow in further commits; when they
-        are cut short, the client's retry adds what is missing.
+        `head` begins with the resource's own row; `passage` is what its guards ask for. Memberships that do not fit
+        follow in further commits; when they are cut short, the client's retry adds what is missing.
         """
         look_ups = after.kind.look_up_changes(after.id, before, after.document)
         if writing.attempt or len(look_ups) > 2 * MAX_DERIVED:
             look_ups = await self.tenant.settled(look_ups)
-        fixed = [*head, *await self._names(before, after, writing.attempt), *look_ups]
+        fixed = [*head, *passage.rows, *await self._names(before, after, writing.attempt), *look_ups]
         first, *rest = _batches(plan, memberships.capacity(len(fixed) + 2))
         mark = self.tenant.new_mark()
         paths = changed_paths(before, after.document)
@@ -272,17 +290,20 @@ class Directory:
         opens = after.id if any(isinstance(each, Delete) and each.key == keys.making(after.id) for each in head) else ""
         edges = await self._edge_changes(after.id, first, writing.attempt)
         await self.tenant.commit([*fixed, audit, self._said(writing, mark, events, opens=opens), *edges], mark)
+        passage.tell()
         notes.about(after.document.get(after.kind.naming))
         notes.change([*paths, after.kind.edges] if plan else paths)
         for batch in rest:
-            mark = await self._write_edges(writing, after, after.kind.key(after.id), batch) or mark
+            mark = await self._write_edges(writing, after, after.kind.key(after.id), batch, plan.removed) or mark
         return replace(after, mark=mark)
 
-    async def _write_edges(self, writing: _Writing, group: Stored, parent: str, batch: Plan) -> str | None:
+    async def _write_edges(
+        self, writing: _Writing, group: Stored, parent: str, batch: Plan, leaving: Sequence[Edge] = ()
+    ) -> str | None:
         """Commit some memberships of a group; return the mark that the parent row got if it was touched.
 
-        The parent is the row that must be there all the time: the group's, or that which stands for it. Raises
-        NotFound when it is gone.
+        The parent is the row that must be there all the time: the group's, or that which stands for it. `leaving` are
+        those whom this batch or another one removes. Raises NotFound when the parent is gone.
         """
 
         async def attempt(number: int) -> str | None:
@@ -298,7 +319,9 @@ class Directory:
             mark = self.tenant.new_mark()
             events = events_of(group.kind, group.id, group.document, group.document, plan, mark)
             said = self._said(writing, mark, events, parked=group.id if parent == keys.making(group.id) else "")
-            await self.tenant.commit([head, audit, said, *await self._edge_changes(group.id, plan, number)], mark)
+            passage = await self._guards.members(group.id, plan, leaving)
+            edges = await self._edge_changes(group.id, plan, number)
+            await self.tenant.commit([head, audit, said, *passage.rows, *edges], mark)
             return mark
 
         return await self.tenant.retried(attempt)
@@ -384,36 +407,6 @@ def _body(stored: Stored) -> str:
     text = to_stored_json({**stored.document, "meta": {**stored.document["meta"], "form": FORM}})
     sizes.RESOURCE.check(text.encode(), f"The {stored.kind.type.name}")
     return text
-
-
-def _read_body(kind: Kind, body: Any) -> tuple[Resource, MemberChange]:
-    """Return the document of a POST or PUT body, and what the body says of members, which are stored elsewhere."""
-    change = MemberChange()
-    if kind.letter == "g" and isinstance(body, dict):
-        body, named = _without_members(kind, body)
-        if named:
-            change.clear()
-        for members in named:
-            change.add(member_ids(members))
-    return read_resource(kind.type, body), change
-
-
-def _without_members(kind: Kind, body: dict[str, Any]) -> tuple[dict[str, Any], list[Any]]:
-    """Return a body without members, and what it gives as members, there or below the URN of the schema.
-
-    Of members only the ids are read, a tenth of the work of reading a value; null says nothing of them.
-    """
-    kept: dict[str, Any] = {}
-    named: list[Any] = []
-    for name, value in body.items():
-        if name.lower() in ("members", f"{kind.type.schema.id}:members".lower()):
-            named += [] if value is None else [value]
-        elif kind.type.is_core(name) and isinstance(value, dict):
-            kept[name], below = _without_members(kind, value)
-            named += below
-        else:
-            kept[name] = value
-    return kept, named
 
 
 def _batches(plan: Plan, first: int) -> list[Plan]:

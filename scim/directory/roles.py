@@ -74,7 +74,7 @@ class Roles:
                 raise InvalidValue(f"A group gives {MAX_ROLES} roles at most; take one from it first.")
             return [*roles, checked]
 
-        return await self._changed(await self._found(group), more, "map", origin)
+        return await self._changed(await self.found(group), more, "map", origin)
 
     async def unmap(self, group: str, role: str | None, origin: Origin) -> Mapping:
         """Return what a group gives when it does not give a role any more, or none at all. Raises NotFound."""
@@ -85,7 +85,7 @@ class Roles:
                 raise NotFound(f"The group does not give the role '{(role or '')[:MAX_ROLE]}'; {gives}.")
             return [each for each in roles if role is not None and each != role]
 
-        return await self._changed(await self._found(group), fewer, "unmap", origin)
+        return await self._changed(await self.found(group), fewer, "unmap", origin)
 
     async def _changed(
         self, group_id: str, change: Callable[[Sequence[str]], Sequence[str]], operation: str, origin: Origin
@@ -124,8 +124,11 @@ class Roles:
             [Touch(self._kind.key(group.id)), _row_change(group.id, row, after), audit, said], mark
         )
 
-    async def _found(self, text: str) -> str:
-        """Return the id of the one group that a text names, by its id, displayName or externalId."""
+    async def found(self, text: str) -> str:
+        """Return the id of the one group that a text names, by its id, displayName or externalId.
+
+        Raises NotFound, and InvalidValue when it names several.
+        """
         if keys.is_id(text):
             return (await self._directory.read(self._kind, text)).id
         literal = json.dumps(text.strip())

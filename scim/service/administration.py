@@ -25,6 +25,8 @@ CLIENT_LIFE = timedelta(days=730)
 MAX_CREDENTIALS = 100
 """Credentials of one tenant, without access tokens."""
 MAX_SCHEMAS = 20
+MAX_GUARDED = 20
+"""Guarded groups of one tenant: each is looked at when a user is disabled or deleted."""
 MAX_SCHEMA = 64 * 1024
 """Characters of one extension schema of a tenant."""
 CLOUDS = ("public", "usgov", "china")
@@ -34,9 +36,10 @@ CHANGEABLE: dict[str, str] = {
     "filterable": "filterable",
     "rate": "rate",
     "burst": "burst",
+    "seats": "seats",
 }
 """What of a tenant may be changed: by its name in JSON, the field of the record."""
-_NUMBERS = {"retention_days": (1, 36_500), "rate": (1, 100_000), "burst": (1, 1_000_000)}
+_NUMBERS = {"retention_days": (1, 36_500), "rate": (1, 100_000), "burst": (1, 1_000_000), "seats": (0, 10_000_000)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,6 +129,19 @@ class Administration:
         changed = await self._changed(key, lambda each: replace(each, status="deleting", due=due))
         await self._registry.mark_from(changed.key, due)
         return changed
+
+    async def guard(self, key: str, group_id: str, mode: str | None) -> TenantRecord:
+        """Return the tenant whose group is guarded so from now on, or not any more for None. Raises NotFound."""
+
+        def change(record: TenantRecord) -> TenantRecord:
+            guards = {each: kept for each, kept in (record.guards or {}).items() if each != group_id}
+            if mode is None and len(guards) == len(record.guards or {}):
+                raise NotFound(f"The group '{group_id[:64]}' is not guarded.")
+            if mode is not None and len(guards) >= MAX_GUARDED:
+                raise InvalidValue(f"A tenant has {MAX_GUARDED} guarded groups at most; take the guard off one first.")
+            return replace(record, guards=guards | ({} if mode is None else {group_id: mode}) or None)
+
+        return await self._changed(key, change)
 
     # Extension schemas
 

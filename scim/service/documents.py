@@ -17,6 +17,7 @@ def tenant(record: TenantRecord, url: str) -> dict[str, Any]:
         "retentionDays": record.retention_days,
         "rate": record.rate,
         "burst": record.burst,
+        "seats": record.seats,
         "filterable": None if record.filterable is None else list(record.filterable),
     }
     told = {"key": record.key, "name": record.name, "status": record.status, "tenantUrl": url}

@@ -5,6 +5,7 @@ from typing import Any
 
 from scim.access.tenants import MAX_NAME
 from scim.directory.capture import MAX_MINUTES, MAX_REQUESTS
+from scim.directory.guards import MODES
 from scim.directory.roles import MAX_ROLE
 from scim.service import download
 from scim.service.activity import PARAMETERS
@@ -21,6 +22,7 @@ _NAME: Schema = {"type": "string", "minLength": 1, "maxLength": MAX_NAME}
 _TEXTS: Schema = {"type": "array", "items": _TEXT, "minItems": 1, "maxItems": 20}
 _TYPES: Schema = {"type": "array", "items": {"enum": list(TYPES)}}
 _ON_FAILURE: Schema = {"enum": ["stop", "skip"]}
+_GUARD: Schema = {"enum": list(MODES)}
 _SCOPE: Schema = {"enum": ["provision", "read", "events", "admin"]}
 
 
@@ -110,6 +112,7 @@ SCHEMAS: dict[str, Schema] = {
         retentionDays={"type": "integer"},
         rate={"type": "integer"},
         burst={"type": "integer"},
+        seats={"type": "integer", "description": "The most active users; any number where it is not there."},
         filterable={"type": "array", "items": _TEXT},
         secretToken=_TEXT | {"description": "At creation only, and never again."},
     ),
@@ -126,6 +129,7 @@ SCHEMAS: dict[str, Schema] = {
         retentionDays=_or_null({"type": "integer", "minimum": 1, "maximum": 36_500}),
         rate=_or_null({"type": "integer", "minimum": 1, "maximum": 100_000}),
         burst=_or_null({"type": "integer", "minimum": 1, "maximum": 1_000_000}),
+        seats=_or_null({"type": "integer", "minimum": 0, "maximum": 10_000_000}),
         filterable=_or_null({"type": "array", "items": _TEXT, "maxItems": 50}),
     ),
     "Credential": _object(
@@ -170,6 +174,14 @@ SCHEMAS: dict[str, Schema] = {
         group=_TEXT | {"description": "Its id, displayName or externalId; it is found once, and its id is kept."},
         role={"type": "string", "minLength": 1, "maxLength": MAX_ROLE},
     ),
+    "Guards": _object(
+        "groups",
+        groups={
+            "type": "array",
+            "items": _object("id displayName guard", id=_TEXT, displayName=_TEXT, guard=_GUARD),
+        },
+    ),
+    "NewGuard": _object("group", group=_TEXT | {"description": "Its id, displayName or externalId."}, guard=_GUARD),
     "Schemas": _object("schemas", schemas={"type": "array", "items": {"type": "object"}}),
     "Schema": {"type": "object", "required": ["id"], "description": "A schema document of RFC 7643 section 7."},
     "Urn": _object("id", id=_TEXT),
@@ -335,6 +347,9 @@ _BODIES = {
     "list_access": ("", 200, "Accesses"),
     "map_access": ("NewAccess", 200, "Access"),
     "unmap_access": ("", 200, "Access"),
+    "list_guards": ("", 200, "Guards"),
+    "guard_group": ("NewGuard", 200, "Guards"),
+    "unguard_group": ("", 200, "Guards"),
     "get_overview": ("", 200, "Overview"),
     "list_requests": ("", 200, "Requests"),
     "start_capture": ("NewCapture", 201, "Capture"),

@@ -11,6 +11,7 @@ from scim.access.registry import Registry
 from scim.access.tenants import DEFAULT_KEY, TenantRecord
 from scim.directory.access import Access
 from scim.directory.feed import Feed
+from scim.directory.guards import Rules
 from scim.directory.indexes import Indexes
 from scim.directory.journal import Journal
 from scim.directory.maintenance import Maintenance
@@ -106,7 +107,7 @@ class TenantServices:
         unmarked = replace(tenant, before_commit=None)  # what the timer does is no further work for it
         settings = self._settings
         indexes = Indexes(tenant, known)
-        directory = Directory(tenant, known, indexes)
+        directory = Directory(tenant, known, indexes, Rules(record.seats, record.guards or {}))
         limit = ScanLimit(settings.scan_rows, settings.scan_seconds)
         search = Search(tenant, directory.memberships, indexes, limit)
         feed = Feed(unmarked, settings.event_retention_days)

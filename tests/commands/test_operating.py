@@ -136,6 +136,25 @@ def test_a_tenant_has_settings_of_its_own(folder: Path, capsys: Capture) -> None
     assert told(capsys, "tenant", "schema", key, "--remove", urn) == {"schemas": []}
 
 
+def test_a_tenant_is_guarded(folder: Path, capsys: Capture) -> None:
+    """By seats, and by groups that are named once; it can be taken back."""
+
+    async def crew(app: App) -> str:
+        return str((await Http(app).group("crew"))["id"])
+
+    group = served(crew)
+    assert told(capsys, "tenant", "change", "scim", "--seats", "0")["seats"] == 0
+    assert "seats" not in told(capsys, "tenant", "change", "scim", "--seats", "default")
+    guarded = {"id": group, "displayName": "crew", "guard": "on"}
+    assert told(capsys, "tenant", "guard", "scim", "--group", "crew") == {"groups": [guarded]}
+    strict = told(capsys, "tenant", "guard", "scim", "--group", group, "--guard", "strict")
+    assert strict == told(capsys, "tenant", "guard", "scim") == {"groups": [guarded | {"guard": "strict"}]}
+    assert told(capsys, "tenant", "guard", "scim", "--group", "crew", "--guard", "off") == {"groups": []}
+    assert main(["tenant", "guard", "scim"]) == DONE
+    assert capsys.readouterr().out == "no guarded groups\n"
+    assert main(["tenant", "guard", "scim", "--group", "unknown"]) == FAILED
+
+
 def test_the_other_commands_are_told_the_tenant(folder: Path, capsys: Capture) -> None:
     """export, import and verify work on the one that is named."""
     one, other = [told(capsys, "tenant", "create", "--name", name)["key"] for name in ("One", "Other")]
@@ -196,6 +215,9 @@ def test_groups_are_mapped_to_roles(folder: Path, capsys: Capture) -> None:
         (["tenant", "delete", "scim"], FAILED),
         (["tenant", "change", "scim"], WRONG_USAGE),
         (["tenant", "change", "scim", "--retention-days", "many"], WRONG_USAGE),
+        (["tenant", "change", "scim", "--seats", "-1"], WRONG_USAGE),
+        (["tenant", "change", "scim", "--seats", "99999999"], FAILED),
+        (["tenant", "guard", "scim", "--guard", "strict"], WRONG_USAGE),
         (["tenant", "schema", "scim", "--add", "nothing.json"], FAILED),
         (["credential", "create", "--tenant", "scim", "--scope", "operator", "--name", "n"], WRONG_USAGE),
         (["credential", "create", "--tenant", "unknown", "--scope", "read", "--name", "n"], FAILED),
