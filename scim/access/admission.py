@@ -12,6 +12,7 @@ from scim.access.auth import MISSING, WRONG, TokenSource, check_once, digest
 from scim.access.credential import ALLOWED, KEY_VAULT, OPERATOR, Credential, Scope
 from scim.access.fresh import Fresh
 from scim.access.registry import Registry
+from scim.access.strangers import Strangers
 from scim.access.tenants import DEFAULT_KEY, TenantRecord, as_key
 from scim.access.token import id_of, is_credential_id
 from scim.protocol.errors import InsufficientScope, Unauthorized, Unavailable
@@ -23,8 +24,6 @@ MOST_KEPT = 10_000
 """Tenants, and credentials, that a process knows at a time."""
 USE_SECONDS = 3600.0
 """How often the day of a credential's last use is written at most."""
-UNKNOWN_AT_ONCE = 8
-"""Tokens that this process has never seen valid are looked up so many at a time; others never wait behind them."""
 
 _log = logging.getLogger(__name__)
 _VAULT = Credential(KEY_VAULT, DEFAULT_KEY, KEY_VAULT, "provision")
@@ -57,7 +56,7 @@ class Admission:
         self.tenants: Fresh[TenantRecord | None] = Fresh(registry.tenant, FRESH_SECONDS, MOST_KEPT, clock)
         self.credentials: Fresh[Credential | None] = Fresh(registry.credential, FRESH_SECONDS, MOST_KEPT, clock)
         self._seen: OrderedDict[str, None] = OrderedDict()
-        self._gate = asyncio.Semaphore(UNKNOWN_AT_ONCE)
+        self._strangers = Strangers(clock)
         self._used: OrderedDict[str, float] = OrderedDict()
         self._noting: set[asyncio.Task[None]] = set()
 
@@ -78,42 +77,46 @@ class Admission:
         return found if found is not None and found.status == "active" else None
 
     async def tenant_and_credential(
-        self, key: str, credential_id: str
+        self, key: str, credential_id: str, address: str = ""
     ) -> tuple[TenantRecord | None, Credential | None]:
         """Return what an address and an id name, if there are such, whatever their state; both are read at once."""
         if not is_credential_id(credential_id):
             return await self.tenant(key), None
-        tenant, credential = await both(self.tenant(key), self._looked_up(credential_id))
+        tenant, credential = await both(self.tenant(key), self._looked_up(credential_id, address))
         return tenant, credential
 
-    async def admit(self, key: str, authorization: str | None, needed: Scope) -> Caller:
-        """Return who calls a SCIM route of the tenant.
+    async def admit(self, key: str, authorization: str | None, needed: Scope, address: str = "") -> Caller:
+        """Return who calls a SCIM route of the tenant; `address` is the one from which the request came.
 
         Raises Unauthorized, alike whether the tenant does not exist, is not active, or the token is not one of its
-        own; InsufficientScope when the credential's scope does not do; Unavailable when it cannot be told.
+        own, and TooManyRequests in its place where the address has sent too many such tokens; InsufficientScope when
+        the credential's scope does not do; Unavailable when it cannot be told.
         """
         text = token_of(authorization)
         known = as_key(key)
         if known is None or self.tenants.knows(known):  # most often: nothing to wait for, and no task for it
-            tenant, credential = await self.tenant(key), await self._of_tenant(text, known)
+            tenant, credential = await self.tenant(key), await self._of_tenant(text, known, address)
         else:
-            tenant, credential = await both(self.tenant(key), self._of_tenant(text, known))
+            tenant, credential = await both(self.tenant(key), self._of_tenant(text, known, address))
         if tenant is None or tenant.status != "active" or credential is None:
+            self._strangers.refused(address)
             raise Unauthorized(WRONG, presented=True)
         _check_scope(credential, needed)
         self._note_use(credential)
         return Caller(tenant, credential)
 
-    async def admit_operator(self, authorization: str | None) -> Credential:
+    async def admit_operator(self, authorization: str | None, address: str = "") -> Credential:
         """Return the credential, of scope operator or admin, of who calls a route that manages tenants.
 
-        Raises Unauthorized, InsufficientScope when it is valid and of another scope, Unavailable.
+        Raises Unauthorized and TooManyRequests as `admit` does, InsufficientScope when it is valid and of another
+        scope, Unavailable.
         """
         text = token_of(authorization)
-        found = await self._registered(text)
+        found = await self._registered(text, address)
         if found is None and await self._is_among(text, self._operators):
             found = _OPERATOR
         if found is None or (found.tenant and not await self._is_active(found.tenant)):
+            self._strangers.refused(address)
             raise Unauthorized(WRONG, presented=True)
         _check_scope(found, "admin")
         self._note_use(found)
@@ -133,20 +136,20 @@ class Admission:
         tenant = await self.tenant(key)
         return tenant is not None and tenant.status == "active"
 
-    async def _of_tenant(self, text: str, key: str | None) -> Credential | None:
-        found = await self._registered(text)
+    async def _of_tenant(self, text: str, key: str | None, address: str) -> Credential | None:
+        found = await self._registered(text, address)
         if found is not None:
             return found if found.tenant == key else None
         if key == DEFAULT_KEY and await self._is_among(text, self._tokens):
             return _VAULT
         return None
 
-    async def _registered(self, text: str) -> Credential | None:
+    async def _registered(self, text: str, address: str) -> Credential | None:
         """Return the valid credential of the registry whose token this is."""
         credential_id = id_of(text)
         if credential_id is None:
             return None
-        found = await self._looked_up(credential_id)
+        found = await self._looked_up(credential_id, address)
         expected = found.digest if found and found.kind in ("token", "access") else ""
         if not hmac.compare_digest(digest(text).hex(), expected) or found is None:
             return None
@@ -164,10 +167,10 @@ class Admission:
         client = await self.credentials.get(found.client)
         return client is not None and client.valid(self._registry.now)
 
-    async def _looked_up(self, credential_id: str) -> Credential | None:
+    async def _looked_up(self, credential_id: str, address: str) -> Credential | None:
         if credential_id in self._seen or self.credentials.knows(credential_id):
             return await self.credentials.get(credential_id)
-        async with self._gate:
+        async with self._strangers.turn(address):
             return await self.credentials.get(credential_id)
 
     async def _is_among(self, text: str, source: TokenSource) -> bool:

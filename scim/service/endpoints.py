@@ -113,7 +113,9 @@ class Endpoints:
 
     async def _admitted(self, request: Request, needed: Scope) -> TenantService:
         try:
-            caller = await self._admission.admit(request.tenant, request.headers.get("authorization"), needed)
+            caller = await self._admission.admit(
+                request.tenant, request.headers.get("authorization"), needed, request.address
+            )
         except Unauthorized as error:
             request.known = self._admission.known(request.tenant)
             metadata = "" if request.tenant == "-" else metadata_url(request.base_url)

@@ -132,7 +132,7 @@ class Management:
     async def _admit(self, request: Request) -> Credential:
         self._tries.check(request.address)
         try:
-            return await self._admission.admit_operator(request.headers.get("authorization"))
+            return await self._admission.admit_operator(request.headers.get("authorization"), request.address)
         except Unauthorized as error:
             if error.presented:
                 self._tries.note(request.address)
