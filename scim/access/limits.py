@@ -50,11 +50,16 @@ class Limits:
         self._company: tuple[str, float] = ("", -math.inf)
 
     @contextmanager
-    def under_way(self, credential: str, allowance: Allowance) -> Iterator[None]:
-        """Count the block as one request of the credential. Raises TooManyRequests before it when that is too much."""
+    def under_way(self, credential: str, allowance: Allowance, *, always: bool = False) -> Iterator[None]:
+        """Count the block as one request of the credential. Raises TooManyRequests before it when that is too much.
+
+        `always`: the allowance holds for a lone one too, and the request is company for nobody, since what asks for an
+        access token is the same job that then uses it.
+        """
         bucket = self._filled(credential, allowance)
-        self._note(credential)
-        if self._in_company(credential):
+        if not always:
+            self._note(credential)
+        if always or self._in_company(credential):
             if bucket.left < 1:
                 raise _too_many(math.ceil((1 - bucket.left) / allowance.rate), allowance)
             if 0 < allowance.concurrent <= bucket.under_way:

@@ -105,7 +105,7 @@ class Endpoints:
         self, tenant: TenantService, request: Request, route: Route, parameters: Parameters
     ) -> Response:
         try:
-            with self._limits.under_way(request.credential, tenant.allowance):
+            with self._limits.under_way(request.share, tenant.allowance):
                 return await tenant.operations.perform(request, route, parameters)
         finally:  # also what fails may have changed something: a group of thousands is several transactions
             if route.scope == "provision":
@@ -122,6 +122,7 @@ class Endpoints:
             raise Unauthorized(error.detail, error.presented, metadata) from None
         request.credential, request.scope = caller.credential.id, caller.credential.scope
         request.strict, request.known = caller.credential.strict, caller.tenant
+        request.share = caller.credential.client or caller.credential.id
         return await self._tenants.of(caller.tenant)
 
 

@@ -27,7 +27,8 @@ class Request:
     """An HTTP request as the host passes it on: its absolute URL as sent, and header names in lower case.
 
     `address` is the client's, "" where it is not known, and `failures` what keeps those that fail from filling the log.
-    The last seven are the service's own notes: for which tenant it is, the Tenant URL, who sends it, what for, and
+    The last eight are the service's own notes: for which tenant it is, the Tenant URL, who sends it, whose share of the
+    instance it takes (of an access token its client's), what for, and
     whether that one is to be judged strictly; the tenant's record where there is such a tenant; and what the journal
     shall say of the request, and of the operations in it.
     """
@@ -42,6 +43,7 @@ class Request:
     tenant: str = "-"
     base_url: str = ""
     credential: str = ""
+    share: str = ""
     scope: Scope = "provision"
     strict: bool = False
     known: TenantRecord | None = None

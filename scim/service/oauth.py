@@ -83,7 +83,7 @@ class OAuth:
         except InvalidClient:
             raise OAuthError("invalid_client", _REFUSED, 401, bool(basic)) from None
         request.credential = client.id
-        with self._limits.under_way(f"{client.id} tokens", MINTING):
+        with self._limits.under_way(f"{client.id} tokens", MINTING, always=True):
             token = await self._clients.issue(client, form.get("scope", "").split())
         told = {"access_token": token.text, "token_type": "Bearer", "expires_in": token.seconds, "scope": token.scope}
         return Response(200, told, NO_STORE, JSON)

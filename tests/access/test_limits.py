@@ -5,6 +5,8 @@ import pytest
 from scim.access.limits import MOST_ADDRESSES, TRIES, Allowance, Limits, Tries
 from scim.app import App
 from scim.protocol.errors import TooManyRequests
+from scim.service.administration import Wanted
+from scim.service.oauth import MINTING
 from scim.storage.rows import Rows
 from tests.conftest import Clock, Http, make_app
 from tests.tenancy import client, tenant
@@ -186,3 +188,38 @@ def test_wrong_tokens_are_counted_for_each_address_and_minute(clock_: Time) -> N
     clock_.seconds += 10
     for address in ("a", "late"):
         tries.check(address)
+
+
+async def test_a_lone_job_that_gets_access_tokens_is_never_refused(app: App) -> None:
+    """It is no company for itself, neither when it asks for a token nor with a new token beside the old one."""
+    issued = await app.administration.issue("scim", Wanted("Entra", "provision", oauth=True))
+    tokens = [(await app.oauth._clients.issue(issued.credential, ())).text for _ in range(2)]
+    for number in range(500):
+        if number % 100 == 0:
+            with app.limits.under_way(f"{issued.credential.id} tokens", MINTING, always=True):
+                pass
+        assert (await Http(app, tokens[number % 2]).request("GET", "/ServiceProviderConfig")).status == 200
+
+
+async def test_access_tokens_of_one_client_have_one_share(app: App) -> None:
+    """Else whoever asks for a hundred tokens has a hundred times as much."""
+    issued = await app.administration.issue("scim", Wanted("Entra", "provision", oauth=True))
+    tokens = [(await app.oauth._clients.issue(issued.credential, ())).text for _ in range(10)]
+    statuses = []
+    for number in range(300):
+        if number % 50 == 0:
+            await Http(app).request("GET", "/ServiceProviderConfig")
+        statuses.append((await Http(app, tokens[number % 10]).request("GET", "/ServiceProviderConfig")).status)
+    assert (statuses.count(200), statuses.count(429)) == (200, 100)
+
+
+def test_what_always_holds_needs_no_company(clock_: Time) -> None:
+    """The limit on access tokens: each is a row that is written."""
+    limits, refused = Limits(clock_), 0
+    for _ in range(10):
+        try:
+            with limits.under_way("lone tokens", Allowance(1, 4), always=True):
+                pass
+        except TooManyRequests:
+            refused += 1
+    assert refused == 6
