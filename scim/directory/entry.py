@@ -33,11 +33,13 @@ class Entry:
 
     def kept(self) -> dict[str, Any]:
         """Return what a row keeps: all that says something."""
-        return {name: value for name in _NAMES if (value := getattr(self, name)) not in _NOTHING or name == "at"}
+        kept = {name: value for name in _NAMES if (value := getattr(self, name)) or name == "at"}
+        if self.times == 1:
+            del kept["times"]
+        return kept
 
 
 _NAMES = tuple(each.name for each in fields(Entry))
-_NOTHING: tuple[Any, ...] = ("", 0, (), False)
 
 
 def entry_of(kept: dict[str, Any]) -> Entry:
