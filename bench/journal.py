@@ -105,7 +105,9 @@ async def soaked(storage: str, seconds: float, pairs: int) -> None:
             spent = [each.cpu() - start for each, start in zip(servers, before, strict=True)]
             found = [cpu * 1000 / len(soak.latencies) for cpu, soak in zip(spent, soaks, strict=True)]
         ratios.append(found[0] / found[1])
-        sys.stdout.write(f"CPU ms of a request: {found[1]:.2f} without, {found[0]:.2f} with, ratio {ratios[-1]:.3f}\n")
+        rate = len(soaks[0].latencies) / seconds
+        sys.stdout.write(f"CPU ms of a request: {found[1]:.2f} without, {found[0]:.2f} with, ratio {ratios[-1]:.3f}")
+        sys.stdout.write(f", at {rate:.0f} requests a second with what follows the {seconds:g} s\n")
     sys.stdout.write(f"median ratio {statistics.median(ratios):.3f} of {pairs} pairs\n")
 
 
