@@ -53,3 +53,21 @@ def test_a_large_change_is_measured_over_both_stores() -> None:
     rows = [int(cell.split(",")[1]) for cell in lines["its transactions, rows"]]
     hidden = [int(cell.split(",")[0]) for cell in lines["hidden until it is whole: rows, s"]]
     assert all(more > few for more, few in zip(hidden, rows, strict=True))
+
+
+def test_a_month_of_requests_is_measured() -> None:
+    """The overview and three kinds of pages, each with its calls and rows."""
+    written, *lines = run("bench.overview", "--sqlite", "--requests", "20000").splitlines()
+
+    assert written.startswith("20,000 requests over 30 days")
+    rows = [int(line.split(", ")[-1].removesuffix(" rows").replace(",", "")) for line in lines]
+    assert len(rows) == 4
+    assert rows[0] < 800
+
+
+def test_the_journal_is_compared_under_entra_s_traffic() -> None:
+    """Side by side, in one run."""
+    pair, median = run("bench.journal", "--soak", "1", "--pairs", "1", "--sqlite").splitlines()
+
+    assert "without" in pair
+    assert float(median.split()[2]) > 0
