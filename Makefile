@@ -1,5 +1,5 @@
 # Set-up happens by itself, once, when a target needs it; `make` alone lists the targets.
-.PHONY: help setup explanations run func demo example test lint types check azurite bench bench-hostile bench-storage soak soak-throttled conformance template publish-as package clean
+.PHONY: help setup explanations screenshots run func demo example test lint types check azurite bench bench-hostile bench-storage soak soak-throttled conformance template publish-as package clean
 .DEFAULT_GOAL := help
 
 VENV ?= .venv
@@ -82,6 +82,9 @@ conformance: setup ## Judge the endpoint by the RFCs' examples, clients' exchang
 
 explanations: $(READY) ## Write what the console says of errors anew, from docs/errors.md
 	@$(PY) -m tools.explanations
+
+screenshots: setup ## Take the pictures of the console in docs/images anew
+	@$(PY) -m tools.screenshots
 
 template: ## Compile the Bicep anew: infra/azuredeploy.json and infra/snapshots
 	@python3 -m tools.template

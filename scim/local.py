@@ -38,7 +38,7 @@ from scim.protocol.errors import ScimError
 from scim.service import routes
 
 FOLDER = Path(".local")
-"""Where the store and the token of `make run` lie."""
+"""Where the store and the tokens of `make run` lie."""
 TIMER_SECONDS = 300
 DELIVERY_SECONDS = 1.0
 """From one look at the webhooks to the next, which is also how late a retry is."""
@@ -123,9 +123,10 @@ async def _invoke(
 
 
 def prepare_environment(environ: dict[str, str] | os._Environ[str], folder: Path = FOLDER) -> None:
-    """Fill in what a developer has not set: the embedded store, and a token that is made on first use.
+    """Fill in what a developer has not set: the embedded store, and tokens that are made on first use.
 
-    The token lies in a file that only its owner can read. Raises Failure when the folder cannot be used.
+    They lie in files that only their owner can read: the client's, and the operator's, for the console. Raises Failure
+    when the folder cannot be used.
     """
     try:
         if not environ.get("SCIM_STORAGE"):
@@ -133,6 +134,7 @@ def prepare_environment(environ: dict[str, str] | os._Environ[str], folder: Path
             environ["SCIM_STORAGE"] = f"sqlite:{folder / 'scim.db'}"
         if not environ.get("SCIM_TOKEN") and not environ.get("SCIM_KEY_VAULT"):
             environ["SCIM_TOKEN"] = _token(folder / "token")
+            environ["SCIM_ADMIN_TOKEN"] = environ.get("SCIM_ADMIN_TOKEN") or _token(folder / "admin-token")
     except OSError as error:
         raise Failure(
             f"{error.filename} cannot be used: {error.strerror}. Start in a folder that you may write to, or set"
@@ -241,8 +243,10 @@ class _Timer(func.TimerRequest):
 def _announce(port: int) -> None:
     base = f"http://127.0.0.1:{port}"
     token = os.environ.get("SCIM_TOKEN", "").split(",")[0] or "in the key vault, secret scim-token"
+    operator = os.environ.get("SCIM_ADMIN_TOKEN", "").split(",")[0] or "none: set SCIM_ADMIN_TOKEN"
     sys.stdout.write(
-        f"\n  Tenant URL    {base}/{routes.PREFIX}\n  Secret token  {token}\n  Health        {base}/health\n\n"
+        f"\n  Tenant URL    {base}/{routes.PREFIX}\n  Secret token  {token}\n"
+        f"  Console       {base}/console\n  Operator      {operator}\n  Health        {base}/health\n\n"
     )
     sys.stdout.flush()
 

@@ -207,6 +207,7 @@ def test_a_developer_s_settings_are_kept(tmp_path: Path) -> None:
     assert empty == {
         "SCIM_STORAGE": f"sqlite:{tmp_path}/a/scim.db",
         "SCIM_TOKEN": (tmp_path / "a" / "token").read_text(),
+        "SCIM_ADMIN_TOKEN": (tmp_path / "a" / "admin-token").read_text(),
     }
     assert (ROOT / "function_app.py").exists()
 

@@ -53,7 +53,7 @@ function Filters({ route, credentials, filter, filtered }) {
   const given = (name) => route.query.get(name) || ''
   const statuses = { '': words.anyStatus, failed: words.failed, '2xx': words.succeeded, '4xx': words.refused, '5xx': words.broken }
   if (given('status') && !statuses[given('status')]) statuses[given('status')] = given('status')
-  return html`<form class="filters" onSubmit=${filter} role="search">
+  return html`<form class="filters" onSubmit=${filter} aria-label=${words.search}>
     <label>${words.status}<select name="status" value=${given('status')}>${Object.entries(statuses).map(([value, name]) => html`<option value=${value}>${name}</option>`)}</select></label>
     <label>${words.user}<input name="user" value=${given('user')} placeholder=${words.userHint} maxlength="200" /></label>
     <label>${words.text}<input name="text" value=${given('text')} placeholder=${words.textHint} maxlength="200" /></label>

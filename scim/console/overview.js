@@ -6,9 +6,10 @@ import { linkTo } from './route.js'
 import { say, texts } from './texts.js'
 
 const words = texts.overview
-const HOUR = 3_600
-const LATE = 1.5 * HOUR
-const MANY = 0.2
+const MINUTE = 60
+const DAY = 24 * 60 * MINUTE
+const MOST_WAITING = 100 // the service counts so many
+const LATE = 2.25 // times as long as Entra takes
 
 export const overviewPath = (route) => `tenants/${encodeURIComponent(route.tenant)}/overview`
 
@@ -32,44 +33,53 @@ export function Overview({ route, data }) {
     <div class="columns">
       <${Failures} route=${route} period=${period} monthly=${monthly} />
       <${Signs} data=${data} />
+      <${Behind} feed=${data.feed} webhooks=${data.webhooks} />
       <${Expiring} listed=${data.credentialsExpiring} />
     </div>`
 }
 
 // What the figures mean: a level, a heading, and what to do.
 export function judge(data, now = Date.now()) {
-  const found = [...health(data), ...silence(data, now), ...refusals(data), ...failing(data), ...expiry(data, now)]
+  const found = [...service(data), ...silence(data, now), ...quarantine(data), ...failures(data), ...webhooks(data), ...expiry(data, now)]
   const level = found.some(([each]) => each === 'bad') ? 'bad' : found.some(([each]) => each === 'warn') ? 'warn' : 'good'
   const heading = !data.lastRequest ? words.nobody : { good: words.well, warn: words.attention, bad: words.bad }[level]
   return { level: data.lastRequest ? level : 'warn', heading, remarks: found.map(([, text]) => text) }
 }
 
-function health({ health: states = {} }) {
+function service({ service: states }) {
   const told = { storage: words.storageBad, tokens: words.tokensBad, timer: words.timerBad }
   const failing = Object.entries(told).filter(([name]) => states[name] && states[name] !== 'ok')
   return failing.map(([name, text]) => [name === 'timer' ? 'warn' : 'bad', say(text, { state: states[name] })])
 }
 
-function silence({ lastRequest, lastSuccess }, now) {
-  if (!lastRequest) return [['warn', words.nobodyHint]]
-  const quiet = (now - new Date(lastRequest)) / 1000
-  const text = quiet > 24 * HOUR ? words.silentDay : quiet > LATE ? words.silent : words.lastRequestAgo
-  const found = [[quiet > 24 * HOUR ? 'bad' : quiet > LATE ? 'warn' : 'good', say(text, { span: span(quiet), ago: fromNow(lastRequest, now) })]]
+// From the last request, since the answer is the same while nothing happens.
+function silence({ silence: { since, expectedMinutes }, lastRequest, lastSuccess }, now) {
+  if (!since) return [['warn', words.nobodyHint]]
+  const quiet = (now - new Date(since)) / 1000
+  const late = quiet > LATE * expectedMinutes * MINUTE
+  const text = quiet > DAY ? words.silentDay : late ? words.silent : words.lastRequestAgo
+  const found = [[quiet > DAY ? 'bad' : late ? 'warn' : 'good', say(text, { span: span(quiet), ago: fromNow(since, now), minutes: expectedMinutes })]]
   if (!lastSuccess) found.push(['bad', words.noSuccessEver])
-  else if (new Date(lastRequest) - new Date(lastSuccess) > 2 * HOUR * 1000) found.push(['bad', say(words.noSuccess, { when: moment(lastSuccess) })])
+  else if (new Date(lastRequest) - new Date(lastSuccess) > 2 * 60 * MINUTE * 1000) found.push(['bad', say(words.noSuccess, { when: moment(lastSuccess) })])
   return found
 }
 
-function refusals({ day: { statuses } }) {
-  const n = (statuses[401] || 0) + (statuses[403] || 0)
-  return n ? [['warn', say(words.refused, { n: number(n), count: n })]] : []
+function quarantine({ quarantine: { risk, reasons }, day }) {
+  const text = { refusedLogins: words.refused, manyFailures: words.manyFail, serverErrors: words.serverErrors }
+  const told = (count) => ({ n: number(count), count, share: share(count, day.requests) })
+  return reasons.map(({ reason, count }) => [risk === 'high' ? 'bad' : 'warn', say(text[reason], told(count))])
 }
 
-function failing({ day: { requests, failures, statuses } }) {
-  const others = failures - (statuses[401] || 0) - (statuses[403] || 0)
-  if (others <= 0) return []
-  const many = others > MANY * requests && others > 50
-  return [many ? ['bad', say(words.manyFail, { share: share(others, requests) })] : ['good', say(words.someFail, { n: number(others), count: others })]]
+function failures({ quarantine: { reasons }, day }) {
+  const told = reasons.length > 0 || day.failures === 0
+  return told ? [] : [['good', say(words.someFail, { n: number(day.failures), count: day.failures })]]
+}
+
+function webhooks({ webhooks: listed }) {
+  return listed.filter((each) => !each.enabled || each.lastError).map((each) => {
+    const url = each.url || each.id
+    return ['warn', each.enabled ? say(words.webhookFails, { url, error: each.lastError }) : say(words.webhookOff, { url, why: each.whyDisabled || '' })]
+  })
 }
 
 const expiry = ({ credentialsExpiring: listed }, now) =>
@@ -80,11 +90,11 @@ const expiry = ({ credentialsExpiring: listed }, now) =>
 
 function Tiles({ data, period, monthly }) {
   const hint = monthly ? words.ofMonth : words.ofDay
-  const active = data.active === undefined ? '' : say(words.active, { n: number(data.active), inactive: number(data.users - data.active) })
+  const active = say(words.active, { n: number(data.activeUsers), inactive: number(data.inactiveUsers) })
   return html`<dl class="tiles">
     <${Tile} name=${words.users} value=${number(data.users)} hint=${active} />
     <${Tile} name=${words.groups} value=${number(data.groups)} />
-    ${data.memberships !== undefined && html`<${Tile} name=${words.memberships} value=${number(data.memberships)} />`}
+    <${Tile} name=${words.memberships} value=${number(data.memberships?.count)} hint=${data.memberships ? say(words.countedOn, { when: fromNow(data.memberships.time) }) : words.countedDaily} />
     <${Tile} name=${words.requests} value=${number(period.requests)} hint=${hint} />
     <${Tile} name=${words.failures} value=${number(period.failures)} hint=${say(words.failuresHint, { share: share(period.failures, period.requests) })} />
     <${Tile} name=${words.p95} value=${milliseconds(period.p95)} hint=${words.p95Hint} />
@@ -132,7 +142,7 @@ function Failures({ route, period, monthly }) {
 const asked = (type) => (/^\d{3}$/.test(type) ? { status: type } : { status: 'failed', text: type })
 
 function Signs({ data }) {
-  const states = data.health || {}
+  const states = data.service
   const parts = [[words.storage, states.storage], [words.tokens, states.tokens], [words.timer, states.timer]].filter(([, state]) => state)
   return html`<section><h2>${words.signs}</h2><dl class="facts">
     ${parts.map(([name, state]) => html`<div><dt>${name}</dt><dd><${Sign} level=${state === 'ok' ? 'good' : 'bad'} />${state === 'ok' ? words.ok : state}</dd></div>`)}
@@ -147,4 +157,13 @@ function Expiring({ listed }) {
   return html`<section><h2>${words.credentials}</h2>
     ${listed.length === 0 && html`<p class="muted">${texts.none}</p>`}
     <dl class="facts">${listed.map((each) => html`<div><dt><${Foreign} text=${each.name} /></dt><dd><${Time} at=${each.expires} /></dd></div>`)}</dl></section>`
+}
+
+function Behind({ feed, webhooks: listed }) {
+  const waiting = feed.waiting >= MOST_WAITING ? say(words.waitingMany, { n: number(feed.waiting) }) : feed.waiting ? say(words.waiting, { n: number(feed.waiting), count: feed.waiting }) : words.upToDate
+  return html`<section><h2>${words.feed}</h2><dl class="facts">
+    <div><dt>${words.feedLag}</dt><dd>${waiting}</dd></div>
+    <div><dt>${words.feedLast}</dt><dd>${number(feed.last)}</dd></div>
+    ${listed.map((each) => html`<div><dt><${Foreign} text=${each.url || each.id} /></dt><dd><${Sign} level=${each.enabled && !each.lastError ? 'good' : 'warn'} />${each.behind ? say(words.events, { n: number(each.behind), count: each.behind }) : words.upToDate}</dd></div>`)}
+  </dl></section>`
 }

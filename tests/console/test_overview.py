@@ -29,6 +29,8 @@ def test_it_says_how_many_there_are_and_what_failed(provisioned: str, visitor: V
     page = visitor.signed_in()
     expect(page.locator(".tiles")).to_contain_text("Failures")
     assert (figure(page, "Users"), figure(page, "Failures")) == ("3", "1")
+    expect(page.locator(".tiles")).to_contain_text("2 active, 1 inactive")
+    expect(page.locator(".facts").first).to_contain_text("Storageanswers")
     expect(page.get_by_role("heading", name="Provisioning runs")).to_be_visible()
     expect(page.get_by_text("1 failure in the last 24 hours")).to_be_visible()
     link = page.get_by_role("link", name="uniqueness")
