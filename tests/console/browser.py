@@ -26,7 +26,7 @@ window.violations = [];
 document.addEventListener('securitypolicyviolation', (event) => window.violations.push(
     `${event.violatedDirective} ${event.blockedURI} ${event.sourceFile}:${event.lineNumber}`));
 """
-PATIENCE = 20_000
+PATIENCE = 60_000
 """Milliseconds after which what never comes fails: on a machine that is busy, a page may take long."""
 
 
