@@ -32,7 +32,7 @@ function Found({ route, data }) {
     location.hash = linkTo(route.tenant, 'directory', [kind], { find: String(new FormData(event.target).get('find')).trim() })
   }
   return html`<nav class="choice" aria-label=${words.kind}>${['users', 'groups'].map((each) => html`<a href=${linkTo(route.tenant, 'directory', [each])} aria-current=${each === kind ? 'true' : undefined}>${words[each]}</a>`)}</nav>
-    <form class="filters" aria-label=${words.search} onSubmit=${asked} key=${`${kind} ${find}`}>
+    <form class="filters" aria-label=${`${words.search}: ${words[kind]}`} onSubmit=${asked} key=${`${kind} ${find}`}>
       <label>${words.find}<input name="find" value=${find} placeholder=${words.findHint} maxlength="200" /></label>
       <div class="buttons"><button type="submit">${words.search}</button></div></form>
     ${!listed ? html`<p aria-busy="true">${texts.loading}</p>` : html`<${List} kind=${kind} listed=${listed} route=${route} />

@@ -123,12 +123,15 @@ export class Dialog extends Component {
     this.host.current.close() // which gives the focus back to what had it before
   }
 
-  render({ heading, close, children, keep }) {
-    const cancelled = (event) => {
-      event.preventDefault()
-      if (!keep) close() // what is shown once is not closed by a key pressed by mistake
-    }
-    return html`<dialog ref=${this.host} aria-label=${heading} onCancel=${cancelled}><article><h2>${heading}</h2>${children}</article></dialog>`
+  // The browser closes it with Escape: at the second one also where the first was refused.
+  closed = () => {
+    if (!this.host.current) return
+    if (this.props.keep) this.host.current.showModal() // what is shown once is not lost by a key pressed by mistake
+    else this.props.close()
+  }
+
+  render({ heading, children }) {
+    return html`<dialog ref=${this.host} aria-label=${heading} onClose=${this.closed}><article><h2>${heading}</h2>${children}</article></dialog>`
   }
 }
 

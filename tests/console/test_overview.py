@@ -121,6 +121,11 @@ def test_live_asks_every_five_seconds_for_ten_minutes(provisioned: str, visitor:
             page.clock.run_for(5_000)
     page.clock.fast_forward(600_000)
     expect(live).to_have_attribute("aria-pressed", "false")
+    with page.expect_response("**/overview"):
+        page.clock.run_for(60_000)
+    asked = len(visitor.asked)
+    page.clock.run_for(50_000)
+    assert len(visitor.asked) == asked
 
 
 def test_an_outage_leaves_what_is_shown_and_says_so(provisioned: str, visitor: Visitor) -> None:
