@@ -434,7 +434,7 @@ export const explanations = [
   "status": 503,
   "scimType": "",
   "means": [
-   "With `Retry-After`. Storage or key vault does not answer, refuses the app, or lacks the table; a resource is being changed by too many requests at once; or a request was not finished within `SCIM_REQUEST_SECONDS`.",
+   "With `Retry-After`. Storage or key vault does not answer, refuses the app, or lacks the table; a resource is being changed by too many requests at once; or a request was not finished within `SCIM_REQUEST_SECONDS`. `Retry-After` is 30 where the storage may still do what it has not answered: repeat the request at any time, but wait so long before you ask for the opposite.",
    "Storage that throttles is 503 here, never 429."
   ],
   "do": [
