@@ -1,6 +1,6 @@
 // Is it alive, how large is it, how does it fare: one answer of the service, in plain words, figures and plots.
 import { fromNow, milliseconds, moment, day, number, share, span } from './format.js'
-import { Foreign, html, Notice, Rich, Sign, Time } from './parts.js'
+import { Component, Foreign, html, Notice, Rich, Sign, Time } from './parts.js'
 import { Plot } from './plot.js'
 import { linkTo } from './route.js'
 import { say, texts } from './texts.js'
@@ -35,6 +35,7 @@ export function Overview({ route, data }) {
       <${Signs} data=${data} />
       <${Behind} feed=${data.feed} webhooks=${data.webhooks} />
       <${Expiring} listed=${data.credentialsExpiring} />
+      <${Cycle} data=${data} />
     </div>`
 }
 
@@ -166,4 +167,15 @@ function Behind({ feed, webhooks: listed }) {
     <div><dt>${words.feedLast}</dt><dd>${number(feed.last)}</dd></div>
     ${listed.map((each) => html`<div><dt><${Foreign} text=${each.url || each.id} /></dt><dd><${Sign} level=${each.enabled && !each.lastError ? 'good' : 'warn'} />${each.behind ? say(words.events, { n: number(each.behind), count: each.behind }) : words.upToDate}</dd></div>`)}
   </dl></section>`
+}
+
+// A bar, where the counts allow one: Entra alone knows how many are in scope, so the reader says it.
+class Cycle extends Component {
+  render({ data }, { scope }) {
+    const known = scope > 0
+    const says = known && say(words.cycleSays, { users: number(data.users), scope: number(scope), share: share(Math.min(data.users, scope), scope), n: number(data.day.points.at(-1).requests) })
+    return html`<section><h2>${words.cycle}</h2><label>${words.inScope}
+      <input type="number" min="1" max="10000000" onInput=${(event) => this.setState({ scope: Number(event.target.value) })} aria-describedby="cycle-hint" /></label>
+      ${known ? html`<progress max=${scope} value=${Math.min(data.users, scope)} aria-label=${words.cycle}></progress><p id="cycle-hint">${says}</p>` : html`<small id="cycle-hint" class="muted">${words.cycleHint}</small>`}</section>`
+  }
 }

@@ -160,3 +160,16 @@ def test_it_fits_and_reads_well_on_any_screen(provisioned: str, elsewhere: Visit
     expect(elsewhere.page.get_by_role("heading", name="Signs of life")).to_be_visible()
     elsewhere.fits()
     elsewhere.accessible()
+
+
+def test_a_running_cycle_shows_how_far_it_is(base: str, visitor: Visitor) -> None:
+    """Of as many users as the reader says that Entra has in scope."""
+    with scim(base) as client:
+        for number in range(3):
+            client.post("/Users", json={"userName": f"user-{number}@contoso.example"})
+    page = visitor.signed_in()
+    page.get_by_label("Users in scope").fill("12")
+    bar = page.get_by_role("progressbar", name="Progress of an initial cycle")
+    expect(bar).to_have_attribute("value", "3")
+    expect(page.get_by_text("3 of 12 users are here, 25%")).to_be_visible()
+    visitor.accessible()
