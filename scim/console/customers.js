@@ -1,6 +1,7 @@
 // Customers: tenants, how to connect them, and all that lets somebody in.
 import { Access } from './access.js'
 import { tried } from './api.js'
+import { Audit } from './audit.js'
 import { Credentials } from './credentials.js'
 import { Action, Component, Copy, Dialog, Foreign, Form, html, Rich, Table, Time } from './parts.js'
 import { linkTo } from './route.js'
@@ -36,6 +37,7 @@ export class Customers extends Component {
       <${Credentials} ...${shared} />
       <${Webhooks} ...${shared} />
       <${Access} ...${shared} />
+      <${Audit} ...${shared} />
       ${secrets && html`<${Secrets} ...${secrets} close=${() => this.setState({ secrets: null })} />`}`
   }
 }

@@ -1,8 +1,10 @@
 // The provisioning log: who came, what was answered and why, newest first, a page at a time.
+import { Capture } from './capture.js'
 import { Explanation } from './explain.js'
 import { fromNow, milliseconds, moment, number } from './format.js'
 import { Component, Copy, Failure, Foreign, html, Status } from './parts.js'
 import { linkTo } from './route.js'
+import { saved } from './save.js'
 import { say, texts } from './texts.js'
 
 const words = texts.log
@@ -45,7 +47,8 @@ export class Log extends Component {
       ${!rows && html`<p aria-busy="true">${texts.loading}</p>`}
       ${rows?.length > 0 && html`<${Rows} rows=${rows} names=${names} tenant=${route.tenant} />`}
       ${rows?.length === 0 && html`<p class="muted">${data.nextCursor ? words.goesOn : filtered ? words.emptyFiltered : words.empty}</p>`}
-      <${Foot} route=${route} next=${data?.nextCursor} api=${api} key=${route.tenant} />`
+      <${Foot} route=${route} next=${data?.nextCursor} api=${api} key=${route.tenant} />
+      <${Capture} route=${route} api=${api} />`
   }
 }
 
@@ -142,12 +145,4 @@ class Foot extends Component {
       <span class="apart">${words.download} ${['csv', 'json'].map((format) => html`<button type="button" class="small" onClick=${() => this.download(format)}>${format.toUpperCase()}</button>`)}</span>
     </nav><p role="status" class="muted">${told}</p>${problem && html`<${Failure} problem=${problem} />`}`
   }
-}
-
-function saved(content, name) {
-  const link = document.createElement('a')
-  link.href = URL.createObjectURL(content)
-  link.download = name
-  link.click()
-  setTimeout(() => URL.revokeObjectURL(link.href), 60_000)
 }

@@ -132,6 +132,33 @@ export const texts = {
     },
   },
 
+  capture: {
+    heading: 'Capture: what did the identity provider send?',
+    hint: 'Keeps whole requests and answers of this tenant, for 60 minutes and 1,000 requests at most, without Authorization. They are gone after 24 hours. Who used it stands in the audit.',
+    running: 'It runs until {until}: {taken} of {requests} requests so far.',
+    over: 'The last one ended at {until}, with {taken} requests.',
+    minutes: 'Minutes',
+    plain: 'Keep values as they are; else they are masked',
+    start: 'Start',
+    stop: 'Stop',
+    again: 'Look again',
+    list: 'Captured requests, newest first',
+    request: 'Request',
+    answer: 'Answer',
+    download: 'Download for replay',
+  },
+
+  audit: {
+    heading: 'Audit: who changed what here',
+    time: 'Time',
+    action: 'Action',
+    outcome: 'Outcome',
+    outcomes: { begun: 'begun', done: 'done', failed: 'failed', unreadable: 'cannot be read' },
+    credential: 'Credential',
+    address: 'Address',
+    detail: 'Detail',
+  },
+
   customers: {
     tenants: 'Tenants',
     name: 'Name',
