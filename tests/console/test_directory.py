@@ -35,6 +35,7 @@ def test_a_user_is_found_by_what_one_knows_of_it(group: str, visitor: Visitor) -
         page.get_by_label("Find", exact=True).fill(text)
         page.get_by_role("button", name="Find").click()
         expect(links).to_have_count(count)
+    expect(page.get_by_text("Nobody fits.")).to_be_visible()  # the form is made anew with what was found
     page.get_by_label("Find", exact=True).fill("x-7")
     page.get_by_label("Find", exact=True).press("Enter")
     links.click()

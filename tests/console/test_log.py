@@ -184,6 +184,7 @@ def test_a_hundred_thousand_rows_are_paged(browser: Browser, tmp_path: Path) -> 
         page.get_by_role("button", name="Filter", exact=True).click()
         expect(rows(page).first).to_contain_text("user-85559")
         page.get_by_role("button", name="Clear").click()
+        expect(page.get_by_label("User or group")).to_have_value("")
         page.get_by_label("Text").fill("by-hand")
         page.get_by_role("button", name="Filter", exact=True).click()
         for _ in range(COUNT // (200 * MOST)):
