@@ -129,7 +129,8 @@ export const explanations = [
   "status": 400,
   "scimType": "invalidValue",
   "means": [
-   "A value is missing or does not fit its attribute: a required attribute is empty, the type is wrong, two values are primary, a name is blank, an address has blanks in it, an attribute or a query parameter is given twice with different values, a member does not exist, `members` is replaced with null, a resource has more look-up values than can be kept, or a query parameter is not as it should be: an unknown `sortBy`, a `sortOrder` that is neither `ascending` nor `descending`, or more names than the limit."
+   "A value is missing or does not fit its attribute: a required attribute is empty, the type is wrong, two values are primary, a name is blank, an address has blanks in it, an attribute or a query parameter is given twice with different values, a member does not exist, `members` is replaced with null, a resource has more look-up values than can be kept, a guard of the tenant stands in the way, or a query parameter is not as it should be: an unknown `sortBy`, a `sortOrder` that is neither `ascending` nor `descending`, or more names than the limit.",
+   "Of the guards, of which a tenant has none until somebody asks for them:"
   ],
   "do": [
    "Correct the expression of the mapping that the detail names. A blank in an address is written `%20`. For a missing member: was it deleted here behind Entra's back? Then *Restart provisioning* makes it again."
@@ -366,6 +367,7 @@ export const explanations = [
   "scimType": "",
   "means": [
    "With `Retry-After`, and the fields `RateLimit-Policy` and `RateLimit` (draft-ietf-httpapi-ratelimit-headers-11). One credential sends more than its share, or has more requests under way than its half of the instance, while others are served too.",
+   "Or more than a hundred tokens that are not valid came from one address within a minute: *More than 100 tokens that are not valid came from this address within a minute*. A valid token is never refused for them.",
    "A 429 without a SCIM body comes from Azure."
   ],
   "do": [
