@@ -98,7 +98,7 @@ def test_what_has_not_changed_is_not_sent_again(provisioned: str, visitor: Visit
     visitor.page.clock.install()
     page = visitor.signed_in()
     expect(page.get_by_role("heading", name="Signs of life")).to_be_visible()
-    statuses = []
+    statuses: list[int] = []
     while 304 not in statuses[-1:] and len(statuses) < 5:  # the timer, which runs at the start, may change something
         with page.expect_response("**/overview") as answered:
             page.clock.run_for(61_000)
