@@ -15,6 +15,8 @@ COMMANDS = {
     "credential": ("scim.commands.credential", "operate their credentials: create, list, renew, revoke"),
     "access": ("scim.commands.access", "map groups to the roles of the application: map, list, unmap"),
     "webhook": ("scim.commands.webhook", "operate the webhooks of tenants: create, list, enable, rotate, replay, test"),
+    "stream": ("scim.commands.stream", "operate the streams of Security Event Tokens: create, list, bind, restart"),
+    "signing-key": ("scim.commands.signing_key", "make the key that signs these tokens, and rotate it"),
     "capture": (
         "scim.commands.capture",
         "keep what a client really sends, for up to an hour: start, stop, list, download",

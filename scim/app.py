@@ -4,7 +4,7 @@ import os
 import re
 import socket
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property, partial
 from pathlib import Path
@@ -31,6 +31,7 @@ from scim.service.addresses import Addresses
 from scim.service.capturing import Capturing
 from scim.service.deliveries import Deliveries
 from scim.service.endpoints import Endpoints
+from scim.service.events import MAX_WAIT
 from scim.service.health import Health, check_storage
 from scim.service.hints import Hints, Queue
 from scim.service.journals import Journals
@@ -41,12 +42,14 @@ from scim.storage.sqlite import SqliteRows
 from scim.storage.store import Partitions, Store
 
 if TYPE_CHECKING:
+    from scim.security_events.signing import Jwk, SigningKey, SigningKeys
     from scim.service.administration import Administration
     from scim.service.captures import Captures
     from scim.service.console import Console
     from scim.service.guards import GroupGuards
     from scim.service.management import Management
     from scim.service.oauth import OAuth
+    from scim.service.streams import Streams
     from scim.service.webhooks import Webhooks
     from scim.webhooks.address import AddressRules
     from scim.webhooks.delivery import Delivery
@@ -72,6 +75,7 @@ class App:
     timer: Timer
     deliveries: Deliveries
     webhook_keys: "WebhookKeys"
+    signing_keys: "SigningKeys"
     tokens: TokenSource
     clock: Callable[[], float] = time.monotonic
 
@@ -79,6 +83,7 @@ class App:
         """Release connections; the process may end or build another app afterwards."""
         await self.deliveries.close()
         await self.webhook_keys.close()
+        await self.signing_keys.close()
         await self.journals.flush()
         await self.capturing.flush()
         await self.admission.close()
@@ -120,6 +125,7 @@ class App:
             self.addresses,
             self.tenants,
             self.webhooks,
+            self.streams,
             self.permitted,
             self.audit,
             Tries(self.clock),
@@ -155,6 +161,13 @@ class App:
         from scim.service.captures import Captures
 
         return Captures(self.registry, await self.serving(key))
+
+    async def streams(self, key: str = DEFAULT_KEY) -> "Streams":
+        """Return the streams of a tenant. Raises NotFound, Unavailable."""
+        from scim.service.streams import Streams
+
+        wait = MAX_WAIT if self.settings.storage.startswith("sqlite:") else 0  # elsewhere who waits is billed
+        return Streams(await self.serving(key), self.administration, self.signing_keys, wait)
 
     @cached_property
     def oauth(self) -> "OAuth":
@@ -225,7 +238,8 @@ def build(
     store: Store = Partitions(tenant.rows) if tenant else open_store(settings)
     tenant = tenant or Tenant(store.rows(settings.tenant), settings.tenant)
     registry = Registry(store, registry_name(settings.tenant), tenant.now)
-    tenants = TenantServices(store, registry, settings, schemas, known, tenant)
+    signing_keys = _SigningKeys(settings)
+    tenants = TenantServices(store, registry, settings, schemas, known, tenant, signing_keys)
     tokens = tokens or _tokens(settings)
     admission = Admission(registry, tokens, operators or _operators(settings), clock)
     addresses, limits = Addresses(settings.base_url), Limits(clock)
@@ -263,6 +277,7 @@ def build(
         timer=timer,
         deliveries=deliveries,
         webhook_keys=webhook_keys,
+        signing_keys=signing_keys,
         tokens=tokens,
         clock=clock,
     )
@@ -348,6 +363,39 @@ class _WebhookKeys:
 
     async def key(self, version: str) -> bytes:
         return await self._source.key(version)
+
+    async def close(self) -> None:
+        if "_source" in self.__dict__:
+            await self._source.close()
+
+
+class _SigningKeys:
+    """The keys that the settings lead to; what reads them is imported when the first token is to be signed."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+
+    @cached_property
+    def _source(self) -> "SigningKeys":
+        settings = self._settings
+        if settings.key_vault:
+            from scim.azure.signing_key import VaultSigningKeys
+
+            return VaultSigningKeys(settings.key_vault, settings.client_id)
+        from scim.security_events.local_key import FILE, FileSigningKeys
+
+        path = settings.storage.removeprefix("sqlite:")
+        beside = None if path in (settings.storage, ":memory:") else Path(path).parent / FILE
+        return FileSigningKeys(settings.signing_key or beside)
+
+    async def signer(self) -> "SigningKey":
+        return await self._source.signer()
+
+    async def public(self) -> "Sequence[Jwk]":
+        return await self._source.public()
+
+    async def add(self, pem: str, *, first: bool) -> str:
+        return await self._source.add(pem, first=first)
 
     async def close(self) -> None:
         if "_source" in self.__dict__:

@@ -55,6 +55,8 @@ class Settings:
     """Proxies of the operator's own in front of the service, whose entries in X-Forwarded-For are believed."""
     webhook_key: str = ""
     """What the secrets of webhooks are made of, without a key vault."""
+    signing_key: Path | None = None
+    """File with the keys that sign security events, without a key vault."""
     webhook_hosts: tuple[str, ...] = ()
     """Receivers, as `host` or `host:port`, that may be in a private network or listen on that port."""
     journal: bool = True
@@ -231,6 +233,7 @@ _READERS: dict[str, Callable[[str], Any]] = {
     "concurrent": _whole_number(0, 1_000),
     "trusted_proxies": _whole_number(0, 10),
     "webhook_key": _webhook_key,
+    "signing_key": Path,
     "webhook_hosts": _webhook_hosts,
     "journal": _one_of({"on": True, "off": False}),
     "journal_days": _whole_number(1, 366),

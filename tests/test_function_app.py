@@ -310,10 +310,10 @@ async def test_health_needs_no_token(loaded: Loaded) -> None:
 
 
 async def test_a_request_without_a_token_is_refused_by_each_function(loaded: Loaded) -> None:
-    """But for the health check and what leads to a token, every one asks for it."""
+    """But for the health check, public keys, and what leads to a token, every one asks for it."""
     for name, function in loaded.http.items():
         for method in function.methods - {"OPTIONS"}:
-            if name not in ("Health", "DescribeOAuth", "IssueToken", "Console", "ConsoleFiles"):
+            if name not in ("Health", "DescribeOAuth", "GetKeys", "IssueToken", "Console", "ConsoleFiles"):
                 url = f"https://scim.example/{function.route.replace('{id}', '1').replace('{*path}', 'x')}"
                 request = func.HttpRequest(method=method, url=url, route_params={"id": "1"}, body=b"{}")
                 response = await function.call(request, CONTEXT)

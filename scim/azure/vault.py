@@ -249,7 +249,7 @@ class VaultTokens:
             return None
         tokens: list[_Token] = []
         seen: set[str] = set()
-        for version in _newest_first(listed, self._now()):
+        for version in newest_first(listed, self._now()):
             name = str(version.version)
             seen.add(name)
             if name not in self._digests and name not in self._refused:
@@ -337,7 +337,7 @@ class VaultTokens:
         return self._client
 
 
-def _newest_first(versions: list[SecretProperties], now: float) -> list[SecretProperties]:
+def newest_first(versions: list[SecretProperties], now: float) -> list[SecretProperties]:
     """Return the versions that are enabled, begun and unexpired; the vault lists them in no useful order."""
     usable = [
         each

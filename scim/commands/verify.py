@@ -255,7 +255,7 @@ class Verification:
     async def _check_strangers(self) -> None:
         """Find rows of kinds that there are not, without reading the others."""
         after = ""
-        for letter in (*"acefghjkmnopqrstuwx", keys.BEYOND):
+        for letter in (*"acefghjkmnopqrstuvwx", keys.BEYOND):
             if row := await self._first(after, f"{letter}."):
                 self._note(f"{row.key}: no row of this version of the product")
             after = f"{letter}.{keys.BEYOND}"

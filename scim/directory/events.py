@@ -66,7 +66,7 @@ def outbox_row(
 
 def _of_user(who: Mapping[str, Any], before: Resource | None, after: Resource | None) -> list[Event]:
     if before is None:
-        return [{"type": "user.created", "data": dict(who)}]
+        return [{"type": "user.created", "data": {**who, "changed": _made_of(after)}}]
     if after is None:
         return [{"type": "user.deleted", "data": dict(who)}]
     changed = changed_paths(before, after)
@@ -81,7 +81,7 @@ def _of_user(who: Mapping[str, Any], before: Resource | None, after: Resource | 
 
 def _of_group(who: Mapping[str, Any], before: Resource | None, after: Resource | None) -> list[Event]:
     if before is None:
-        return [{"type": "group.created", "data": dict(who)}]
+        return [{"type": "group.created", "data": {**who, "changed": _made_of(after)}}]
     if after is None:
         return [{"type": "group.deleted", "data": dict(who)}]
     changed = changed_paths(before, after)
@@ -98,6 +98,11 @@ def _who(kind: Kind, resource_id: str, document: Resource) -> dict[str, Any]:
     if kind.letter == "u":
         who["active"] = is_active(document)
     return who
+
+
+def _made_of(document: Resource | None) -> list[str]:
+    """Return the paths of the attributes that a new resource has, as if all of them had changed."""
+    return [*changed_paths({}, document or {})][:MAX_CHANGED]
 
 
 def changed_paths(before: Resource, after: Resource) -> Sequence[str]:

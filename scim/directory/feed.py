@@ -22,7 +22,7 @@ import heapq
 import json
 import logging
 import time
-from collections.abc import Collection, Sequence
+from collections.abc import Awaitable, Callable, Collection, Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime, timedelta
 from functools import partial
@@ -49,6 +49,9 @@ HELD = 2_000
 """Outbox rows that are kept in memory to be sorted."""
 _BYTES = 1_000_000
 """Characters of the events in one publication, far below the bytes that a transaction takes."""
+
+BeforeExpiry = Callable[["Feed", int], Awaitable[None]]
+"""Called with a feed and a number before the events up to it expire, for those who keep a place in the feed."""
 
 logger = logging.getLogger(__name__)
 
@@ -80,8 +83,8 @@ class EventPage:
 class Feed:
     """The feed of one tenant."""
 
-    def __init__(self, tenant: Tenant, retention_days: int) -> None:
-        self._tenant = tenant
+    def __init__(self, tenant: Tenant, retention_days: int, before_expiry: BeforeExpiry | None = None) -> None:
+        self._tenant, self._before_expiry = tenant, before_expiry
         self._retention = timedelta(days=retention_days)
 
     async def page(
@@ -304,6 +307,8 @@ class Feed:
         gone = list(takewhile(lambda each: keys.number(each.key) < head.first or each.modified < oldest, rows))
         if not gone:
             return 0
+        if self._before_expiry is not None:
+            await self._before_expiry(self, keys.number(gone[-1].key))
         head = replace(head, first=max(head.first, keys.number(gone[-1].key) + 1))
         kept = Replace(keys.FEED, to_json(asdict(head)), row.version)
         await self._tenant.commit([kept, *(Delete(each.key) for each in gone)])

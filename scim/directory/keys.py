@@ -23,6 +23,7 @@
     a.told.<group>                   those of them that the feed has told of
     w.<id>                           a webhook
     k.<webhook>.<number>             that a webhook has skipped an event
+    v.<id>                           a stream of Security Event Tokens
     j.<inverted time>.<random>       requests that were written to the journal together, the newest rows first
     h.<inverted hour>.<random>       the counts of one process, or of all, in an hour
     q.h.<inverted time>.<random>     the head of a captured request and its answer
@@ -159,6 +160,11 @@ def webhook(webhook_id: str = "") -> str:
 def skipped(webhook_id: str, number: int | None = None) -> str:
     """The row of an event that a webhook has skipped; without a number, what all of them begin with."""
     return f"k.{webhook_id}." if number is None else f"k.{webhook_id}.{number:012x}"
+
+
+def stream(stream_id: str = "") -> str:
+    """The row of a stream; without an id, what all of them begin with."""
+    return f"v.{stream_id}"
 
 
 def requests(milliseconds: int, unique: str) -> str:

@@ -36,8 +36,12 @@ def find(documents: Sequence[Resource], document_id: str) -> Resource | None:
     return next((each for each in documents if each["id"].lower() == document_id.lower()), None)
 
 
-def service_provider_config(base_url: str) -> dict[str, Any]:
-    """Return what the service supports and its limits. RFC 7643 §5, RFC 9865 §4."""
+def service_provider_config(base_url: str, event_uris: Sequence[str] = ()) -> dict[str, Any]:
+    """Return what the service supports and its limits. RFC 7643 §5, RFC 9865 §4, RFC 9967 §4.
+
+    `event_uris` are the events that tokens are about; without any, nobody gets tokens.
+    """
+    events = {"securityEvents": {"asyncRequest": "none", "eventUris": list(event_uris)}} if event_uris else {}
     return {
         "schemas": ["urn:ietf:params:scim:schemas:core:2.0:ServiceProviderConfig"],
         "patch": {"supported": True},
@@ -53,6 +57,7 @@ def service_provider_config(base_url: str) -> dict[str, Any]:
             "defaultPageSize": DEFAULT_COUNT,
             "maxPageSize": MAX_COUNT,
         },
+        **events,
         "authenticationSchemes": [
             {
                 "type": "oauthbearertoken",

@@ -55,8 +55,7 @@ class Endpoints:
         self._settle(request, parameters.get("tenant", DEFAULT_KEY))
 
         async def operation() -> Response:
-            tenant = await self._admitted(request, route.scope)
-            return await self._performed(tenant, request, route, parameters)
+            return await self._performed(request, route, parameters)
 
         answer = answered(request, route.name, parameters, operation, seconds=self._seconds)
         return _cached(route, await self._noted(request, answer))
@@ -71,9 +70,9 @@ class Endpoints:
         async def operation() -> Response:
             if request.method == "OPTIONS" and allowed:
                 return Response(204, headers={"Allow": ", ".join(allowed)})
-            tenant = await self._admitted(request, found[0].scope if found else "read")
             if found:
-                return await self._performed(tenant, request, *found)
+                return await self._performed(request, *found)
+            await self._admitted(request, "read")
             if allowed:
                 methods = ", ".join(allowed)
                 raise MethodNotAllowed(f"{request.method} is not for {request.path[:200]}; use {methods}.", methods)
@@ -101,9 +100,10 @@ class Endpoints:
         request.tenant = as_key(segment) or "-"
         request.base_url = self._addresses.tenant(request, request.tenant)
 
-    async def _performed(
-        self, tenant: TenantService, request: Request, route: Route, parameters: Parameters
-    ) -> Response:
+    async def _performed(self, request: Request, route: Route, parameters: Parameters) -> Response:
+        if route.scope is None:  # it is the same for all tenants, so that nobody learns which there are
+            return await self._tenants.default.operations.perform(request, route, parameters)
+        tenant = await self._admitted(request, route.scope)
         try:
             with self._limits.under_way(request.share, tenant.allowance):
                 return await tenant.operations.perform(request, route, parameters)

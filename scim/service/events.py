@@ -18,6 +18,8 @@ TYPES = (
     *(f"group.{what}" for what in ("created", "updated", "deleted", "members_added", "members_removed")),
     ROLES_CHANGED,
 )
+TOKEN_TYPES = tuple(each for each in TYPES if each != ROLES_CHANGED)
+"""Those of which there are Security Event Tokens."""
 MAX_WAIT = 20
 """Seconds for which an empty answer is held open at most; on Flex Consumption each of them is billed."""
 POLL_SECONDS = 1.0

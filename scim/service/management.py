@@ -24,6 +24,7 @@ from scim.service.routes import matched
 from scim.service.tenants import TenantServices
 
 if TYPE_CHECKING:
+    from scim.service.streams import Streams
     from scim.service.webhooks import Webhooks
 
 PROBLEM = "application/problem+json"
@@ -49,6 +50,7 @@ class Management:
         addresses: Addresses,
         tenants: TenantServices,
         webhooks: Callable[[str], Awaitable["Webhooks"]],
+        streams: Callable[[str], Awaitable["Streams"]],
         permitted: Permitted,
         audit: Audit,
         tries: Tries,
@@ -57,7 +59,7 @@ class Management:
         """`parts` have further operations, as methods of the same form."""
         self._parts, self._permitted, self._audit = (self, *parts), permitted, audit
         self._admission, self._administration = admission, administration
-        self._tenants, self._webhooks = tenants, webhooks
+        self._tenants, self._webhooks, self._streams = tenants, webhooks, streams
         self._address, self._tries = addresses.tenant, tries
 
     async def respond(self, request: Request) -> Response:
@@ -255,6 +257,34 @@ class Management:
         await self._administration.remove_schema(parameters["key"], parameters["urn"])
         return Response(204, None, NO_STORE, JSON)
 
+    async def list_streams(self, _request: Request, _caller: Credential, parameters: Parameters) -> Response:
+        """The tenant's streams."""
+        return _answer(200, {"streams": await (await self._streams(parameters["key"])).all()})
+
+    async def create_stream(self, request: Request, _caller: Credential, parameters: Parameters) -> Response:
+        """A new stream, with the secret token of a new credential, unless one is named."""
+        body = members(request, {"types": list, "wait": int, "credential": str}) if request.body else {}
+        streams, issuer = await self._streams(parameters["key"]), self._address(request, request.tenant)
+        return _answer(
+            201, await streams.create(issuer, _texts(body, "types"), body.get("wait"), body.get("credential", ""))
+        )
+
+    async def bind_stream(self, request: Request, _caller: Credential, parameters: Parameters) -> Response:
+        """Let another credential fetch its tokens."""
+        named = members(request, {"credential": str}).get("credential", "")
+        if not named:
+            raise InvalidValue("credential must be the id of a credential of the scope events.")
+        return _answer(200, await (await self._streams(parameters["key"])).bind(parameters["id"], named))
+
+    async def restart_stream(self, _request: Request, _caller: Credential, parameters: Parameters) -> Response:
+        """Go on with what happens from now on."""
+        return _answer(200, await (await self._streams(parameters["key"])).restart(parameters["id"]))
+
+    async def delete_stream(self, _request: Request, _caller: Credential, parameters: Parameters) -> Response:
+        """Take a stream away."""
+        await (await self._streams(parameters["key"])).delete(parameters["id"])
+        return Response(204, None, NO_STORE, JSON)
+
     async def list_webhooks(self, _request: Request, _caller: Credential, parameters: Parameters) -> Response:
         """The tenant's webhooks."""
         return _answer(200, {"webhooks": await (await self._webhooks(parameters["key"])).all()})
@@ -262,9 +292,7 @@ class Management:
     async def create_webhook(self, request: Request, _caller: Credential, parameters: Parameters) -> Response:
         """A new webhook, with its secret."""
         body = members(request, {"url": str, "types": list, "onFailure": str})
-        types = body.get("types", [])
-        if not all(isinstance(each, str) for each in types):
-            raise InvalidValue("types must be a list of texts.")
+        types = _texts(body, "types")
         webhooks = await self._webhooks(parameters["key"])
         return _answer(201, await webhooks.create(body.get("url", ""), types, body.get("onFailure", "stop")))
 
@@ -322,6 +350,14 @@ def _said(request: Request) -> dict[str, Any]:
     except ScimError:
         return {}
     return body if isinstance(body, dict) else {}
+
+
+def _texts(body: Mapping[str, Any], name: str) -> list[str]:
+    """Return the texts of a list that may be missing. Raises InvalidValue when one of them is none."""
+    texts: list[str] = body.get(name, [])
+    if not all(isinstance(each, str) for each in texts):
+        raise InvalidValue(f"{name} must be a list of texts.")
+    return texts
 
 
 def _from(request: Request) -> str:

@@ -181,6 +181,34 @@ ROUTES = (
         "operator",
         "Take an extension schema of the tenant away.",
     ),
+    ManageRoute("ListStreams", "GET", "tenants/{key}/streams", "list_streams", "admin", "The tenant's streams."),
+    ManageRoute(
+        "CreateStream",
+        "POST",
+        "tenants/{key}/streams",
+        "create_stream",
+        "admin",
+        "A new stream of Security Event Tokens, with the secret token of a new credential, unless one is named.",
+    ),
+    ManageRoute(
+        "BindStream",
+        "POST",
+        "tenants/{key}/streams/{id}/bind",
+        "bind_stream",
+        "admin",
+        "Let another credential fetch its tokens.",
+    ),
+    ManageRoute(
+        "RestartStream",
+        "POST",
+        "tenants/{key}/streams/{id}/restart",
+        "restart_stream",
+        "admin",
+        "Go on with what happens from now on; what was not acknowledged is let go.",
+    ),
+    ManageRoute(
+        "DeleteStream", "DELETE", "tenants/{key}/streams/{id}", "delete_stream", "admin", "Take a stream away."
+    ),
     ManageRoute(
         "ListWebhooks",
         "GET",

@@ -29,6 +29,7 @@ from scim.service.bulk import Bulk
 from scim.service.events import Events
 from scim.service.messages import Request, Response, in_pieces
 from scim.service.routes import Route
+from scim.service.sets import Sets
 
 logger = logging.getLogger(__name__)
 
@@ -41,12 +42,15 @@ class Operations:
     Each public method that a Route names as its operation takes the request, the route and the path's parameters.
     """
 
-    def __init__(self, schemas: Schemas, directory: Directory, search: Search, events: Events, access: Access) -> None:
+    def __init__(
+        self, schemas: Schemas, directory: Directory, search: Search, events: Events, access: Access, sets: Sets
+    ) -> None:
         self._schemas = schemas
         self._directory = directory
         self._search = search
         self._events = events
         self._access = access
+        self._sets = sets
 
     async def perform(self, request: Request, route: Route, parameters: Parameters) -> Response:
         """Perform the operation that a route names."""
@@ -186,6 +190,14 @@ class Operations:
         """GET of the feed of events. docs/application.md."""
         return await self._events.answer(request.query(), request.base_url, may_read="read" in ALLOWED[request.scope])
 
+    async def poll_sets(self, request: Request, _route: Route, parameters: Parameters) -> Response:
+        """POST of a poll for Security Event Tokens. RFC 8936 §2."""
+        return await self._sets.poll(request, parameters["id"])
+
+    async def get_keys(self, _request: Request, _route: Route, _: Parameters) -> Response:
+        """GET of the keys that sign these tokens, for anybody. RFC 7517 §5."""
+        return await self._sets.keys()
+
     async def access(self, request: Request, _route: Route, _: Parameters) -> Response:
         """GET of who may do what. docs/application.md."""
         return await access.by_query(self._access, request)
@@ -215,7 +227,7 @@ class Operations:
     async def get_service_provider_config(self, request: Request, _route: Route, _: Parameters) -> Response:
         """GET of what the service supports. RFC 7644 §4."""
         _refuse_filter(request)
-        return Response(200, discovery.service_provider_config(request.base_url))
+        return Response(200, discovery.service_provider_config(request.base_url, await self._sets.uris()))
 
     async def me(self, _request: Request, _route: Route, _: Parameters) -> Response:
         """The caller's own resource. RFC 7644 §3.11."""

@@ -31,15 +31,16 @@ SEARCH = ".search"
 class Route:
     """One function: its name in the portal, its methods, its path below the Tenant URL, and what it does.
 
-    `operation` is the name of a method of Operations; `scope` is what a credential must be for; `resource_type` says
-    for whose resources, `cache` what answers say in Cache-Control that do not say it themselves.
+    `operation` is the name of a method of Operations; `scope` is what a credential must be for, None where it takes
+    none; `resource_type` says for whose resources, `cache` what answers say in Cache-Control that do not say it
+    themselves.
     """
 
     name: str
     methods: tuple[str, ...]
     path: str
     operation: str
-    scope: Scope
+    scope: Scope | None
     resource_type: str = ""
     cache: str = ""
 
@@ -91,6 +92,8 @@ ROUTES = (
     Route("GetAccess", ("GET", "HEAD"), "access", "access", "events", cache="no-store"),
     Route("SearchAccess", ("POST",), f"access/{SEARCH}", "search_access", "events", cache="no-store"),
     Route("ListEvents", ("GET",), "events", "events", "events", cache="no-store"),
+    Route("PollSets", ("POST",), "events/sets/{id}", "poll_sets", "events", cache="no-store"),
+    Route("GetKeys", ("GET", "HEAD"), "events/jwks", "get_keys", None, cache="no-store"),
     Route("Me", ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"), "Me", "me", "read"),
     Route("Root", ("GET", "HEAD"), "", "list", "read"),
 )

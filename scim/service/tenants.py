@@ -5,6 +5,8 @@ from collections import OrderedDict
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import timedelta
+from functools import partial
+from typing import TYPE_CHECKING
 
 from scim.access.limits import Allowance
 from scim.access.registry import Registry
@@ -25,11 +27,16 @@ from scim.directory.tombstones import Tombstones
 from scim.protocol.errors import InvalidPath
 from scim.protocol.filter import parse_attribute
 from scim.protocol.schema import Schemas, extended
+from scim.security_events.stream import left_behind
 from scim.service.events import Events
 from scim.service.marks import Marks
 from scim.service.operations import Operations
+from scim.service.sets import Sets
 from scim.settings import Settings
 from scim.storage.store import Store
+
+if TYPE_CHECKING:
+    from scim.security_events.signing import SigningKeys
 
 MOST_KEPT = 200
 """Tenants that a process keeps ready to serve at a time; another one is made anew, without any call."""
@@ -69,9 +76,10 @@ class TenantServices:
         schemas: Schemas,
         known: dict[str, Kind],
         tenant: Tenant,
+        signing_keys: "SigningKeys",
     ) -> None:
         self._store, self._registry, self._settings, self.schemas = store, registry, settings, schemas
-        self._tenant = tenant
+        self._tenant, self._signing_keys = tenant, signing_keys
         self._kinds = known
         self._marks = Marks(registry)
         self._kept: OrderedDict[str, TenantService] = OrderedDict()
@@ -110,9 +118,10 @@ class TenantServices:
         directory = Directory(tenant, known, indexes, Rules(record.seats, record.guards or {}))
         limit = ScanLimit(settings.scan_rows, settings.scan_seconds)
         search = Search(tenant, directory.memberships, indexes, limit)
-        feed = Feed(unmarked, settings.event_retention_days)
+        feed = Feed(unmarked, settings.event_retention_days, partial(left_behind, unmarked))
         roles = Roles(directory, search)
         access = Access(tenant, known, indexes, roles)
+        sets = Sets(unmarked, feed, self._signing_keys)
         journal_age = timedelta(days=settings.journal_days)
         retention = record.retention_days or settings.change_retention_days
         return TenantService(
@@ -122,7 +131,7 @@ class TenantServices:
             directory=directory,
             indexes=indexes,
             search=search,
-            operations=Operations(schemas, directory, search, Events(feed, tenant, known), access),
+            operations=Operations(schemas, directory, search, Events(feed, tenant, known), access, sets),
             maintenance=Maintenance(unmarked, Tombstones(unmarked), feed, Journal(unmarked, journal_age), retention),
             feed=feed,
             roles=roles,

@@ -143,7 +143,8 @@ async def test_an_event_names_who_it_is_about_and_no_other_value(app: App, http:
     await patch(http, f"/Users/{user['id']}", {"op": "add", "value": {"title": "Sales", "userType": "M"}})
     [created, updated] = await everything(app)
     who = {"id": user["id"], "externalId": "m-1", "userName": "mira@contoso.example", "active": True}
-    assert created["data"] == who | {"version": user["meta"]["version"]}
+    made_of = ["userName", "externalId", "title", "nickName", "active"]
+    assert created["data"] == who | {"version": user["meta"]["version"], "changed": made_of}
     assert updated["type"] == "user.updated"
     now = (await http.request("GET", f"/Users/{user['id']}")).body["meta"]["version"]
     assert updated["data"] == who | {"version": now, "changed": ["title", "userType"]}

@@ -1,5 +1,6 @@
 """Two tenants whose directories look alike but for a marker, and a client of each that looks for the other's."""
 
+import base64
 import itertools
 import json
 import random
@@ -9,7 +10,7 @@ from typing import Any
 
 from scim.access.credential import Scope
 from scim.app import App
-from tests.conftest import Answer, Http
+from tests.conftest import HOST, Answer, Http
 from tests.tenancy import credential, tenant
 
 PEOPLE = 4
@@ -28,6 +29,8 @@ class Side:
     groups: list[str] = field(default_factory=list)
     tags: list[str] = field(default_factory=list)
     cursors: list[str] = field(default_factory=list)
+    stream: str = ""
+    token_ids: list[str] = field(default_factory=list)
 
     async def ask(
         self,
@@ -58,8 +61,10 @@ async def neighbours(app: App) -> tuple[Side, Side]:
 async def _side(app: App, marker: str) -> Side:
     key = await tenant(app, marker)
     scopes: tuple[Scope, ...] = ("provision", "read", "events", "admin")
-    clients = {scope: Http(app, (await credential(app, key, scope))[1], key) for scope in scopes}
-    side = Side(key, marker, clients)
+    made = {scope: await credential(app, key, scope) for scope in scopes}
+    side = Side(key, marker, {scope: Http(app, token, key) for scope, (_, token) in made.items()})
+    stream = await (await app.streams(key)).create(f"{HOST}/{key}/v2", wait=0, credential=made["events"][0])
+    side.stream = stream["id"]
     await _same_ids(app, key)
     for number in range(PEOPLE):
         made = await side.clients["provision"].user(f"user{number}", externalId=f"x{number}", title=marker)
@@ -89,7 +94,7 @@ async def step(choice: random.Random, side: Side) -> None:
     ids = choice.choice([side, other]).ids
     one, group = choice.choice(ids), choice.choice(side.groups)
     cursor = choice.choice([*side.cursors, *other.cursors, ""])
-    kind = choice.randrange(12)
+    kind = choice.randrange(13)
     if kind == 0:
         await side.ask("GET", f"/Users/{one}")
     elif kind == 1:
@@ -127,5 +132,22 @@ async def step(choice: random.Random, side: Side) -> None:
     elif kind == 10:
         answer = await side.ask("GET", "/events?limit=50", scope="events")
         assert answer.status == 200
+    elif kind == 11:
+        await fetched(choice, side, other)
     else:
         await side.ask("GET", "/", scope="read")
+
+
+async def fetched(choice: random.Random, side: Side, other: Side) -> None:
+    """Fetch tokens, perhaps of the other tenant's stream, and perhaps acknowledge what is the other's."""
+    known = [*side.token_ids, *other.token_ids]
+    stream = choice.choice([side.stream, other.stream])
+    body = {"returnImmediately": True, "maxEvents": 5, "ack": choice.sample(known, min(3, len(known)))}
+    answer = await side.ask("POST", f"/events/sets/{stream}", body, scope="events")
+    assert answer.status == (200 if stream == side.stream else 404)
+    for token_id, token in answer.body.get("sets", {}).items():
+        payload = token.split(".")[1]
+        claims = base64.urlsafe_b64decode(payload + "=" * (-len(payload) % 4)).decode()
+        side.check(claims)
+        assert json.loads(claims)["iss"].endswith(f"/{side.key}/v2")
+        side.token_ids.append(token_id)

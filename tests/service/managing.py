@@ -5,7 +5,7 @@ from typing import Any
 
 from scim.app import App
 from scim.service.messages import Request
-from scim.service.openapi import SCHEMAS
+from scim.service.openapi_schemas import SCHEMAS
 from tests.conftest import HOST, Answer
 from tests.tenancy import credential
 

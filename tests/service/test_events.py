@@ -38,6 +38,7 @@ async def test_an_event_has_this_form(http: Http, reader: Http) -> None:
             "userName": "mira@contoso.example",
             "active": True,
             "version": user["meta"]["version"],
+            "changed": ["userName", "externalId", "active"],
         },
     }
     assert answer.body["more"] is False

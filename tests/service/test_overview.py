@@ -8,7 +8,7 @@ from scim.app import App
 from scim.directory import keys
 from scim.directory.hours import HOUR, Counts
 from scim.protocol.errors import Unavailable
-from scim.service.openapi import SCHEMAS
+from scim.service.openapi_schemas import SCHEMAS
 from scim.storage.rows import Insert, Replace
 from tests.conftest import Clock, Http, make_app
 from tests.recording import RecordingRows

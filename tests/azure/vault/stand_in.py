@@ -1,7 +1,8 @@
-"""A stand-in for Azure Key Vault: the part of its REST protocol that reads secrets, over HTTPS on this machine.
+"""A stand-in for Azure Key Vault: the part of its REST protocol for secrets that is used, over HTTPS on this machine.
 
 https://learn.microsoft.com/rest/api/keyvault/secrets: GET /secrets/NAME/versions in pages, GET /secrets/NAME/VERSION,
-GET /secrets/NAME/ for the newest version, and the challenge that answers the first request without a bearer token.
+GET /secrets/NAME/ for the newest version, PUT /secrets/NAME for a new one, and the challenge that answers the first
+request without a bearer token.
 Versions are listed in the order of their ids, as the vault does, which tells nothing about their age.
 """
 
@@ -59,6 +60,7 @@ class Vault:
         app.router.add_get("/secrets/{name}/versions", self._list)
         app.router.add_get("/secrets/{name}/{version}", self._get)
         app.router.add_get("/secrets/{name}/", self._get)
+        app.router.add_put("/secrets/{name}", self._put)
         self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.1)
         await self._runner.setup()
         site = web.TCPSite(self._runner, "127.0.0.1", 0, ssl_context=self.certificate)
@@ -108,6 +110,16 @@ class Vault:
         self.values.append(version)
         body = {"value": stored.value, "id": self._id(version), "attributes": stored.attributes()}
         return web.json_response(body)
+
+    async def _put(self, request: web.Request) -> web.StreamResponse:
+        answer = await self._instead(request)
+        if answer is not None:
+            return answer
+        body = await request.json()
+        version = f"put{len(self.versions)}"
+        stored = self.add(version, body["value"])
+        kept = {"value": stored.value, "id": self._id(version), "attributes": stored.attributes()}
+        return web.json_response(kept | {"contentType": body.get("contentType")})
 
     async def _instead(self, request: web.Request) -> web.StreamResponse | None:
         """Return what is given instead of the true answer: the challenge, a queued answer, a fault."""

@@ -1,0 +1,66 @@
+"""`python -m scim stream`: makes, lists and ends the streams in which receivers fetch Security Event Tokens."""
+
+import argparse
+from typing import Any
+
+from scim.app import App
+from scim.commands.command import Parser, add_tenant
+from scim.commands.operating import fields, run, table, url
+
+ACTIONS = {
+    "list": "list the streams of a tenant, and how they fare",
+    "bind": "let another credential fetch, in place of the one that does",
+    "restart": "go on with what happens from now on; what was not acknowledged is let go",
+    "delete": "take it away; its credential stays",
+}
+
+
+def main(arguments: list[str]) -> int:
+    """Do what the arguments say; 0 when it was done. Raises what scim/commands/command.py tells."""
+    asked = _parser().parse_args(arguments)
+    return run(lambda app: _work(app, asked), lambda result: _told(asked, result), asked.json)
+
+
+def _parser() -> Parser:
+    common = Parser(add_help=False)
+    common.add_argument("--json", action="store_true", help="print one JSON object")
+    add_tenant(common)
+    parser = Parser("python -m scim stream", description="Operate the streams of Security Event Tokens.")
+    actions = parser.add_subparsers(dest="action", required=True, metavar="ACTION")
+    create = actions.add_parser("create", parents=[common], help="make a stream, and print where it is fetched")
+    create.add_argument("--types", metavar="A,B", default="", help="those events alone; default: all")
+    create.add_argument("--wait", type=int, metavar="0..20", help="seconds for which an empty answer is held open")
+    create.add_argument(
+        "--credential", metavar="ID", default="", help="of the scope events, which alone may fetch; default: a new one"
+    )
+    create.add_argument("--host", metavar="URL", help="where the service is, https://NAME.azurewebsites.net")
+    for name, text in ACTIONS.items():
+        each = actions.add_parser(name, parents=[common], help=text)
+        if name != "list":
+            each.add_argument("id", metavar="ID")
+        if name == "bind":
+            each.add_argument("--credential", metavar="ID", required=True, help="of the scope events")
+    return parser
+
+
+async def _work(app: App, asked: argparse.Namespace) -> dict[str, Any]:
+    streams = await app.streams(asked.tenant)
+    match asked.action:
+        case "create":
+            types = [each.strip() for each in asked.types.split(",") if each.strip()]
+            issuer = url(app, asked.tenant, asked.host)
+            return await streams.create(issuer, types, asked.wait, asked.credential)
+        case "list":
+            return {"streams": await streams.all()}
+        case "bind":
+            return await streams.bind(asked.id, asked.credential)
+        case "restart":
+            return await streams.restart(asked.id)
+    await streams.delete(asked.id)
+    return {"id": asked.id, "deleted": True}
+
+
+def _told(asked: argparse.Namespace, result: dict[str, Any]) -> str:
+    if asked.action == "list":
+        return table(result["streams"], ("id", "credential", "acknowledgedUpTo", "dropped", "created"), "no streams")
+    return fields(result)
