@@ -5,12 +5,12 @@ from dataclasses import dataclass
 
 from scim.directory import keys
 from scim.directory.counts import INACTIVE, letters
-from scim.directory.damage import Damaged, Newer, is_newer
 from scim.directory.stored import MAX_DERIVED, Kind, Stored
 from scim.directory.tenant import Tenant
 from scim.protocol.errors import ScimError
 from scim.protocol.resource import Resource
 from scim.protocol.validation import read_resource
+from scim.storage.damage import Damaged, Newer, is_newer
 from scim.storage.rows import Delete, Insert, Replace, Row, RowChange
 
 ROUNDS = 20

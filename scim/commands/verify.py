@@ -1,104 +1,37 @@
 """`python -m scim verify`: walks a tenant, says where its rows disagree, and repairs what follows from documents."""
 
 import asyncio
-import hashlib
 import sys
 from collections import Counter
-from collections.abc import AsyncIterator, Callable, Iterable, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 from functools import partial
-from typing import NamedTuple, Protocol
+from typing import NamedTuple
 
 from scim.app import from_environ
 from scim.commands.command import DONE, FAILED, Parser, add_tenant
+from scim.commands.differences import PARTS, Differences, Sink, Sums
 from scim.commands.inspection import Finding, Inspection, Suspect, document_of, fits, problem, same
 from scim.commands.progress import Progress, Silent, shown
 from scim.commands.twins import Twins
+from scim.commands.unreadable import Unreadable
 from scim.directory import keys
 from scim.directory.counts import COUNTED, letters
-from scim.directory.damage import Damaged, Newer
 from scim.directory.stored import Kind
 from scim.directory.tenant import PAGE, TRIES, Tenant
 from scim.protocol.resource import Resource
 from scim.service.tenants import TenantService
+from scim.storage.damage import Damaged, Newer
 from scim.storage.rows import MAX_CHANGES, Delete, Insert, Row, RowChange, RowConflict
 from scim.storage.together import together
 
-PARTS = 4096
 HELD = 200_000
 """About how many keys of rows are held at once to find those that disagree."""
 AT_ONCE = 16
 """Repairs at the same time."""
 OVERDUE = timedelta(days=1)
 """How long after their retention change rows may still be there before that is worth a line."""
-
-
-class Sink(Protocol):
-    """Hears of the rows that there must be and of those that there are."""
-
-    def expect(self, sort: str, key: str, owner: str = "") -> None:
-        """Hear of a row that there must be."""
-        ...
-
-    def find(self, sort: str, key: str, owner: str = "") -> None:
-        """Hear of a row that there is."""
-        ...
-
-
-class Sums:
-    """A tenant of any size in a few thousand sums: each row is hashed into one of them.
-
-    What there must be is added and what there is is taken away: a sum that is not nought has a difference.
-    """
-
-    def __init__(self) -> None:
-        self._sums = [0] * PARTS
-        self.rows = 0
-
-    def expect(self, sort: str, key: str, owner: str = "") -> None:
-        number = _number(sort, key, owner)
-        self._sums[number % PARTS] += number
-
-    def find(self, sort: str, key: str, owner: str = "") -> None:
-        number = _number(sort, key, owner)
-        self._sums[number % PARTS] -= number
-        self.rows += 1
-
-    def uneven(self) -> list[int]:
-        """Return the numbers of the parts that have a difference."""
-        return [part for part, total in enumerate(self._sums) if total]
-
-
-class Differences:
-    """The rows of some parts that are on one side only."""
-
-    def __init__(self, parts: Iterable[int]) -> None:
-        self._parts = frozenset(parts)
-        self._open: Counter[tuple[str, str, str]] = Counter()
-
-    def expect(self, sort: str, key: str, owner: str = "") -> None:
-        self._note((sort, key, owner), 1)
-
-    def find(self, sort: str, key: str, owner: str = "") -> None:
-        self._note((sort, key, owner), -1)
-
-    def _note(self, row: tuple[str, str, str], step: int) -> None:
-        if _number(*row) % PARTS in self._parts:
-            self._open[row] += step
-            if not self._open[row]:
-                del self._open[row]
-
-    def suspects(self) -> set[Suspect]:
-        """Return what is to be looked at closely."""
-        owners: dict[tuple[str, str], set[str]] = {}
-        for sort, key, owner in self._open:
-            owners.setdefault((sort, key), set()).update([owner] if sort == "name" else [])
-        return {Suspect(sort, key, frozenset(ids)) for (sort, key), ids in owners.items()}
-
-
-def _number(sort: str, key: str, owner: str) -> int:
-    return int.from_bytes(hashlib.blake2b(f"{sort} {key} {owner}".encode(), digest_size=12).digest(), "big")
 
 
 @dataclass
@@ -161,7 +94,7 @@ class Verification:
         await self._check_look_ups()
         await self._check_change_rows()
         await self._check_strangers()
-        await self._check_feed()
+        await Unreadable(self._service, self._repair, self._note).check()
         sums, twins = Sums(), Twins()
         await self._walk(sums, twins)
         uneven = sums.uneven()
@@ -259,15 +192,6 @@ class Verification:
             if row := await self._first(after, f"{letter}."):
                 self._note(f"{row.key}: no row of this version of the product")
             after = f"{letter}.{keys.BEYOND}"
-
-    async def _check_feed(self) -> None:
-        """Find an event that is missing, which no reader could go past; a new epoch makes all readers start anew."""
-        missing = await self._service.feed.missing()
-        if missing is None:
-            return
-        if self._repair:
-            await self._service.feed.restart()
-        self._note(f"{keys.event(missing)}: the feed lacks this event; a new epoch begins with --repair", self._repair)
 
     async def _first(self, after: str, before: str) -> Row | None:
         return next(iter(await self._tenant.range(after, before, 1, keys_only=True)), None)

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from scim.directory import keys
-from scim.directory.damage import Damaged, owner_in
+from scim.directory.damage import owner_in
 from scim.directory.indexes import Indexes
 from scim.directory.memberships import AT_ONCE, Memberships, name_in
 from scim.directory.roles import Roles
@@ -13,6 +13,7 @@ from scim.directory.stored import Kind, Stored
 from scim.directory.tenant import Tenant
 from scim.protocol.active import is_active
 from scim.protocol.errors import Conflict, InvalidValue, NotFound, ScimError, TooMany
+from scim.storage.damage import Damaged
 from scim.storage.rows import Row
 
 BY = ("userName", "externalId", "id")

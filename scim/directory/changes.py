@@ -7,9 +7,9 @@ from datetime import datetime
 from typing import Any
 
 from scim.directory import keys
-from scim.directory.damage import Damaged, object_in
 from scim.directory.tenant import PAGE, Tenant
 from scim.protocol.errors import InvalidCursor
+from scim.storage.damage import Damaged, object_in
 from scim.storage.rows import Row
 
 MAX_COUNT = 200

@@ -5,11 +5,11 @@ inactive, which changes less, is sixteen.
 """
 
 from scim.directory import keys
-from scim.directory.damage import number_in
 from scim.directory.stored import Kind
 from scim.directory.tenant import PAGE, Tenant
 from scim.protocol.active import is_active
 from scim.protocol.resource import Resource
+from scim.storage.damage import number_in
 from scim.storage.rows import Insert, Replace, RowChange, RowConflict
 
 INACTIVE = "i"

@@ -3,6 +3,9 @@
 from dataclasses import dataclass, fields
 from typing import Any
 
+from scim.storage.damage import Damaged, fields_of, list_in
+from scim.storage.rows import Row
+
 
 @dataclass(slots=True)
 class Entry:
@@ -42,10 +45,12 @@ class Entry:
 _NAMES = tuple(each.name for each in fields(Entry))
 
 
-def entry_of(kept: dict[str, Any]) -> Entry:
-    """Return the request that is kept so; what a later version keeps besides is left out."""
-    known = {name: value for name, value in kept.items() if name in _NAMES}
-    return Entry(**{**known, "attributes": tuple(kept.get("attributes", ()))})
+def entries_in(row: Row) -> list[Entry]:
+    """Return the requests of a row; what a later version keeps besides is left out. Raises Damaged."""
+    try:
+        return [Entry(**fields_of(Entry, each)) for each in list_in(row)]
+    except (ValueError, TypeError) as error:
+        raise Damaged(row.key, f"a request in it cannot be read: {error}") from None
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,8 @@ from scim.directory.memberships import Plan
 from scim.directory.stored import Kind, etag
 from scim.protocol.active import is_active
 from scim.protocol.resource import Resource, to_json
-from scim.storage.rows import Insert
+from scim.storage.damage import FORM, Damaged, check_form, object_in
+from scim.storage.rows import Insert, Row
 
 MAX_TEXT = 1_000
 """Characters of an externalId or name that an event repeats; longer ones are left out, and read by the id."""
@@ -62,6 +63,40 @@ def outbox_row(
     said = {"timestamp": now, "actor": {name: text for name, text in actor.items() if text}, "method": method}
     body = to_json({**said, "events": events} | ({"opens": opens} if opens else {}))
     return Insert(keys.parked(parked, mark) if parked else keys.outbox(mark), body, now)
+
+
+def said_in(row: Row) -> dict[str, Any]:
+    """Return what an outbox row says: `timestamp`, `actor`, `method`, `events`, perhaps `opens`. Raises Damaged."""
+    said = _told_in(row, events=list)
+    for event in said["events"]:
+        if not isinstance(event, dict):
+            raise Damaged(row.key, "one of its events is no object")
+        _check(row, event, type=str, data=dict)
+    return said
+
+
+def event_in(row: Row) -> Event:
+    """Return the event of a row, with its number behind its id. Raises Damaged."""
+    event = _told_in(row, id=str, type=str, data=dict)
+    return {"id": event["id"], "sequence": keys.number(row.key), **event}
+
+
+def _told_in(row: Row, **others: type) -> dict[str, Any]:
+    read = object_in(row)
+    check_form(row, read.pop("form", FORM))
+    _check(row, read, timestamp=str, actor=dict, method=str, **others)
+    return read
+
+
+def _check(row: Row, read: dict[str, Any], **wanted: type) -> None:
+    """Raise Damaged unless an object has these parts, of these types, and roles that are texts."""
+    for name, expected in wanted.items():
+        if not isinstance(read.get(name), expected):
+            raise Damaged(row.key, f"its {name} is missing or has another type")
+    if read.get("type") == ROLES_CHANGED:
+        roles = read["data"].get("roles")
+        if not isinstance(roles, list) or not all(isinstance(each, str) for each in roles):
+            raise Damaged(row.key, "its roles are no list of texts")
 
 
 def _of_user(who: Mapping[str, Any], before: Resource | None, after: Resource | None) -> list[Event]:

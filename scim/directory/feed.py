@@ -19,7 +19,6 @@ import base64
 import binascii
 import hashlib
 import heapq
-import json
 import logging
 import time
 from collections.abc import Awaitable, Callable, Collection, Sequence
@@ -30,11 +29,12 @@ from itertools import takewhile
 from typing import Any
 
 from scim.directory import keys
-from scim.directory.events import Event
+from scim.directory.events import Event, event_in, said_in
 from scim.directory.tenant import PAGE, Tenant
 from scim.directory.told import further_rows, told_roles
 from scim.protocol.errors import CursorExpired, FeedBroken, InvalidCursor
 from scim.protocol.resource import format_date_time, to_json
+from scim.storage.damage import Damaged, Newer, record_in
 from scim.storage.rows import MAX_CHANGES, Delete, Insert, Replace, Row, RowChange, RowConflict
 
 LATEST = "latest"
@@ -95,7 +95,7 @@ class Feed:
         They are about `most` different users and groups at most.
 
         Raises InvalidCursor for what is no cursor of this feed, CursorExpired for one of another epoch or older than
-        what is kept, FeedBroken when an event is missing.
+        what is kept, FeedBroken when an event is missing, Damaged when one or the head cannot be read.
         """
         waiting = await self.publish()
         head, _ = await self.head()
@@ -105,7 +105,7 @@ class Feed:
         scanned, full = 0, False
         while place < head.last and not full and scanned < MAX_SCANNED:
             for row in await self._numbered(place, min(PAGE, head.last - place, PAGE if types else limit)):
-                event = _as_read(row)
+                event = event_in(row)
                 if wanted := not types or event["type"] in types:
                     about.add(event["data"].get("id", ""))
                     if full := len(events) == limit or len(about) > most:
@@ -125,9 +125,14 @@ class Feed:
         return self._decoded(cursor)[1]
 
     async def event(self, number: int) -> Event | None:
-        """Return an event by its number, None where it is not kept."""
+        """Return an event by its number, None where it is not kept or damaged. Raises Newer."""
         row = await self._tenant.read(keys.event(number))
-        return _as_read(row) if row else None
+        try:
+            return event_in(row) if row else None
+        except Newer:
+            raise
+        except Damaged:
+            return None
 
     async def head(self) -> tuple[Head, str]:
         """Return the state of the feed, and the version of its row; the first who asks begins the feed."""
@@ -135,7 +140,12 @@ class Feed:
         if row is None:
             await self._tenant.retried(self._begin)
             return await self.head()
-        return Head(**json.loads(row.body)), row.version
+        return head_in(row), row.version
+
+    async def first(self) -> int:
+        """Return the oldest number that is kept, 1 while there is no feed. Raises Damaged."""
+        row = await self._tenant.read(keys.FEED)
+        return head_in(row).first if row else 1
 
     async def _begin(self, _: int) -> None:
         if await self._tenant.read(keys.FEED) is None:
@@ -144,15 +154,32 @@ class Feed:
     async def restart(self) -> None:
         """Begin a new epoch: readers learn that what they know may be wrong, and start anew."""
         head, version = await self.head()
-        new = Head(self._tenant.new_id(""), head.last + 1, head.last)
+        new = replace(head, epoch=self._tenant.new_id(""), first=head.last + 1)
         await self._tenant.commit([Replace(keys.FEED, to_json(asdict(new)), version)])
 
+    async def rebuild(self) -> None:
+        """Make a head that cannot be read anew, of a new epoch, from the events and the roles that were told of."""
+        row = await self._tenant.read(keys.FEED)
+        last = 0
+        async for page in self._tenant.pages(keys.event(), keys_only=True):
+            last = keys.number(page[-1].key)
+        told = len(await self._tenant.under(keys.told_roles(), keys_only=True))
+        head = Head(self._tenant.new_id(""), last + 1, last, await self._opened(), told)
+        if row is not None:
+            await self._tenant.commit([Replace(keys.FEED, to_json(asdict(head)), row.version)])
+
+    async def _opened(self) -> str:
+        """Return the id of a large group that is there and whose parked members wait, perhaps to be opened again."""
+        rows = await self._tenant.under(keys.PARKED, 1, keys_only=True)
+        group = rows[0].key.split(".")[1] if rows else ""
+        return group if group and await self._tenant.read(keys.resource("g", group)) else ""
+
     async def missing(self) -> int | None:
-        """Return the first number without its event, None where the feed is whole."""
+        """Return the first number without its event, None where the feed is whole. Raises Damaged for its head."""
         row = await self._tenant.read(keys.FEED)
         if row is None:
             return None
-        head = Head(**json.loads(row.body))
+        head = head_in(row)
         expected = head.first
         async for page in self._tenant.pages(keys.event(), keys.event(head.first - 1), keys_only=True):
             for number in (keys.number(each.key) for each in page):
@@ -223,11 +250,11 @@ class Feed:
         done = 0
         while done < most:
             head, version = await self.head()
-            rows = await self._parked(head) if head.opening else await self._pending()
+            rows, more = await self._parked(head) if head.opening else (await self._pending(), False)
             if not rows and not head.opening:
                 return False
             try:
-                done += await self._published(head, version, rows, most - done)
+                done += await self._published(head, version, rows, more, most - done)
             except RowConflict:  # somebody else has published
                 done += 1
         return True
@@ -245,7 +272,10 @@ class Feed:
         return (await self.head())[0].last - before.last
 
     async def _pending(self) -> list[Row]:
-        """Return outbox rows in the order of their commits, with none missing before any of them."""
+        """Return outbox rows in the order of their commits, with none missing before any of them.
+
+        One that cannot be read stays where it is: others are published, and `verify` tells of it.
+        """
         seen = await self._tenant.under(keys.outbox(), keys_only=True)
         if not seen:
             return []
@@ -253,20 +283,22 @@ class Feed:
         rows: list[Row] = []
         async for page in self._tenant.pages(keys.outbox()):
             rows = heapq.nsmallest(HELD, [*rows, *(row for row in page if row.order <= last)], key=_by_commit)
-        return rows
+        return [row for row in rows if _is_readable(row)]
 
-    async def _parked(self, head: Head) -> list[Row]:
-        return sorted(await self._tenant.under(keys.parked(head.opening), PAGE), key=_by_commit)
+    async def _parked(self, head: Head) -> tuple[list[Row], bool]:
+        """Return the first parked rows of a group that is opening, and whether there may be more."""
+        rows = await self._tenant.under(keys.parked(head.opening), PAGE)
+        return sorted((row for row in rows if _is_readable(row)), key=_by_commit), len(rows) == PAGE
 
-    async def _published(self, head: Head, version: str, rows: Sequence[Row], most: int) -> int:
-        """Publish rows, or that no parked row is left; return in how many transactions."""
+    async def _published(self, head: Head, version: str, rows: Sequence[Row], more: bool, most: int) -> int:
+        """Publish rows, or that no parked row is left where there are no more; return in how many transactions."""
         rest = list(rows)
         for done in range(most):
             batch, events, opening = _batch(rest, head.opening)
             rest = rest[len(batch) :]
             told = await told_roles(self._tenant, head.with_roles, events)
             numbered = [self._row(head.last + number, told.followed(event)) for number, event in enumerate(events, 1)]
-            if head.opening and not rest and len(rows) < PAGE:
+            if head.opening and not rest and not more:
                 opening = ""
             count = head.with_roles + told.more
             head = replace(head, last=head.last + len(events), opening=opening, with_roles=count)
@@ -303,7 +335,7 @@ class Feed:
         row = await self._tenant.read(keys.FEED) if rows else None
         if row is None:
             return 0
-        head = Head(**json.loads(row.body))
+        head = head_in(row)
         gone = list(takewhile(lambda each: keys.number(each.key) < head.first or each.modified < oldest, rows))
         if not gone:
             return 0
@@ -319,10 +351,18 @@ def _by_commit(row: Row) -> tuple[str, str]:
     return row.order, row.key
 
 
-def _as_read(row: Row) -> Event:
-    """Return the event of a row, with its number behind its id."""
-    event: Event = json.loads(row.body)
-    return {"id": event["id"], "sequence": keys.number(row.key), **event}
+def head_in(row: Row) -> Head:
+    """Return the state of a feed that its row holds. Raises Damaged."""
+    return Head(**record_in(row, Head))
+
+
+def _is_readable(row: Row) -> bool:
+    """Whether an outbox row can be read; else that is logged."""
+    try:
+        said_in(row)
+    except Damaged:
+        return False
+    return True
 
 
 def _batch(rows: Sequence[Row], opening: str) -> tuple[list[Row], list[Event], str]:
@@ -334,7 +374,7 @@ def _batch(rows: Sequence[Row], opening: str) -> tuple[list[Row], list[Event], s
     events: list[Event] = []
     size, rows_needed = 0, 1  # the head's
     for row in rows:
-        said = json.loads(row.body)
+        said = said_in(row)
         size += len(row.body)
         rows_needed += 1 + sum(1 + further_rows(event) for event in said["events"])
         if batch and (rows_needed > MAX_CHANGES or size > _BYTES):

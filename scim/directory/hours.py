@@ -1,6 +1,5 @@
 """What one hour of requests was like, in numbers: the rows that totals and plots are made of."""
 
-import json
 from bisect import bisect_left
 from collections import Counter
 from collections.abc import Iterable
@@ -8,6 +7,8 @@ from dataclasses import dataclass, field
 
 from scim.directory.entry import Entry
 from scim.protocol.resource import to_stored_json
+from scim.storage.damage import FORM, Damaged, check_form, object_in
+from scim.storage.rows import Row
 
 BOUNDS = (5, 10, 20, 50, 100, 200, 500, 1_000, 2_000, 5_000, 10_000, 30_000)
 """Milliseconds up to which each bucket of latency counts; one more counts what took longer."""
@@ -92,9 +93,14 @@ class Counts:
         return to_stored_json({name: getattr(self, name) for name in self.__slots__ if getattr(self, name)})
 
 
-def counts_of(body: str) -> Counts:
-    """Return the counts that a row keeps."""
-    read = json.loads(body)
-    for name in ("statuses", "scim_types"):
-        read[name] = Counter(read.get(name, {}))
-    return Counts(**{name: value for name, value in read.items() if name in Counts.__slots__})
+def counts_in(row: Row) -> Counts:
+    """Return the counts that a row keeps. Raises Damaged."""
+    read = object_in(row)
+    check_form(row, read.get("form", FORM))
+    try:
+        for name in ("statuses", "scim_types"):
+            read[name] = Counter(read.get(name, {}))
+        counts = Counts(**{name: value for name, value in read.items() if name in Counts.__slots__})
+        return Counts() + counts  # the sum meets what is none of its numbers
+    except (ValueError, TypeError, AttributeError):
+        raise Damaged(row.key, "its counts are none") from None

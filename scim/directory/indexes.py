@@ -5,9 +5,9 @@ from collections.abc import Iterable
 from datetime import datetime, timedelta
 
 from scim.directory import keys
-from scim.directory.damage import FORM, Damaged, Newer, check_form, object_in
 from scim.directory.stored import Kind
 from scim.directory.tenant import Tenant
+from scim.storage.damage import FORM, Damaged, Newer, check_form, object_in
 from scim.storage.rows import Insert, Replace, Row, RowChange
 
 FRESH = timedelta(minutes=1)

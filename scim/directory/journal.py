@@ -1,7 +1,5 @@
 """The journal of a tenant: who came, what was answered and why, newest first; and the counts of each hour."""
 
-import json
-import logging
 import re
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
@@ -9,14 +7,13 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 from scim.directory import keys
-from scim.directory.entry import Entry, Wanted, entry_of
-from scim.directory.hours import HOUR, Counts, counts_of
+from scim.directory.entry import Entry, Wanted, entries_in
+from scim.directory.hours import HOUR, Counts, counts_in
 from scim.directory.tenant import Tenant
 from scim.protocol.errors import InvalidCursor
 from scim.protocol.resource import to_stored_json
+from scim.storage.damage import Damaged
 from scim.storage.rows import MAX_CHANGES, Delete, Insert, Record, Replace, Row, RowChange, RowConflict
-
-logger = logging.getLogger(__name__)
 
 MOST = 100
 """Requests in one row, and in one transaction."""
@@ -131,7 +128,7 @@ class Journal:
             rows = await self._tenant.range(after, before, 1_000)
             for row in rows:
                 hour = keys.time_of(row.key)
-                found[hour] = found.get(hour, Counts()) + _counts(row)
+                found[hour] = found.get(hour, Counts()) + (_counts(row) or Counts())
             if len(rows) < 1_000:
                 break
             after = rows[-1].key
@@ -168,10 +165,11 @@ class Journal:
         return _milliseconds(self._tenant.now() - self._retention)
 
     async def _merged(self, hour: int, listed: Sequence[str]) -> bool:
-        rows = [row for row in await self._tenant.read_all(listed) if row]
-        counts = sum((_counts(row) for row in rows), Counts())
-        whole = Insert(keys.hour(hour, self._tenant.new_mark()), counts.body())
-        return await self._applied([*(Delete(row.key, row.version) for row in rows), whole])
+        read = [(row, counts) for row in await self._tenant.read_all(listed) if row and (counts := _counts(row))]
+        if len(read) < 2:
+            return False
+        whole = Insert(keys.hour(hour, self._tenant.new_mark()), sum((each for _, each in read), Counts()).body())
+        return await self._applied([*(Delete(row.key, row.version) for row, _ in read), whole])
 
     async def _applied(self, changes: Sequence[RowChange]) -> bool:
         """Commit, unless another run, or a process that comes late, has changed the same rows: the next run goes on."""
@@ -202,19 +200,17 @@ def _chunks(entries: Sequence[Entry]) -> Iterator[Sequence[Entry]]:
 def _entries(row: Row) -> list[Entry]:
     """Return the requests of a row; one that cannot be read has none, and spoils nothing else."""
     try:
-        return [entry_of(each) for each in json.loads(row.body)]
-    except (ValueError, TypeError, AttributeError):
-        logger.warning("the row %s of the journal cannot be read", row.key)
+        return entries_in(row)
+    except Damaged:
         return []
 
 
-def _counts(row: Row) -> Counts:
-    """Return the counts of a row, none where it cannot be read."""
+def _counts(row: Row) -> Counts | None:
+    """Return the counts of a row, None where it cannot be read."""
     try:
-        return Counts() + counts_of(row.body)  # the sum meets what is none of its numbers
-    except (ValueError, TypeError, AttributeError):
-        logger.warning("the row %s of the journal cannot be read", row.key)
-        return Counts()
+        return counts_in(row)
+    except Damaged:
+        return None
 
 
 def _start(wanted: Wanted) -> str:

@@ -2,7 +2,7 @@
 
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from datetime import datetime, timedelta
 from functools import partial
 
@@ -13,6 +13,7 @@ from scim.directory.feed import Feed
 from scim.directory.journal import Journal
 from scim.directory.tenant import Tenant
 from scim.directory.tombstones import Tombstones
+from scim.storage.damage import Damaged
 from scim.storage.rows import MAX_CHANGES, Delete
 
 SECONDS = 240.0
@@ -55,7 +56,7 @@ class Maintenance:
         """
         end = self._clock() + seconds
         half = end - seconds / 2
-        published = await self._feed.publish_all(self._monotonic(end))
+        published = await self._readable(self._feed.publish_all(self._monotonic(end)))
         finished, failed = await self.finish_deletes(half)
         expired = await self.expire_changes(end)
         if half <= self._clock() < end:
@@ -68,12 +69,20 @@ class Maintenance:
             "deletesFinished": finished,
             "deletesFailed": failed,
             "changesExpired": expired,
-            "eventsExpired": await self._feed.expire(self._monotonic(end)),
+            "eventsExpired": await self._readable(self._feed.expire(self._monotonic(end))),
             "journalRowsExpired": await self.expire_journal(end),
             "capturedExpired": await self.expire_captured(end),
             "hoursExpired": hours_expired,
             "hoursMerged": hours_merged,
         }
+
+    async def _readable(self, work: Awaitable[int]) -> int:
+        """Return how much was done, 0 where a row of the feed cannot be read: that keeps no other work waiting."""
+        try:
+            return await work
+        except Damaged as damaged:
+            logger.warning("the feed of %s is left out: %s", self._tenant.name, damaged.detail)
+            return 0
 
     def _monotonic(self, end: float) -> float:
         """Return a time of this clock as the feed counts them."""

@@ -12,12 +12,12 @@ from itertools import takewhile
 from typing import NamedTuple
 
 from scim.directory.cursor import Position
-from scim.directory.damage import Damaged
 from scim.directory.planning import Plan, ordering
 from scim.directory.stored import Edge, Kind, Stored
 from scim.protocol.errors import TooMany
 from scim.protocol.query import DESCENDING, SearchRequest
 from scim.protocol.work import MAX_WORK, Work, WorkDone
+from scim.storage.damage import Damaged
 from scim.storage.rows import Row
 
 MAX_PAGE_BYTES = 8 * 1024 * 1024

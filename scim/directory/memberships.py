@@ -14,11 +14,12 @@ from contextlib import suppress
 from dataclasses import dataclass
 
 from scim.directory import counts, keys
-from scim.directory.damage import Damaged, kind_in, object_in
+from scim.directory.damage import kind_in
 from scim.directory.stored import Edge, Stored
 from scim.directory.tenant import PAGE, Tenant
 from scim.protocol.errors import InvalidValue
 from scim.protocol.members import MemberChange
+from scim.storage.damage import Damaged, object_in
 from scim.storage.rows import MAX_CHANGES, Delete, Insert, Row, RowChange, Touch
 from scim.storage.together import both, together
 

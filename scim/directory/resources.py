@@ -9,7 +9,7 @@ from typing import Any
 from scim.directory import counts, keys, memberships, notes
 from scim.directory.aside import aside
 from scim.directory.bodies import read_body
-from scim.directory.damage import FORM, Damaged, Newer, owner_in
+from scim.directory.damage import owner_in
 from scim.directory.events import Event, changed_paths, events_of, outbox_row
 from scim.directory.guards import Guards, Passage, Rules
 from scim.directory.indexes import Indexes
@@ -24,6 +24,7 @@ from scim.protocol.patch import Change, MembersNeeded, Operation, apply
 from scim.protocol.projection import Projection
 from scim.protocol.resource import Resource, to_stored_json
 from scim.protocol.validation import check_required, keep_unwritable
+from scim.storage.damage import FORM, Damaged, Newer
 from scim.storage.rows import Delete, Insert, Replace, Row, RowChange, Touch
 from scim.storage.together import both
 

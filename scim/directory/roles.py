@@ -6,7 +6,6 @@ from contextlib import suppress
 from dataclasses import dataclass
 
 from scim.directory import keys
-from scim.directory.damage import Damaged, texts_in
 from scim.directory.events import outbox_row, roles_event
 from scim.directory.resources import Directory, Origin
 from scim.directory.search import Search
@@ -16,6 +15,7 @@ from scim.protocol.errors import InvalidValue, NotFound
 from scim.protocol.projection import Projection
 from scim.protocol.query import SearchRequest
 from scim.protocol.resource import to_json
+from scim.storage.damage import Damaged, Newer, texts_in
 from scim.storage.rows import Delete, Insert, Replace, Row, RowChange, Touch
 
 MAX_ROLE = 64
@@ -85,21 +85,28 @@ class Roles:
                 raise NotFound(f"The group does not give the role '{(role or '')[:MAX_ROLE]}'; {gives}.")
             return [each for each in roles if role is not None and each != role]
 
-        return await self._changed(await self.found(group), fewer, "unmap", origin)
+        return await self._changed(await self.found(group), fewer, "unmap", origin, damaged_too=role is None)
 
     async def _changed(
-        self, group_id: str, change: Callable[[Sequence[str]], Sequence[str]], operation: str, origin: Origin
+        self,
+        group_id: str,
+        change: Callable[[Sequence[str]], Sequence[str]],
+        operation: str,
+        origin: Origin,
+        damaged_too: bool = False,
     ) -> Mapping:
+        """Return what a group gives after the change; roles that cannot be read end, where those are meant too."""
+
         async def attempt(_: int) -> Mapping:
             group = await self._directory.read(self._kind, group_id)
             row = await self._tenant.read(keys.roles(group_id))
-            before = texts_in(row) if row else []
-            after = sorted(set(change(before)))
+            before = _roles_in(row, damaged_too) if row else []
+            after = sorted(set(change(before))) if before is not None else []
             if after == before:
-                return Mapping(group, before)
+                return Mapping(group, after)
             if row is None and len(await self._tenant.under(keys.roles(), MAX_MAPPED, keys_only=True)) >= MAX_MAPPED:
                 raise InvalidValue(f"A tenant has {MAX_MAPPED:,} groups at most that give roles; unmap some first.")
-            await self._commit(group, row, before, after, operation, origin)
+            await self._commit(group, row, before or [], after, operation, origin)
             return Mapping(group, after)
 
         return await self._tenant.retried(attempt)
@@ -142,6 +149,16 @@ class Roles:
         if len(found) > 1:
             raise InvalidValue(f"'{text[:64]}' names more than one group: {', '.join(found)}. Name one by its id.")
         return page.resources[0].id
+
+
+def _roles_in(row: Row, damaged_too: bool) -> list[str] | None:
+    """Return the roles in a row, or None for a damaged one where that will do. Raises Damaged."""
+    try:
+        return texts_in(row)
+    except Damaged as error:
+        if damaged_too and not isinstance(error, Newer):
+            return None
+        raise
 
 
 def _row_change(group_id: str, row: Row | None, roles: list[str]) -> RowChange:

@@ -8,7 +8,6 @@ from typing import NamedTuple
 from scim.directory import keys
 from scim.directory.aside import aside
 from scim.directory.cursor import Cursor, Position
-from scim.directory.damage import number_in
 from scim.directory.indexes import Indexes
 from scim.directory.matching import (
     Budget,
@@ -30,6 +29,7 @@ from scim.directory.tenant import PAGE, Tenant
 from scim.protocol.errors import TooMany
 from scim.protocol.projection import Projection
 from scim.protocol.query import DEFAULT_COUNT, SearchRequest
+from scim.storage.damage import number_in
 from scim.storage.rows import Row
 
 MAX_EDGES = 200_000

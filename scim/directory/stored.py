@@ -5,13 +5,13 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from scim.directory import keys
-from scim.directory.damage import FORM, Damaged, check_form, object_in
 from scim.protocol.active import stated
 from scim.protocol.errors import InvalidValue, PreconditionFailed
 from scim.protocol.filter import parse_attribute
 from scim.protocol.query import normal
 from scim.protocol.resource import Resource, schemas_of, values
 from scim.protocol.schema import Attribute, ResourceType, Schemas, Target
+from scim.storage.damage import FORM, Damaged, check_form, object_in
 from scim.storage.rows import Delete, Insert, Row, RowChange
 
 MAX_DERIVED = 45

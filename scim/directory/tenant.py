@@ -11,10 +11,10 @@ from datetime import UTC, datetime
 from typing import TypeVar
 
 from scim.directory import keys, notes
-from scim.directory.damage import FORM
 from scim.protocol.errors import Unavailable
 from scim.protocol.resource import format_date_time, to_stored_json
 from scim.storage import deadline
+from scim.storage.damage import FORM
 from scim.storage.rows import Delete, Insert, Record, Replace, Row, RowChange, RowConflict, Rows, Touch, new_mark
 from scim.storage.together import each
 from scim.storage.writes import Writes

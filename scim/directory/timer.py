@@ -4,6 +4,7 @@ import asyncio
 import json
 import logging
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime, timedelta
 from typing import Protocol
@@ -11,6 +12,7 @@ from typing import Protocol
 from scim.directory import keys
 from scim.directory.tenant import Tenant
 from scim.protocol.errors import ScimError
+from scim.storage.damage import Damaged, Newer, record_in
 from scim.storage.rows import Insert, Replace, Row, RowChange
 
 INTERVAL = timedelta(minutes=5)
@@ -120,7 +122,8 @@ class Timer:
             now = self._tenant.time()
             await self._tenant.commit([_written(changed(_read(row) or Runs(now), now), row)])
 
-        await self._tenant.retried(attempt)
+        with suppress(Newer):  # what that release writes down is not for this one to change; the work is done
+            await self._tenant.retried(attempt)
         self._read_at = None
 
     def _judged(self, runs: Runs, now: datetime) -> str:
@@ -131,18 +134,28 @@ class Timer:
 
 
 def _read(row: Row | None) -> Runs | None:
-    """Return what a row says; None without one, or when it cannot be read: then it is written anew."""
+    """Return what a row says; None without one, or when it cannot be read: then it is written anew. Raises Newer."""
     if row is None:
         return None
     try:
-        runs = Runs(**json.loads(row.body))
-        times = (runs.since, runs.last_run or runs.since, runs.last_success or runs.since)
-        if all(datetime.fromisoformat(each).tzinfo for each in times) and isinstance(runs.failures, int):
-            return runs
-    except (ValueError, TypeError):
-        pass
-    logger.warning("the row %s cannot be read, and is written anew: %.100s", keys.MAINTENANCE, row.body)
+        return runs_in(row)
+    except Newer:
+        raise
+    except Damaged:
+        logger.warning("the row %s cannot be read, and is written anew: %.100s", keys.MAINTENANCE, row.body)
     return None
+
+
+def runs_in(row: Row) -> Runs:
+    """Return what a row says. Raises Damaged."""
+    runs = Runs(**record_in(row, Runs))
+    times = (runs.since, runs.last_run or runs.since, runs.last_success or runs.since)
+    try:
+        if all(datetime.fromisoformat(each).tzinfo for each in times):
+            return runs
+    except ValueError:
+        pass
+    raise Damaged(row.key, "one of its times is none")
 
 
 def _written(runs: Runs, row: Row | None) -> RowChange:

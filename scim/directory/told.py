@@ -5,13 +5,12 @@ that the feed itself has told of so far; they are kept in rows of their own, whi
 """
 
 from collections.abc import Iterable
-from contextlib import suppress
 
 from scim.directory import keys
-from scim.directory.damage import Damaged, texts_in
 from scim.directory.events import MEMBERS_CHANGED, ROLES_CHANGED, Event
 from scim.directory.tenant import Tenant
 from scim.protocol.resource import to_json
+from scim.storage.damage import Damaged, Newer, texts_in
 from scim.storage.rows import Delete, Insert, Replace, Row, RowChange
 
 DELETED = "group.deleted"
@@ -24,9 +23,14 @@ class Told:
         self._tenant = tenant
         self._rows = {keys.last_part(row.key): row for row in rows}
         self._roles: dict[str, list[str]] = {}
+        self._newer: set[str] = set()
         for group, row in self._rows.items():
-            with suppress(Damaged):  # readers get on; what the feed tells next of the group's roles puts it right
+            try:
                 self._roles[group] = texts_in(row)
+            except Newer:
+                self._newer.add(group)
+            except Damaged:  # readers get on; what the feed tells next of the group's roles puts it right
+                continue
         self._ended: list[str] = []
 
     def followed(self, event: Event) -> Event:
@@ -50,13 +54,16 @@ class Told:
     @property
     def more(self) -> int:
         """How many groups more give roles than before, which may be fewer."""
-        return len(self._roles) - len(self._rows)
+        return len(self._roles.keys() | self._newer) - len(self._rows)
 
     async def changes(self) -> list[RowChange]:
         """Return the changes that keep what is known now, and end the roles of deleted groups."""
-        changes: list[RowChange] = [Delete(row.key) for group, row in self._rows.items() if group not in self._roles]
+        known = self._roles.keys() | self._newer
+        changes: list[RowChange] = [Delete(row.key) for group, row in self._rows.items() if group not in known]
         for group, roles in self._roles.items():
             row, body = self._rows.get(group), to_json(roles)
+            if group in self._newer:  # it belongs to the release that has written it
+                continue
             if row is None:
                 changes.append(Insert(keys.told_roles(group), body))
             elif row.body != body:
@@ -72,6 +79,21 @@ async def told_roles(tenant: Tenant, count: int, events: Iterable[Event]) -> Tol
     """
     concerned = any(event["type"] in (*MEMBERS_CHANGED, ROLES_CHANGED, DELETED) for event in events)
     return Told(tenant, await tenant.under(keys.told_roles()) if count and concerned else ())
+
+
+async def retell(tenant: Tenant, group: str) -> None:
+    """Put the roles that the group gives now in place of a row that cannot be read.
+
+    Raises Damaged when those cannot be read either.
+    """
+
+    async def attempt(_: int) -> None:
+        told, now = await tenant.read_all([keys.told_roles(group), keys.roles(group)])
+        if told is not None:
+            roles = texts_in(now) if now else []
+            await tenant.commit([Replace(told.key, to_json(roles), told.version)])
+
+    await tenant.retried(attempt)
 
 
 def further_rows(event: Event) -> int:

@@ -1,7 +1,7 @@
 """A webhook as its row keeps it: where events go, how far it is, and how it fares."""
 
-import json
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any, Literal
@@ -10,6 +10,7 @@ from scim.directory import keys
 from scim.directory.tenant import Tenant
 from scim.protocol.errors import NotFound
 from scim.protocol.resource import format_date_time, to_json
+from scim.storage.damage import FORM, Damaged, Newer, record_in
 from scim.storage.rows import MAX_CHANGES, Delete, Insert, Replace, Row
 
 MAX_WEBHOOKS = 20
@@ -57,7 +58,7 @@ class Webhook:
 
     def body(self) -> str:
         """Return the text of the row."""
-        return to_json(asdict(self))
+        return to_json({"form": FORM, **asdict(self)})
 
     def secrets(self, now: datetime) -> list[tuple[int, str]]:
         """Return generation and key version of the secrets that sign now, the newest first."""
@@ -76,9 +77,15 @@ class Webhook:
 
 
 def webhook_of(row: Row) -> Webhook:
-    """Return the webhook of a row."""
-    fields = json.loads(row.body)
-    return Webhook(**fields | {"types": tuple(fields["types"])})
+    """Return the webhook of a row. Raises Damaged."""
+    webhook = Webhook(**record_in(row, Webhook))
+    try:
+        for time in filter(None, (webhook.rotated, webhook.due, webhook.leased)):
+            if _moment(time).tzinfo is None:
+                raise ValueError
+    except ValueError:
+        raise Damaged(row.key, "one of its times is none") from None
+    return webhook
 
 
 def later(now: datetime, seconds: float) -> str:
@@ -97,15 +104,19 @@ class WebhookRows:
         self._tenant = tenant
 
     async def all(self) -> list[Webhook]:
-        """Return all webhooks."""
-        return [webhook_of(row) for row in await self._tenant.under(keys.webhook())]
+        """Return all webhooks but those whose rows cannot be read, which is logged."""
+        found: list[Webhook] = []
+        for row in await self._tenant.under(keys.webhook()):
+            with suppress(Damaged):
+                found.append(webhook_of(row))
+        return found
 
     async def any(self) -> bool:
         """Whether there is any webhook."""
         return bool(await self._tenant.under(keys.webhook(), 1, keys_only=True))
 
     async def get(self, webhook_id: str) -> Webhook:
-        """Return a webhook. Raises NotFound."""
+        """Return a webhook. Raises NotFound, Damaged."""
         return webhook_of(await self._row(webhook_id))
 
     async def add(self, webhook: Webhook) -> None:
@@ -115,7 +126,7 @@ class WebhookRows:
     async def change(self, webhook_id: str, change: Callable[[Webhook], Webhook], *further: Delete | Insert) -> Webhook:
         """Return the webhook after the change, which is applied again to what others have changed meanwhile.
 
-        `further` rows change with it. Raises NotFound, and what `change` raises.
+        `further` rows change with it. Raises NotFound, Damaged, and what `change` raises.
         """
 
         async def attempt(_: int) -> Webhook:
@@ -130,8 +141,14 @@ class WebhookRows:
         return await self._tenant.retried(attempt)
 
     async def remove(self, webhook_id: str) -> None:
-        """Take a webhook away, and what it has skipped. Raises NotFound."""
+        """Take a webhook away, also a damaged one, and what it has skipped. Raises NotFound, Newer."""
         row = await self._row(webhook_id)
+        try:
+            webhook_of(row)
+        except Newer:
+            raise
+        except Damaged:
+            pass
         while skipped := await self.skipped(webhook_id, MAX_CHANGES):
             await self.forget(webhook_id, skipped)
         await self._delete([row.key])

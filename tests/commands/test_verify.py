@@ -11,7 +11,8 @@ from pathlib import Path
 import pytest
 
 from scim.app import App
-from scim.commands.verify import Differences, Sums, verify
+from scim.commands.differences import Differences, Sums
+from scim.commands.verify import verify
 from scim.directory import keys
 from scim.storage.rows import Delete, Insert, Replace, Row, RowChange, RowConflict, Rows
 from scim.storage.sqlite import SqliteRows

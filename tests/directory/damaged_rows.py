@@ -8,7 +8,8 @@ import pytest
 
 from scim.app import App
 from scim.commands.verify import verify
-from scim.directory import damage, keys
+from scim.directory import keys
+from scim.storage import damage
 from scim.storage.rows import Replace, Rows
 from tests.conftest import Clock, Http, make_app
 

@@ -8,11 +8,11 @@ from random import Random
 import pytest
 
 from scim.directory.entry import Entry, Wanted
-from scim.directory.hours import BOUNDS, Counts, counts_of
+from scim.directory.hours import BOUNDS, Counts, counts_in
 from scim.directory.journal import AT_ONCE, MOST, PAGE_ROWS, Journal
 from scim.directory.tenant import Tenant
 from scim.protocol.errors import InvalidCursor
-from scim.storage.rows import Insert
+from scim.storage.rows import Insert, Row
 from tests.conftest import Clock
 from tests.recording import RecordingRows
 
@@ -210,7 +210,7 @@ async def test_a_row_that_cannot_be_read_spoils_nothing_else(
 def test_counts_survive_their_row_and_add_up() -> None:
     """What a process goes on with after it has merged is what was written."""
     one = Counts.of([request(5, status=409, scim_type="uniqueness"), request(7, changed=True)])
-    assert counts_of(one.body()) == one
+    assert counts_in(Row("h.1", one.body(), "1")) == one
     both = one + Counts.of([request(6, status=500, times=3)])
     assert both.scim_types == {"uniqueness": 1, "500": 3}
     assert (both.requests, both.failures, both.last_request, both.last_change) == (5, 4, 7, 7)
