@@ -8,7 +8,7 @@ from scim.protocol.filter import And, Comparison, Filter
 from scim.protocol.query import Matcher, normal, value_matcher
 from scim.protocol.resource import Resource
 from scim.protocol.schema import Attribute, Target
-from scim.protocol.validation import check_primary, read_single, read_value, says_nothing
+from scim.protocol.validation import LABELS, check_primary, read_single, read_value, says_nothing
 from scim.protocol.work import Work
 
 _DEMOTED = " gave primary away"
@@ -68,8 +68,7 @@ class Place:
         kept: list[Resource] = []
         none: list[Resource] = []
         for each in value:
-            said = {name: item for name, item in each.items() if name != _DEMOTED}
-            (none if says_nothing(self._attribute, said) else kept).append(each)
+            (none if self._is_unfilled(each) else kept).append(each)
         container[self._attribute.name] = _unmarked(kept, any(map(_is_primary, none)))
         if not kept:
             del container[self._attribute.name]
@@ -143,23 +142,46 @@ class Place:
         return [each for each, compared in pairs if not any(_names(other, compared) for other in named)]
 
     def _with_values(self, present: list[Any], added: list[Any]) -> list[Any]:
-        """Add values to a list; one that is there already, by value and type, is brought up to date instead."""
+        """Add values to a list; one that is there already, by value and type, is brought up to date instead.
+
+        One that comes without a type is there already whatever the type: what gave it that is sent again behind it. For
+        the same reason it fills the only value, when nothing but labels is known of that.
+        """
         after = list(present)
-        index = {self._identity(each): at for at, each in reversed(list(enumerate(after)))}
+        index: dict[str, int] = {}
+        unfilled = len(after) == 1 and self._is_unfilled(after[0])
+        for at, each in enumerate(after):
+            for identity in self._identities(each):
+                index.setdefault(identity, at)
         for value in added:
-            at = index.setdefault(self._identity(value), len(after))
-            if at == len(after):
+            exact, untyped = self._identities(value)
+            typed = isinstance(value, dict) and "type" in value
+            found = index.get(exact, None if typed else index.get(untyped))
+            if found is None and unfilled and not typed:
+                found, unfilled = 0, False
+            if found is None:
                 after.append(value)
             elif isinstance(value, dict):
-                after[at] = self._merged(after[at], value)
+                after[found] = self._merged(after[found], value)
+            at = len(after) - 1 if found is None else found
+            index.setdefault(exact, at)
+            index.setdefault(untyped, at)
         return after
 
-    def _identity(self, value: Any) -> str:
-        """What makes a value the same one when it is added again: its value and type, else all of it."""
+    def _identities(self, value: Any) -> tuple[str, str]:
+        """What makes a value the same one when it is added again: what it is and its type, and what it is alone.
+
+        What it is is its `value`, or where it has none all of it but labels.
+        """
         compared = self._compared(value)
-        if isinstance(value, dict) and "value" in value:
-            return repr((compared["value"], compared.get("type")))
-        return repr(sorted(compared.items()) if isinstance(value, dict) else compared)
+        if not isinstance(value, dict):
+            return repr(compared), repr(compared)
+        core = compared.get("value", sorted((name, item) for name, item in compared.items() if name not in LABELS))
+        return repr((core, compared.get("type"))), repr(core)
+
+    def _is_unfilled(self, value: Any) -> bool:
+        """Whether nothing but labels is known of a value, which is none unless another operation fills it."""
+        return says_nothing(self._attribute, _plain(value))
 
     def _compared(self, value: Any) -> Any:
         """Return a value as filters compare it: in any letter case where the attribute says so."""
@@ -257,6 +279,11 @@ class Place:
             assert sub is not None  # noqa: S101 - validation leaves out what the attribute does not have
             after = _set(after, sub, item, f"{self._where}.{name}")
         return _without_stale_reference(after, before)
+
+
+def _plain(value: Any) -> Any:
+    """Return a value without a mark."""
+    return {name: item for name, item in value.items() if name != _DEMOTED} if isinstance(value, dict) else value
 
 
 def _set(before: Resource, sub: Attribute, item: Any, where: str) -> Resource:

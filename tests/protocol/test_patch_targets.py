@@ -172,3 +172,35 @@ def test_the_refusal_of_what_is_no_object_names_the_operation_once(operator: str
         patched(BARE, op(operator, path, "x"))
     where = path or "without path"
     assert refusal.value.detail == f"Operation 1, {operator} {where}: The value must be an object of attributes."
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        {"emails": "a", "emails.type": "work"},
+        {"emails.type": "work", "emails": "a"},
+        {"emails": [{"value": "a"}], "emails.type": "work"},
+        {"emails": "a", "emails.primary": True},
+        {"emails": "a", 'emails[type eq "work"].value': "b"},
+        {"addresses": [{"locality": "Oslo"}], "addresses.type": "work"},
+        {"addresses": [{"locality": "Oslo", "type": "work"}], "addresses.primary": True},
+        {"addresses.primary": True, "addresses": [{"locality": "Oslo"}]},
+    ],
+)
+def test_an_add_that_is_repeated_changes_nothing(value: Any) -> None:
+    """In one object, and as operations of their own: a client that got no answer sends it again."""
+    once = patched(BARE, op("add", None, value))
+    assert once["emails" if "emails" in str(value) else "addresses"][0].keys() & {"value", "locality"}
+    assert patched(once, op("add", None, value)) == once
+    apart = [op("add", path, each) for path, each in value.items()]
+    assert patched(BARE, *apart) == once
+    assert patched(once, *apart) == once
+
+
+def test_what_is_added_without_a_type_is_there_whatever_its_type() -> None:
+    """It is brought up to date; with another type it is another value."""
+    before = {**BARE, "phoneNumbers": [{"value": "1", "type": "work"}]}
+    assert patched(before, op("add", "phoneNumbers", [{"value": "1", "primary": True}]))["phoneNumbers"] == [
+        {"value": "1", "type": "work", "primary": True}
+    ]
+    assert len(patched(before, op("add", "phoneNumbers", [{"value": "1", "type": "home"}]))["phoneNumbers"]) == 2
