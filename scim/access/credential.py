@@ -1,11 +1,12 @@
 """Credentials: what a token may do, for which tenant, and until when."""
 
-import json
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import asdict, dataclass, field
 from datetime import datetime
-from typing import Any, Literal, get_args
+from typing import Literal, get_args
 
 from scim.protocol.resource import parse_date_time, to_json
+from scim.storage.damage import FORM, Damaged, check_form, fields_of, object_in
+from scim.storage.rows import Row
 
 Scope = Literal["provision", "read", "events", "admin", "operator"]
 SCOPES: tuple[Scope, ...] = get_args(Scope)
@@ -72,17 +73,20 @@ class Credential:
         return "revoked" if self.revoked else "active" if self.valid(now) else "expired"
 
 
-def credential_of(body: str) -> Credential:
-    """Return the credential that a row of the registry holds."""
-    read: dict[str, Any] = {"tenant": "", "name": "", **json.loads(body)}
-    if federation := read.get("federation"):
-        lists = {name: tuple(federation[name]) for name in ("subjects", "audiences")}
-        read["federation"] = Federation(federation["entra_tenant"], **lists, cloud=federation["cloud"])
-    return Credential(**{name: value for name, value in read.items() if name in _FIELDS})
-
-
-_FIELDS = {each.name for each in fields(Credential)}
-"""What this version knows; a later one may have written more."""
+def credential_in(row: Row) -> Credential:
+    """Return the credential that a row of the registry holds. Raises Damaged."""
+    read = object_in(row)
+    check_form(row, read.get("form", FORM))
+    read = {"tenant": "", "name": "", **read}
+    try:
+        if federation := read.get("federation"):
+            read["federation"] = Federation(**fields_of(Federation, federation))
+        credential = Credential(**fields_of(Credential, read))
+        if credential.expires:
+            moment(credential.expires)
+    except (ValueError, TypeError) as error:
+        raise Damaged(row.key, f"it is no credential: {error}") from None
+    return credential
 
 
 def moment(text: str) -> datetime:

@@ -18,15 +18,18 @@
 import asyncio
 import hashlib
 import random
-from collections.abc import Awaitable, Callable, Sequence
+import re
+from collections.abc import Awaitable, Callable, Iterable, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import TypeVar
 
-from scim.access.credential import Credential, credential_of, moment
-from scim.access.tenants import DEFAULT_KEY, TenantRecord, new_key, tenant_of
+from scim.access.credential import Credential, credential_in, moment
+from scim.access.tenants import DEFAULT_KEY, TenantRecord, new_key, tenant_in
 from scim.protocol.errors import NotFound, Unavailable
-from scim.protocol.resource import format_date_time
+from scim.protocol.resource import format_date_time, parse_date_time
+from scim.storage.damage import Damaged, Newer, number_in, object_in
 from scim.storage.rows import MAX_CHANGES, Delete, Insert, Replace, Row, RowChange, RowConflict, is_key
 from scim.storage.store import LAST, Store
 
@@ -69,13 +72,13 @@ class Registry:
     # Tenants
 
     async def tenant(self, key: str) -> TenantRecord | None:
-        """Return the tenant with the key, or None."""
+        """Return the tenant with the key, or None. Raises Damaged."""
         row = await self._read(f"t.{key}")
-        return tenant_of(row.body) if row else None
+        return tenant_in(row) if row else None
 
     async def tenants(self) -> list[TenantRecord]:
-        """Return all tenants that have a row, those that were deleted among them, in the order of keys."""
-        return [tenant_of(row.body) for row in await self._under("t.")]
+        """Return all tenants whose rows can be read, those that were deleted among them, in the order of keys."""
+        return _readable(await self._under("t."), tenant_in)
 
     async def create_tenant(self, name: str) -> TenantRecord:
         """Return a new tenant of that display name, whose key nobody had before."""
@@ -98,7 +101,7 @@ class Registry:
 
         async def attempt() -> TenantRecord:
             row = await self._read(f"t.{key}")
-            current = tenant_of(row.body) if row else _without_row(key)
+            current = tenant_in(row) if row else _without_row(key)
             changed = change(current)
             if changed != current or row is None:
                 await self._rows.commit(self._name, [_put(f"t.{key}", changed.body(), row)])
@@ -109,8 +112,11 @@ class Registry:
     # Extension schemas of a tenant
 
     async def schemas(self, key: str) -> list[str]:
-        """Return the texts of the tenant's own extension schemas, in a fixed order."""
-        return [row.body for row in await self._under(f"s.{key}.")]
+        """Return the texts of the tenant's own extension schemas, in a fixed order. Raises Damaged."""
+        rows = await self._under(f"s.{key}.")
+        for row in rows:
+            object_in(row)
+        return [row.body for row in rows]
 
     async def put_schema(self, key: str, urn: str, document: str | None) -> None:
         """Keep an extension schema of the tenant in place of the one with the same URN; None removes it.
@@ -123,7 +129,7 @@ class Registry:
             tenant, row = await self._read(f"t.{key}"), await self._read(name)
             if document is None and row is None:
                 raise NotFound(f"The tenant has no schema '{urn[:200]}'.")
-            changed = replace(tenant_of(tenant.body) if tenant else _without_row(key), schemas=self.time())
+            changed = replace(tenant_in(tenant) if tenant else _without_row(key), schemas=self.time())
             change = _put(name, document, row) if document is not None else Delete(name, row.version if row else None)
             await self._rows.commit(self._name, [_put(f"t.{key}", changed.body(), tenant), change])
 
@@ -133,15 +139,18 @@ class Registry:
     # Credentials
 
     async def credential(self, credential_id: str) -> Credential | None:
-        """Return the credential with the id, or None."""
+        """Return the credential with the id, or None. Raises Damaged."""
         row = await self._read(f"c.{credential_id}")
-        return credential_of(row.body) if row else None
+        return credential_in(row) if row else None
 
     async def credentials(self, tenant: str) -> list[Credential]:
-        """Return the credentials of a tenant, or of no tenant for an empty key, without access tokens."""
+        """Return the credentials of a tenant, or of no tenant for an empty key, without access tokens.
+
+        Those whose rows cannot be read are left out, which is logged.
+        """
         listed = await self._under(f"l.{tenant or NOBODY}.", keys_only=True)
         rows = [await self._read(f"c.{row.key.rpartition('.')[2]}") for row in listed]
-        return [credential_of(row.body) for row in rows if row]
+        return _readable(filter(None, rows), credential_in)
 
     async def add_credential(self, credential: Credential) -> None:
         """Keep a new credential."""
@@ -155,7 +164,7 @@ class Registry:
             row = await self._read(f"c.{credential_id}")
             if row is None:
                 raise NotFound(f"There is no credential '{credential_id[:64]}'.")
-            current = credential_of(row.body)
+            current = credential_in(row)
             changed = change(current)
             old, new = _rows_of(current), _rows_of(changed)
             moved: list[RowChange] = [Delete(key) for key in old if key not in new]
@@ -168,9 +177,21 @@ class Registry:
     async def remove_credentials(self, ids: Sequence[str]) -> None:
         """Take credentials and all rows about them away; those that are gone already are no error."""
         for credential_id in ids:
-            if (found := await self.credential(credential_id)) is not None:
-                warnings = await self._under(f"n.{credential_id}.", keys_only=True)
-                await self.delete([*_rows_of(found), f"u.{credential_id}", *(row.key for row in warnings)])
+            warnings = [row.key for row in await self._under(f"n.{credential_id}.", keys_only=True)]
+            try:
+                found = await self.credential(credential_id)
+                about = list(_rows_of(found)) if found else []
+            except Newer:
+                continue
+            except Damaged:  # what it was does not tell where it is listed
+                about = [f"c.{credential_id}", *await self._listings(credential_id)]
+            if about:
+                await self.delete([*about, f"u.{credential_id}", *warnings])
+
+    async def _listings(self, credential_id: str) -> list[str]:
+        """Return the keys of the rows that lead to a credential, by reading all of them."""
+        rows = [row for sort in ("l.", "a.", "x.", "y.") for row in await self._under(sort, keys_only=True)]
+        return [row.key for row in rows if row.key.endswith(f".{credential_id}")]
 
     async def access_tokens(self, client: str) -> list[str]:
         """Return the ids of a client's access tokens, the one that expires first before the others."""
@@ -192,7 +213,7 @@ class Registry:
         """Note that somebody is warned so many days before the expiry; return whether that was not noted already."""
         key = f"n.{credential.id}.{_milliseconds(moment(credential.expires))}"
         row = await self._read(key)
-        if row is not None and int(row.body) <= days:
+        if row is not None and (noted := number_in(row)) is not None and noted <= days:
             return False
         try:
             await self._rows.commit(self._name, [_put(key, str(days), row)])
@@ -203,12 +224,12 @@ class Registry:
     async def last_used(self, credential_id: str) -> str:
         """Return the day of the last use, or an empty text."""
         row = await self._read(f"u.{credential_id}")
-        return row.body if row else ""
+        return row.body if row and _is_day(row.body) else ""
 
     async def note_use(self, credential_id: str) -> None:
         """Keep today as the day of the last use."""
         row, today = await self._read(f"u.{credential_id}"), self.now.date().isoformat()
-        if row is None or row.body < today:
+        if row is None or row.body < today or not _is_day(row.body):
             try:
                 await self._rows.commit(self._name, [_put(f"u.{credential_id}", today, row)])
             except RowConflict:  # another process has noted the same day
@@ -233,6 +254,14 @@ class Registry:
         """Return the rows of all marks; the body is the time from when on the tenant has to be looked at."""
         return await self._under("w.")
 
+    def is_due(self, mark: Row) -> bool:
+        """Whether the tenant has to be looked at now; so it has when the mark cannot be read."""
+        return not _is_time(mark.body) or mark.body <= self.time()
+
+    def is_settled(self, mark: Row, age: timedelta) -> bool:
+        """Whether the mark, if it can be read, was set that long ago."""
+        return not _is_time(mark.body) or moment(mark.body) + age <= self.now
+
     async def move_mark(self, mark: Row, later: str) -> None:
         """Put the mark off, or take it away where `later` is empty, unless somebody has set it again meanwhile."""
         change = Replace(mark.key, later, mark.version) if later else Delete(mark.key, mark.version)
@@ -240,6 +269,18 @@ class Registry:
             await self._rows.commit(self._name, [change])
         except RowConflict:
             return
+
+    async def damaged(self) -> list[Damaged]:
+        """Return what is wrong with the rows of tenants, credentials and schemas that cannot be read, for `verify`."""
+        found: list[Damaged] = []
+        readers: dict[str, Callable[[Row], object]] = {"t.": tenant_in, "c.": credential_in, "s.": object_in}
+        for sort, read in readers.items():
+            for row in await self._under(sort):
+                try:
+                    read(row)
+                except Damaged as error:
+                    found.append(error)
+        return found
 
     async def drop_tenant(self, key: str) -> None:
         """Take away all credentials, schemas and marks of a tenant; its own row stays. May be repeated."""
@@ -281,6 +322,23 @@ class Registry:
             except RowConflict:
                 await asyncio.sleep(random.uniform(0, min(0.01 * 2**number, 0.3)))  # noqa: S311 - spreads writers
         raise Unavailable("The registry of tenants is being changed by many at once; try again.", retry_after=1)
+
+
+def _readable(rows: Iterable[Row], read: Callable[[Row], T]) -> list[T]:
+    """Return what those rows hold that can be read; the others are logged."""
+    found: list[T] = []
+    for row in rows:
+        with suppress(Damaged):
+            found.append(read(row))
+    return found
+
+
+def _is_day(text: str) -> bool:
+    return re.fullmatch(r"\d{4}-\d\d-\d\d", text) is not None
+
+
+def _is_time(text: str) -> bool:
+    return parse_date_time(text) is not None
 
 
 def _without_row(key: str) -> TenantRecord:

@@ -1,12 +1,13 @@
 """A tenant as the registry keeps it: its key, its name, whether it may be used, and what it has of its own."""
 
-import json
 import re
-from dataclasses import asdict, dataclass, fields
-from typing import Any, Literal
+from dataclasses import asdict, dataclass
+from typing import Literal
 
 from scim.access.token import random_text
 from scim.protocol.resource import to_json
+from scim.storage.damage import record_in
+from scim.storage.rows import Row
 
 DEFAULT_KEY = "scim"
 """The key of the tenant that is there without any row: its Tenant URL ends in /scim/v2."""
@@ -48,16 +49,9 @@ class TenantRecord:
         return to_json({name: value for name, value in asdict(self).items() if value not in (None, "", (), {})})
 
 
-def tenant_of(body: str) -> TenantRecord:
-    """Return the tenant that a row of the registry holds."""
-    read: dict[str, Any] = json.loads(body)
-    if "filterable" in read:
-        read["filterable"] = tuple(read["filterable"])
-    return TenantRecord(**{name: value for name, value in read.items() if name in _FIELDS})
-
-
-_FIELDS = {each.name for each in fields(TenantRecord)}
-"""What this version knows; a later one may have written more."""
+def tenant_in(row: Row) -> TenantRecord:
+    """Return the tenant that a row of the registry holds. Raises Damaged."""
+    return TenantRecord(**record_in(row, TenantRecord))
 
 
 def new_key() -> str:

@@ -9,6 +9,8 @@ from datetime import timedelta
 from functools import partial
 from typing import NamedTuple
 
+from scim.access.registry import Registry
+from scim.access.tenants import DEFAULT_KEY
 from scim.app import from_environ
 from scim.commands.command import DONE, FAILED, Parser, add_tenant
 from scim.commands.differences import PARTS, Differences, Sink, Sums
@@ -351,11 +353,20 @@ async def verify(
     return await Verification(service, repair, say, progress or Silent()).run()
 
 
+async def _check_registry(registry: Registry, report: Report) -> None:
+    """Find tenants and credentials that cannot be read; beside the default tenant, since they are of none."""
+    for damaged in await registry.damaged():
+        report.findings[damaged.detail] = False
+        sys.stdout.write(f"registry: {damaged.detail}\n")
+
+
 async def _run(key: str, repair: bool) -> int:
     app = from_environ(serving=False, existing=True)
     try:
         with shown() as progress:
             report = await verify(await app.serving(key), repair, partial(print, flush=True), progress)
+            if key == DEFAULT_KEY:
+                await _check_registry(app.registry, report)
     finally:
         await app.close()
     sys.stdout.write(report.summary() + "\n")

@@ -4,6 +4,7 @@ import logging
 import random
 import time
 from collections import Counter
+from contextlib import suppress
 from datetime import timedelta
 
 from scim.access.audit import Audit
@@ -14,6 +15,7 @@ from scim.protocol.errors import ScimError
 from scim.protocol.resource import format_date_time
 from scim.service.deliveries import Deliveries
 from scim.service.tenants import TenantService, TenantServices
+from scim.storage.damage import Damaged
 from scim.storage.rows import Row
 from scim.storage.store import Store
 
@@ -93,9 +95,10 @@ class Rounds:
         end = time.monotonic() + seconds
         services = [self._tenants.default]
         for mark in await self._due():
-            record = await self._registry.tenant(_key(mark))
-            if record is not None and record.status in ("active", "suspended"):
-                services.append(await self._tenants.of(record))
+            with suppress(Damaged):  # which is logged; the others have their turn
+                record = await self._registry.tenant(_key(mark))
+                if record is not None and record.status in ("active", "suspended"):
+                    services.append(await self._tenants.of(record))
         return await self._deliveries.run(services, end)
 
     async def hinted(self, text: str, seconds: float = FOR_WEBHOOKS) -> int:
@@ -126,7 +129,7 @@ class Rounds:
         return await self._tenants.of(record) if record and record.status in ("active", "suspended") else None
 
     async def _due(self) -> list[Row]:
-        return [mark for mark in await self._registry.marks() if mark.body <= self._registry.time()]
+        return [mark for mark in await self._registry.marks() if self._registry.is_due(mark)]
 
     async def _registered(self, end: float, done: Counter[str]) -> list[tuple[Row, TenantService]]:
         """Look after the tenants whose marks are due, counting what was done; return those that live on."""
@@ -145,7 +148,10 @@ class Rounds:
     async def _warn(self) -> None:
         """Log of each credential that expires, once at each of WARNED, how long it still lives."""
         for credential_id in await self._registry.expiring(timedelta(days=max(WARNED))):
-            found = await self._registry.credential(credential_id)
+            try:
+                found = await self._registry.credential(credential_id)
+            except Damaged:  # nobody can say when it expires
+                continue
             if found is None or not found.valid(self._registry.now):
                 continue
             left = moment(found.expires) - self._registry.now
@@ -159,8 +165,8 @@ class Rounds:
 
     async def _look_after(self, key: str, mark: Row, end: float, done: Counter[str]) -> TenantService | None:
         """Do a tenant's work; a failure of one tenant's ends nothing but itself."""
-        record = await self._registry.tenant(key)
         try:
+            record = await self._registry.tenant(key)
             if record is None:
                 await self._registry.move_mark(mark, "")
             elif record.status in ("deleting", "deleted"):  # the latter when the run that dropped it was interrupted
@@ -177,7 +183,7 @@ class Rounds:
 
     async def _put_off(self, mark: Row, service: TenantService) -> None:
         """Move the mark of a tenant that was looked after to when there is work to do again."""
-        if moment(mark.body) + SETTLED > self._registry.now:
+        if not self._registry.is_settled(mark, SETTLED):
             return
         try:
             delivery = await self._deliveries.of(service)
