@@ -6,10 +6,10 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from scim.directory import keys
-from scim.directory.damage import Damaged, object_in
 from scim.directory.tenant import Tenant
 from scim.protocol.errors import NotFound
 from scim.protocol.resource import format_date_time, parse_date_time, to_stored_json
+from scim.storage.damage import Damaged, object_in
 from scim.storage.rows import MAX_CHANGES, Delete, Insert, Replace, Row, RowChange, RowConflict
 
 MAX_MINUTES, MAX_REQUESTS = 60, 1_000
