@@ -10,13 +10,13 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from scim.directory import counts, keys
-from scim.directory.damage import Damaged
 from scim.directory.memberships import Plan
 from scim.directory.stored import Edge, Kind, Stored
 from scim.directory.tenant import Tenant
 from scim.protocol.active import is_active
 from scim.protocol.errors import InvalidValue
 from scim.protocol.resource import Resource
+from scim.storage.damage import Damaged
 from scim.storage.rows import Insert, Row, RowChange, Touch
 
 MOST_LOOKED_AT = 1_000
