@@ -6,13 +6,13 @@ from dataclasses import asdict, dataclass, replace
 from functools import partial
 
 from scim.directory import keys
-from scim.directory.damage import FORM, Damaged, check_form, object_in
 from scim.directory.events import Event
 from scim.directory.feed import MAX_LIMIT, EventPage, Feed
 from scim.directory.tenant import Tenant
 from scim.protocol.errors import CursorExpired, NotFound
 from scim.protocol.resource import to_json
 from scim.security_events.token import Recipient, has_token
+from scim.storage.damage import FORM, Damaged, check_form, object_in
 from scim.storage.rows import Delete, Insert, Replace, Row
 
 MAX_STREAMS = 20
