@@ -107,7 +107,7 @@ async def test_requests_at_once_share_one_look(app: App, rows: RecordingRows) ->
     """A hundred that come when nothing is known ask once for the tenant and once for the credential."""
     http = await client(app, await tenant(app))
     rows.forget()
-    await asyncio.gather(*(http.request("GET", "/ServiceProviderConfig") for _ in range(100)))
+    await asyncio.gather(*(http.request("GET", "/ResourceTypes") for _ in range(100)))
     await app.admission.close()
     assert rows.calls.count("read") == 3
     assert rows.calls.count("commit") == 1  # the day of the last use
