@@ -16,7 +16,7 @@ command -v apt-get >/dev/null 2>&1 || without "install Chromium"
 log=$(mktemp)
 echo "  the browser chromium, for the tests of the console"
 export DEBIAN_FRONTEND=noninteractive
-if { apt-get update && apt-get install -y --no-install-recommends chromium; } >"$log" 2>&1; then
+if timeout 600 sh -c 'apt-get update && apt-get install -y --no-install-recommends chromium' >"$log" 2>&1; then
     rm -f "$log"
 else
     without "apt-get could not install chromium ($(tail -n 1 "$log"))"
