@@ -228,7 +228,7 @@ def _numbers_when_it_commits(patch: pytest.MonkeyPatch) -> None:
 
     async def commit(tenant: Tenant, changes: Sequence[RowChange], mark: str = "") -> list[str]:
         said = [json.loads(each.body)["events"] for each in changes if isinstance(each, Insert) and each.key[0] in "op"]
-        events = [event | {"id": "", "timestamp": "", "actor": {}} for each in said for event in each]
+        events = [event | {"id": "", "timestamp": "", "actor": {}, "method": ""} for each in said for event in each]
         numbered = [Insert(keys.event(next(numbers)), json.dumps(each)) for each in events]
         return (await _COMMIT(tenant, [*changes, *numbered], mark))[: len(changes)]
 
