@@ -18,7 +18,7 @@ ACTIONS = {
 def main(arguments: list[str]) -> int:
     """Do what the arguments say; 0 when it was done. Raises what scim/commands/command.py tells."""
     asked = _parser().parse_args(arguments)
-    return run(lambda app: _work(app, asked), lambda result: _told(asked, result), asked.json)
+    return run(lambda app: _work(app, asked), lambda result: _told(asked, result), asked.json, "stream", asked)
 
 
 def _parser() -> Parser:

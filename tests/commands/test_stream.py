@@ -8,9 +8,10 @@ from typing import Any
 import pytest
 
 from scim.__main__ import main
+from scim.app import App
 from scim.commands.command import DONE, FAILED, WRONG_USAGE
 from scim.security_events.local_key import FILE
-from tests.commands.test_operating import Capture, folder, told
+from tests.commands.test_operating import Capture, folder, served, told
 
 __all__ = ["folder"]
 
@@ -102,3 +103,23 @@ def test_people_are_told_in_lines(folder: Path, capsys: Capture) -> None:
     assert json.loads(capsys.readouterr().out)["streams"]
     assert main(["stream", "bind", "x"]) == WRONG_USAGE
     assert "--credential" in capsys.readouterr().err
+
+
+def test_what_is_changed_of_keys_and_streams_is_in_the_audit(folder: Path, capsys: Capture) -> None:
+    """As all that commands change; what only shows is not, and no secret."""
+    told(capsys, "signing-key", "create")
+    made = told(capsys, "stream", "create")
+    told(capsys, "stream", "list")
+    fails(capsys, "signing-key", "create")
+
+    async def written(app: App) -> Any:
+        return (await app.audit.page(None, 10))[0]
+
+    found = served(written)
+    assert [(each["action"], each["outcome"]) for each in found] == [
+        ("signing-key create", "failed"),
+        ("stream create", "done"),
+        ("signing-key create", "done"),
+    ]
+    assert found[1]["made"] == made["id"]
+    assert made["secretToken"] not in str(found)
