@@ -5,7 +5,7 @@ from typing import Any
 
 from scim.app import App
 from scim.commands.command import Parser
-from scim.commands.operating import fields, run, table
+from scim.commands.operating import fields, parser_of, run, table
 from scim.directory.resources import Origin
 from scim.service import documents
 
@@ -20,17 +20,17 @@ def main(arguments: list[str]) -> int:
 
 
 def _parser() -> Parser:
-    common = Parser(add_help=False)
-    common.add_argument("--tenant", metavar="KEY", required=True)
-    common.add_argument("--json", action="store_true", help="print one JSON object")
-    parser = Parser("python -m scim access", description="Map groups to the roles of the application.")
-    actions = parser.add_subparsers(dest="action", required=True, metavar="ACTION")
-    actions.add_parser("list", parents=[common], help="list the groups that give roles")
+    parser, action = parser_of("access", "Map groups to the roles of the application.", _add_tenant)
+    action("list", "list the groups that give roles")
     for name, text in {"map": "let a group give a role", "unmap": "let it give a role no more"}.items():
-        each = actions.add_parser(name, parents=[common], help=text)
+        each = action(name, text)
         each.add_argument("--group", metavar="GROUP", required=True, help="its displayName, externalId or id")
         each.add_argument("--role", metavar="ROLE", required=name == "map", help=_role_help(name))
     return parser
+
+
+def _add_tenant(parser: Parser) -> None:
+    parser.add_argument("--tenant", metavar="KEY", required=True)
 
 
 def _role_help(name: str) -> str:

@@ -5,8 +5,8 @@ import json
 from typing import Any
 
 from scim.app import App
-from scim.commands.command import Parser, WrongUsage, add_tenant
-from scim.commands.operating import fields, run, table
+from scim.commands.command import Parser, WrongUsage
+from scim.commands.operating import fields, parser_of, run, table
 from scim.directory.capture import MAX_MINUTES, MAX_REQUESTS
 from scim.service.captures import DEFAULT_MINUTES, VALUES
 
@@ -26,12 +26,8 @@ def main(arguments: list[str]) -> int:
 
 
 def _parser() -> Parser:
-    common = Parser(add_help=False)
-    common.add_argument("--json", action="store_true", help="print one JSON object")
-    add_tenant(common)
-    parser = Parser("python -m scim capture", description="Keep what a client sends to a tenant, for a day.")
-    actions = parser.add_subparsers(dest="action", required=True, metavar="ACTION")
-    made = {name: actions.add_parser(name, parents=[common], help=text) for name, text in ACTIONS.items()}
+    parser, action = parser_of("capture", "Keep what a client sends to a tenant, for a day.")
+    made = {name: action(name, text) for name, text in ACTIONS.items()}
     made["start"].add_argument("--minutes", default=str(DEFAULT_MINUTES), help=f"1 to {MAX_MINUTES}")
     made["start"].add_argument("--requests", default=str(MAX_REQUESTS), help=f"at most so many, 1 to {MAX_REQUESTS}")
     made["start"].add_argument("--values", choices=VALUES, default=VALUES[0], help="whether values are masked")

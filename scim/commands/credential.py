@@ -6,7 +6,7 @@ from typing import Any
 from scim.access.credential import Federation
 from scim.app import App
 from scim.commands.command import Parser, WrongUsage
-from scim.commands.operating import fields, run, table, url
+from scim.commands.operating import add_host, fields, parser_of, run, table, url
 from scim.service import documents
 from scim.service.administration import CLIENT_LIFE, CLOUDS, Wanted, expiry
 
@@ -21,12 +21,8 @@ def main(arguments: list[str]) -> int:
 
 
 def _parser() -> Parser:
-    common = Parser(add_help=False)
-    common.add_argument("--json", action="store_true", help="print one JSON object")
-    common.add_argument("--host", metavar="URL", help="where the service is; default: SCIM_BASE_URL")
-    parser = Parser("python -m scim credential", description="Operate the credentials of tenants.")
-    actions = parser.add_subparsers(dest="action", required=True, metavar="ACTION")
-    create = actions.add_parser("create", parents=[common], help="make a credential; its secret is shown once")
+    parser, action = parser_of("credential", "Operate the credentials of tenants.", add_host)
+    create = action("create", "make a credential; its secret is shown once")
     create.add_argument("--tenant", metavar="KEY", required=True)
     create.add_argument("--scope", choices=SCOPES, required=True)
     create.add_argument("--name", required=True, help="for people: what it is for")
@@ -40,14 +36,14 @@ def _parser() -> Parser:
     create.add_argument("--subject", metavar="SUB", action="append", help="the object id that assertions name")
     create.add_argument("--audience", metavar="AUD", action="append", help="the audience that assertions name")
     create.add_argument("--cloud", choices=CLOUDS, default="public")
-    listed = actions.add_parser("list", parents=[common], help="list the credentials of a tenant")
+    listed = action("list", "list the credentials of a tenant")
     listed.add_argument("--tenant", metavar="KEY", required=True)
     for name, text in {
         "renew": "make a new one beside it; both are valid until the old one is revoked",
         "revoke": "refuse it from now on",
         "remove": "take one that is not valid any more off the list",
     }.items():
-        each = actions.add_parser(name, parents=[common], help=text)
+        each = action(name, text)
         each.add_argument("id", metavar="ID")
         if name == "renew":
             each.add_argument("--expires", metavar="DATE")

@@ -1,5 +1,6 @@
 """What the commands of an operator have in common: an app, the service's address, and how they print."""
 
+import argparse
 import asyncio
 import getpass
 import json
@@ -9,7 +10,7 @@ from typing import Any
 
 from scim.access.audit import given
 from scim.app import App, from_environ
-from scim.commands.command import DONE, Failure
+from scim.commands.command import DONE, Failure, Parser, add_tenant
 from scim.protocol.errors import ScimError
 from scim.service import routes
 from scim.service.addresses import tenant_url
@@ -23,6 +24,26 @@ READING = ("list", "show", "test", "download")
 """Actions that change nothing."""
 
 Work = Callable[[App], Awaitable[Any]]
+
+
+def parser_of(
+    command: str, description: str, add: Callable[[Parser], None] = add_tenant
+) -> tuple[Parser, Callable[[str, str], argparse.ArgumentParser]]:
+    """Return the parser of a command that has actions, and what adds an action: its name, and what it does.
+
+    Each action takes `--json`, and what `add` adds: `--tenant` unless something else is said.
+    """
+    common = Parser(add_help=False)
+    common.add_argument("--json", action="store_true", help="print one JSON object")
+    add(common)
+    parser = Parser(f"python -m scim {command}", description=description)
+    actions = parser.add_subparsers(dest="action", required=True, metavar="ACTION")
+    return parser, lambda name, text: actions.add_parser(name, parents=[common], help=text)
+
+
+def add_host(parser: Parser) -> None:
+    """Let a command be told where the service is."""
+    parser.add_argument("--host", metavar="URL", help="where the service is; default: SCIM_BASE_URL")
 
 
 def run(work: Work, tell: Callable[[Any], str], as_json: bool, command: str = "", asked: Any = None) -> int:
@@ -77,6 +98,11 @@ def _user() -> str:
         return getpass.getuser()[:60]
     except (OSError, KeyError, ImportError):
         return "somebody"
+
+
+def listed(text: str) -> list[str]:
+    """Return the parts of an option that are divided by commas."""
+    return [each.strip() for each in text.split(",") if each.strip()]
 
 
 def url(app: App, key: str, host: str | None) -> str:

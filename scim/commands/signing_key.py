@@ -5,7 +5,7 @@ from typing import Any
 
 from scim.app import App
 from scim.commands.command import Parser
-from scim.commands.operating import fields, run
+from scim.commands.operating import fields, parser_of, run
 from scim.security_events.signing import ALGORITHMS, key_of, new_pem
 
 ACTIONS = {
@@ -21,13 +21,14 @@ def main(arguments: list[str]) -> int:
 
 
 def _parser() -> Parser:
-    parser = Parser("python -m scim signing-key", description="Make the key that signs Security Event Tokens.")
-    actions = parser.add_subparsers(dest="action", required=True, metavar="ACTION")
+    parser, action = parser_of("signing-key", "Make the key that signs Security Event Tokens.", _add_algorithm)
     for name, text in ACTIONS.items():
-        each = actions.add_parser(name, help=text)
-        each.add_argument("--algorithm", choices=ALGORITHMS, default=ALGORITHMS[0], help="default: ES256")
-        each.add_argument("--json", action="store_true", help="print one JSON object")
+        action(name, text)
     return parser
+
+
+def _add_algorithm(parser: Parser) -> None:
+    parser.add_argument("--algorithm", choices=ALGORITHMS, default=ALGORITHMS[0], help="default: ES256")
 
 
 async def _work(app: App, asked: argparse.Namespace) -> dict[str, Any]:

@@ -4,8 +4,8 @@ import argparse
 from typing import Any
 
 from scim.app import App
-from scim.commands.command import Parser, add_tenant
-from scim.commands.operating import fields, run, table, url
+from scim.commands.command import Parser
+from scim.commands.operating import fields, listed, parser_of, run, table, url
 
 ACTIONS = {
     "list": "list the streams of a tenant, and how they fare",
@@ -22,12 +22,8 @@ def main(arguments: list[str]) -> int:
 
 
 def _parser() -> Parser:
-    common = Parser(add_help=False)
-    common.add_argument("--json", action="store_true", help="print one JSON object")
-    add_tenant(common)
-    parser = Parser("python -m scim stream", description="Operate the streams of Security Event Tokens.")
-    actions = parser.add_subparsers(dest="action", required=True, metavar="ACTION")
-    create = actions.add_parser("create", parents=[common], help="make a stream, and print where it is fetched")
+    parser, action = parser_of("stream", "Operate the streams of Security Event Tokens.")
+    create = action("create", "make a stream, and print where it is fetched")
     create.add_argument("--types", metavar="A,B", default="", help="those events alone; default: all")
     create.add_argument("--wait", type=int, metavar="0..20", help="seconds for which an empty answer is held open")
     create.add_argument(
@@ -35,7 +31,7 @@ def _parser() -> Parser:
     )
     create.add_argument("--host", metavar="URL", help="where the service is, https://NAME.azurewebsites.net")
     for name, text in ACTIONS.items():
-        each = actions.add_parser(name, parents=[common], help=text)
+        each = action(name, text)
         if name != "list":
             each.add_argument("id", metavar="ID")
         if name == "bind":
@@ -47,9 +43,8 @@ async def _work(app: App, asked: argparse.Namespace) -> dict[str, Any]:
     streams = await app.streams(asked.tenant)
     match asked.action:
         case "create":
-            types = [each.strip() for each in asked.types.split(",") if each.strip()]
             issuer = url(app, asked.tenant, asked.host)
-            return await streams.create(issuer, types, asked.wait, asked.credential)
+            return await streams.create(issuer, listed(asked.types), asked.wait, asked.credential)
         case "list":
             return {"streams": await streams.all()}
         case "bind":

@@ -14,7 +14,7 @@ from urllib.parse import quote
 from scim.access.tenants import DEFAULT_KEY
 from scim.app import App
 from scim.commands.command import Failure, Parser, WrongUsage
-from scim.commands.operating import fields, run, table, url
+from scim.commands.operating import add_host, fields, parser_of, run, table, url
 from scim.directory.guards import MODES
 from scim.service import documents
 from scim.service.administration import GRACE, NOW, Wanted
@@ -46,11 +46,7 @@ def main(arguments: list[str]) -> int:
 
 
 def _parser() -> Parser:
-    common = Parser(add_help=False)
-    common.add_argument("--json", action="store_true", help="print one JSON object")
-    common.add_argument("--host", metavar="URL", help="where the service is; default: SCIM_BASE_URL")
-    parser = Parser("python -m scim tenant", description="Operate the tenants of a deployment.")
-    actions = parser.add_subparsers(dest="action", required=True, metavar="ACTION")
+    parser, action = parser_of("tenant", "Operate the tenants of a deployment.", add_host)
     keyed = {
         "show": "show a tenant",
         "suspend": "close it: requests are answered as with a wrong token",
@@ -62,10 +58,10 @@ def _parser() -> Parser:
         "guard": "list, or with --group change, the groups that keep their last active member",
         "test": "do what Entra's Test Connection does",
     }
-    create = actions.add_parser("create", parents=[common], help="make a tenant, and its first token")
+    create = action("create", "make a tenant, and its first token")
     create.add_argument("--name", required=True, help="for people; it shows in no address")
-    actions.add_parser("list", parents=[common], help="list the tenants")
-    made = {name: actions.add_parser(name, parents=[common], help=text) for name, text in keyed.items()}
+    action("list", "list the tenants")
+    made = {name: action(name, text) for name, text in keyed.items()}
     for each in made.values():
         each.add_argument("key", metavar="KEY", help="the segment of its Tenant URL")
     made["rename"].add_argument("--name", required=True)

@@ -4,8 +4,8 @@ import argparse
 from typing import Any
 
 from scim.app import App
-from scim.commands.command import Failure, Parser, add_tenant
-from scim.commands.operating import fields, run, table
+from scim.commands.command import Failure, Parser
+from scim.commands.operating import fields, listed, parser_of, run, table
 
 ACTIONS = {
     "list": "list the webhooks of a tenant",
@@ -26,12 +26,8 @@ def main(arguments: list[str]) -> int:
 
 
 def _parser() -> Parser:
-    common = Parser(add_help=False)
-    common.add_argument("--json", action="store_true", help="print one JSON object")
-    add_tenant(common)
-    parser = Parser("python -m scim webhook", description="Operate the webhooks of tenants.")
-    actions = parser.add_subparsers(dest="action", required=True, metavar="ACTION")
-    create = actions.add_parser("create", parents=[common], help="make a webhook, and print its secret")
+    parser, action = parser_of("webhook", "Operate the webhooks of tenants.")
+    create = action("create", "make a webhook, and print its secret")
     create.add_argument("--url", required=True, help="https://..., where events are sent to")
     create.add_argument("--types", metavar="A,B", default="", help="those events alone; default: all")
     create.add_argument(
@@ -41,7 +37,7 @@ def _parser() -> Parser:
         help="after the last attempt of an event: be disabled, or leave it out after six; default: stop",
     )
     for name, text in ACTIONS.items():
-        each = actions.add_parser(name, parents=[common], help=text)
+        each = action(name, text)
         if name != "list":
             each.add_argument("id", metavar="ID")
         if name in ("enable", "replay"):
@@ -53,8 +49,7 @@ async def _work(app: App, asked: argparse.Namespace) -> dict[str, Any]:
     webhooks = await app.webhooks(asked.tenant)
     match asked.action:
         case "create":
-            types = [each.strip() for each in asked.types.split(",") if each.strip()]
-            return await webhooks.create(asked.url, types, asked.on_failure)
+            return await webhooks.create(asked.url, listed(asked.types), asked.on_failure)
         case "list":
             return {"webhooks": await webhooks.all()}
         case "show":
