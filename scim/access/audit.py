@@ -3,10 +3,10 @@
 import json
 import logging
 import re
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, TypeVar
 
 from scim.access.registry import Registry
 from scim.protocol.errors import InvalidCursor, ScimError
@@ -22,6 +22,8 @@ READ_ROWS = 2_000
 _AT_ONCE = 500
 _LATEST = 2**48 - 1
 _CURSOR = re.compile(r"d\.[0-9a-f]{12}\.[0-9a-f]{16}")
+
+T = TypeVar("T")
 
 logger = logging.getLogger(__name__)
 
@@ -45,6 +47,32 @@ class Audit:
     def __init__(self, registry: Registry, rows: Rows, name: str) -> None:
         """`rows` and `name` are the store and the partition of the registry."""
         self._registry, self._rows, self._name = registry, rows, name
+
+    async def around(
+        self,
+        said: Mapping[str, Any],
+        work: Callable[[], Awaitable[T]],
+        outcome: Callable[[T], tuple[int, object]],
+        ended_by: type[BaseException] = Exception,
+    ) -> T:
+        """Return what some work returns, which is not begun where it cannot be written down before.
+
+        `outcome` returns the status and the body of what came of it; what was made is named by its id or key. Beside
+        ScimErrors, `ended_by` counts as a failure.
+        """
+        noted = await self.begin(said)
+        try:
+            result = await work()
+        except ScimError as error:
+            await self.end(noted, error.status, detail=error.detail[:300])
+            raise
+        except ended_by:
+            await self.end(noted, 500)
+            raise
+        status, body = outcome(result)
+        made = body if isinstance(body, dict) else {}
+        await self.end(noted, status, made=str(made.get("id") or made.get("key") or ""))
+        return result
 
     async def begin(self, said: Mapping[str, Any]) -> Noted:
         """Write down what is about to be done; empty members are left out."""

@@ -11,7 +11,6 @@ from typing import Any
 from scim.access.audit import given
 from scim.app import App, from_environ
 from scim.commands.command import DONE, Failure, Parser, add_tenant
-from scim.protocol.errors import ScimError
 from scim.service import routes
 from scim.service.addresses import tenant_url
 
@@ -69,27 +68,15 @@ def run(work: Work, tell: Callable[[Any], str], as_json: bool, command: str = ""
 
 async def _audited(app: App, work: Work, command: str, asked: Mapping[str, Any]) -> Any:
     said = {name: value for name, value in asked.items() if name not in ("action", "tenant", "key", "id", "json")}
-    noted = await app.audit.begin(
-        {
-            "action": f"{command} {asked['action']}",
-            "tenant": asked.get("tenant") or asked.get("key") or "",
-            "id": asked.get("id") or "",
-            "given": given(said),
-            "credential": COMMAND_LINE,
-            "client": f"python -m scim, {_user()}",
-        }
-    )
-    try:
-        result = await work(app)
-    except ScimError as error:
-        await app.audit.end(noted, error.status, detail=error.detail[:300])
-        raise
-    except BaseException:
-        await app.audit.end(noted, 500)
-        raise
-    made = result if isinstance(result, dict) else {}
-    await app.audit.end(noted, 200, made=str(made.get("id") or made.get("key") or ""))
-    return result
+    action = {
+        "action": f"{command} {asked['action']}",
+        "tenant": asked.get("tenant") or asked.get("key") or "",
+        "id": asked.get("id") or "",
+        "given": given(said),
+        "credential": COMMAND_LINE,
+        "client": f"python -m scim, {_user()}",
+    }
+    return await app.audit.around(action, lambda: work(app), lambda result: (200, result), BaseException)
 
 
 def _user() -> str:

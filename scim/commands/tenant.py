@@ -14,7 +14,7 @@ from urllib.parse import quote
 from scim.access.tenants import DEFAULT_KEY
 from scim.app import App
 from scim.commands.command import Failure, Parser, WrongUsage
-from scim.commands.operating import add_host, fields, parser_of, run, table, url
+from scim.commands.operating import add_host, fields, listed, parser_of, run, table, url
 from scim.directory.guards import MODES
 from scim.service import documents
 from scim.service.administration import GRACE, NOW, Wanted
@@ -125,7 +125,7 @@ async def _change(app: App, asked: argparse.Namespace) -> dict[str, Any]:
         if (text := getattr(asked, option)) is not None:
             changes[name] = _number(f"--{option.replace('_', '-')}", text)
     if asked.filterable is not None:
-        names = [each.strip() for each in asked.filterable.split(",") if each.strip()]
+        names = listed(asked.filterable)
         changes["filterable"] = None if asked.filterable == DEFAULT else names
     if not changes:
         raise WrongUsage("name what to change; --help lists what there is")

@@ -88,30 +88,21 @@ class Management:
         self, route: ManageRoute, request: Request, caller: Credential, parameters: Parameters
     ) -> Response:
         """Do what changes something, after it was written down; nothing is done where it cannot be."""
-        origin = origin_of(request)
-        noted = await self._audit.begin(
-            {
-                "action": route.name,
-                "tenant": as_key(parameters.get("key", "")) or "",
-                "id": parameters.get("id", parameters.get("urn", ""))[:200],
-                "given": given({**dict(request.query()), **_said(request)}),
-                "credential": caller.id,
-                "client": origin.client[:200],
-                "address": request.address,
-                "requestId": request.request_id,
-            }
+        action = {
+            "action": route.name,
+            "tenant": as_key(parameters.get("key", "")) or "",
+            "id": parameters.get("id", parameters.get("urn", ""))[:200],
+            "given": given({**dict(request.query()), **_said(request)}),
+            "credential": caller.id,
+            "client": origin_of(request).client[:200],
+            "address": request.address,
+            "requestId": request.request_id,
+        }
+        return await self._audit.around(
+            action,
+            lambda: self._operation(route)(request, caller, parameters),
+            lambda response: (response.status, response.body),
         )
-        try:
-            response = await self._operation(route)(request, caller, parameters)
-        except ScimError as error:
-            await self._audit.end(noted, error.status, detail=error.detail[:300])
-            raise
-        except Exception:
-            await self._audit.end(noted, 500)
-            raise
-        made = response.body if isinstance(response.body, dict) else {}
-        await self._audit.end(noted, response.status, made=str(made.get("id") or made.get("key") or ""))
-        return response
 
     def _operation(self, route: ManageRoute) -> Operation:
         found: Operation = next(
