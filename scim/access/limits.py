@@ -2,11 +2,12 @@
 
 import math
 import time
-from collections import Counter, OrderedDict
+from collections import OrderedDict
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
+from scim.access.minute import MinuteCounts, others
 from scim.protocol.errors import TooManyRequests
 
 MOST_KEPT = 10_000
@@ -117,30 +118,14 @@ class Tries:
     """
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
-        self._clock = clock
-        self._minute = -1
-        self._wrong: Counter[str] = Counter()
+        self._wrong = MinuteCounts(clock, MOST_ADDRESSES, others)
 
     def check(self, address: str) -> None:
         """Return when the address may show a token. Raises TooManyRequests."""
-        left = 60 - int(self._clock() % 60)
-        if self._of(address) >= TRIES:
+        if self._wrong.of(address) >= TRIES:
+            left = self._wrong.left()
             raise TooManyRequests(f"{TRIES} wrong tokens came from this address. Try again in {left} s.", left, TRIES)
 
     def note(self, address: str) -> None:
         """Count a wrong token."""
-        self._of(address)
-        if address not in self._wrong and len(self._wrong) >= MOST_ADDRESSES:
-            address = _OTHERS
-        self._wrong[address] += 1
-
-    def _of(self, address: str) -> int:
-        minute = int(self._clock() // 60)
-        if minute != self._minute:
-            self._minute = minute
-            self._wrong.clear()
-        return self._wrong.get(address, self._wrong[_OTHERS] if len(self._wrong) >= MOST_ADDRESSES else 0)
-
-
-_OTHERS = "others"
-"""What addresses share that come when MOST_ADDRESSES have shown wrong tokens already."""
+        self._wrong.add(address)

@@ -1,21 +1,18 @@
 """Tokens that are not valid, counted by the address that they come from: who tries many waits for itself alone."""
 
 import asyncio
-import math
 import time
-from collections import Counter
 from collections.abc import Callable
 
+from scim.access.minute import SECONDS, MinuteCounts, others
 from scim.protocol.errors import TooManyRequests
 
-MINUTE = 60.0
 MOST_A_MINUTE = 100
 """Tokens that are not valid, of one address, in one process; every further one is 429 until the minute is over."""
 MAX_ADDRESSES = 1_000
 """Addresses with a count of their own in a minute; all others share one."""
 AT_ONCE = 8
 """Tokens that a process has never seen valid are looked up so many at a time."""
-OTHERS = "others"
 
 
 class Strangers:
@@ -26,14 +23,12 @@ class Strangers:
     """
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
-        self._clock = clock
-        self._minute = -1
-        self._counts: Counter[str] = Counter()
+        self._counts = MinuteCounts(clock, MAX_ADDRESSES, others)
         self._turns, self._last = asyncio.Semaphore(AT_ONCE), asyncio.Semaphore(1)
 
     def turn(self, address: str) -> asyncio.Semaphore:
         """Return what a look-up for the address waits for."""
-        return self._last if self._count(address) >= MOST_A_MINUTE else self._turns
+        return self._last if self._counts.of(address) >= MOST_A_MINUTE else self._turns
 
     def refused(self, address: str) -> None:
         """Count a token of the address that is not valid. Raises TooManyRequests when there were too many already.
@@ -42,24 +37,11 @@ class Strangers:
         """
         if not address:
             return
-        found = self._count(address)
-        self._counts[self._name(address)] += 1
-        if found >= MOST_A_MINUTE:
-            seconds = max(math.ceil((self._minute + 1) * MINUTE - self._clock()), 1)
+        if self._counts.add(address) > MOST_A_MINUTE:
+            seconds = self._counts.left()
             raise TooManyRequests(
                 f"More than {MOST_A_MINUTE} tokens that are not valid came from this address within a minute. Copy the"
                 f" current secret token into the client's settings, and try again in {seconds} s.",
                 seconds,
-                max(int(MOST_A_MINUTE / MINUTE), 1),
+                max(int(MOST_A_MINUTE / SECONDS), 1),
             )
-
-    def _count(self, address: str) -> int:
-        minute = int(self._clock() // MINUTE)
-        if minute != self._minute:
-            self._minute = minute
-            self._counts.clear()
-        return self._counts.get(self._name(address), 0)
-
-    def _name(self, address: str) -> str:
-        known = address in self._counts or len(self._counts) < MAX_ADDRESSES
-        return address if known else OTHERS

@@ -2,10 +2,10 @@
 
 import logging
 import time
-from collections import Counter
 from collections.abc import Callable
 
-MINUTE = 60.0
+from scim.access.minute import MinuteCounts, others
+
 MAX_WARNINGS = 60
 """Lines at WARNING in a minute for one address, in one process."""
 MAX_ADDRESSES = 100
@@ -21,22 +21,15 @@ class Failures:
     """
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
-        self._clock = clock
-        self._minute = -1
-        self._counts: Counter[str] = Counter()
+        self._counts = MinuteCounts(clock, MAX_ADDRESSES, others)
         self._quiet = 0
 
     def is_to_be_told(self, address: str) -> bool:
         """Count a failure of an address, and return whether it gets a line at WARNING."""
-        minute = int(self._clock() // MINUTE)
-        if minute != self._minute:
+        if self._counts.begins():
             if self._quiet:
                 logger.warning("%d failed requests before this minute had no line at WARNING", self._quiet)
-            self._minute, self._quiet = minute, 0
-            self._counts.clear()
-        if len(self._counts) >= MAX_ADDRESSES and address not in self._counts:
-            address = "others"
-        self._counts[address] += 1
-        told = self._counts[address] <= MAX_WARNINGS
+            self._quiet = 0
+        told = self._counts.add(address) <= MAX_WARNINGS
         self._quiet += not told
         return told

@@ -2,11 +2,11 @@
 
 import asyncio
 import logging
-from collections import Counter
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from scim.access.minute import MinuteCounts
 from scim.access.tenants import TenantRecord
 from scim.directory.entry import Entry
 from scim.directory.journal import MOST, Journal
@@ -21,7 +21,6 @@ WRITE_SECONDS = 10.0
 """How long one writing may take."""
 PAUSE_SECONDS = 10.0
 """How long nothing is written after it failed: an outage is not made worse."""
-MINUTE = 60.0
 FAILURES_A_MINUTE = 60
 """Failures of one tenant and address that have rows of their own in a minute; further ones are counted in one."""
 REFUSALS_A_MINUTE = 1
@@ -69,8 +68,7 @@ class Journals:
         self._last = float("-inf")
         self._paused_until = float("-inf")
         self._lost = 0
-        self._minute = -1
-        self._told: Counter[tuple[str, str, bool]] = Counter()
+        self._told: MinuteCounts[tuple[str, str, bool]] = MinuteCounts(seconds, MOST_ADDRESSES, _others)
         self._collected: dict[str, _Collected] = {}
         self._tasks: set[asyncio.Task[None]] = set()
 
@@ -129,15 +127,7 @@ class Journals:
 
     def _is_to_be_told(self, who: tuple[str, str, bool]) -> bool:
         """Count a failure of a tenant, an address, and whether it was refused; return whether it gets a line."""
-        key, _, refused = who
-        minute = int(self._seconds() // MINUTE)
-        if minute != self._minute:
-            self._minute = minute
-            self._told.clear()
-        if who not in self._told and len(self._told) >= MOST_ADDRESSES:
-            who = (key, "others", refused)
-        self._told[who] += 1
-        return self._told[who] <= (REFUSALS_A_MINUTE if refused else FAILURES_A_MINUTE)
+        return self._told.add(who) <= (REFUSALS_A_MINUTE if who[2] else FAILURES_A_MINUTE)
 
     def _begin(self, key: str) -> "asyncio.Task[None]":
         """Begin to write what is collected for a tenant; what is being written is waited for."""
@@ -177,6 +167,10 @@ class Journals:
     async def flush(self) -> None:
         """Return when all that is collected was written, or was lost."""
         await asyncio.gather(*self._tasks, *(self._begin(key) for key in list(self._collected)))
+
+
+def _others(who: tuple[str, str, bool]) -> tuple[str, str, bool]:
+    return who[0], "others", who[2]
 
 
 def _alike(one: Entry, other: Entry) -> bool:
