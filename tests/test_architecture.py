@@ -51,6 +51,7 @@ AZURE_ALLOWED = {
     "scim.azure.signing_key",
     "scim.azure.tables",
     "scim.azure.vault",
+    "scim.azure.vault_client",
     "scim.azure.webhook_key",
 }
 ENVIRONMENT_ALLOWED = {"scim.app", "scim.local"}

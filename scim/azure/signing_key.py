@@ -7,12 +7,11 @@ from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, TypeVar
 
 from azure.core.credentials_async import AsyncTokenCredential
-from azure.core.exceptions import AzureError, HttpResponseError, ResourceNotFoundError
+from azure.core.exceptions import ResourceNotFoundError
 from azure.keyvault.secrets import SecretProperties
-from azure.keyvault.secrets.aio import SecretClient
 
-from scim.azure.identity import identity
 from scim.azure.vault import newest_first
+from scim.azure.vault_client import ERRORS, VaultClient, status_of
 from scim.protocol.errors import InvalidValue, Unavailable
 from scim.security_events.signing import BadKey, Jwk, SigningKey, key_of
 
@@ -51,10 +50,8 @@ class VaultSigningKeys:
         **options: Any,
     ) -> None:
         """Keep how to connect; nothing is sent. A credential that is passed in stays the caller's to close."""
-        self._url, self._client_id, self._credential, self._options = vault_url, client_id, credential, options
+        self._vault = VaultClient(vault_url, client_id, credential, **options)
         self._clock, self._now = clock, now
-        self._own: AsyncTokenCredential | None = None
-        self._client: SecretClient | None = None
         self._read: dict[str, SigningKey | None] = {}
         self._keys: list[tuple[float, SigningKey]] = []
         """When each was made, in seconds since 1970, and the key; the newest first."""
@@ -87,17 +84,16 @@ class VaultSigningKeys:
             raise InvalidValue(f"The vault has a secret '{SECRET}' already. `signing-key rotate` adds a version to it.")
         if not first and not there:
             raise InvalidValue(f"The vault has no secret '{SECRET}' yet. `signing-key create` makes it.")
-        written = self._open().set_secret(SECRET, pem, content_type=CONTENT_TYPE, tracing_options={"enabled": False})
+        written = self._vault.open().set_secret(
+            SECRET, pem, content_type=CONTENT_TYPE, tracing_options={"enabled": False}
+        )
         await self._answered(written)
         self._due = float("-inf")
-        return f"{self._url.rstrip('/')}/secrets/{SECRET}"
+        return f"{self._vault.url.rstrip('/')}/secrets/{SECRET}"
 
     async def close(self) -> None:
         """Release the client."""
-        for each in (self._client, self._own):
-            if each is not None:
-                await each.close()
-        self._client = self._own = None
+        await self._vault.close()
 
     async def _refresh(self) -> None:
         if self._clock() < self._due:
@@ -122,7 +118,7 @@ class VaultSigningKeys:
 
     async def _versions(self) -> list[SecretProperties]:
         try:
-            listed = self._open().list_properties_of_secret_versions(SECRET)
+            listed = self._vault.open().list_properties_of_secret_versions(SECRET)
             return [each async for each in listed]
         except ResourceNotFoundError:
             return []
@@ -130,7 +126,7 @@ class VaultSigningKeys:
     async def _key(self, version: str) -> SigningKey | None:
         """Return the key of a version, None for one that cannot sign, of which the log says why once."""
         if version not in self._read:
-            secret = await self._open().get_secret(SECRET, version, tracing_options={"enabled": False})
+            secret = await self._vault.open().get_secret(SECRET, version, tracing_options={"enabled": False})
             try:
                 self._read[version] = key_of(secret.value or "")
             except BadKey as error:
@@ -143,20 +139,10 @@ class VaultSigningKeys:
         try:
             async with asyncio.timeout(SECONDS):
                 return await call
-        except (AzureError, TimeoutError, ValueError, TypeError, AttributeError, LookupError) as error:
-            status = error.status_code if isinstance(error, HttpResponseError) else None
-            hint = " The identity needs Key Vault Secrets Officer to write it." if status == 403 else ""
-            raise Unavailable(
-                f"The vault's secret '{SECRET}' cannot be read or written: {status or type(error).__name__}.{hint}"
-            ) from None
-
-    def _open(self) -> SecretClient:
-        if self._client is None:
-            if self._credential is None:
-                self._own = identity(self._client_id)
-            options = {"retry_total": 1, "http_logging_level": logging.DEBUG, **self._options}
-            self._client = SecretClient(self._url, self._credential or self._own, **options)  # type: ignore[arg-type]
-        return self._client
+        except ERRORS as error:
+            status = status_of(error)
+            hint = " The identity needs Key Vault Secrets Officer to write it." if status == "403" else ""
+            raise Unavailable(f"The vault's secret '{SECRET}' cannot be read or written: {status}.{hint}") from None
 
 
 def _made(version: SecretProperties) -> float:

@@ -21,6 +21,7 @@ import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any
 
 from azure.core.credentials_async import AsyncTokenCredential
@@ -34,7 +35,7 @@ from azure.keyvault.secrets import SecretProperties
 from azure.keyvault.secrets.aio import SecretClient
 
 from scim.access.auth import digest
-from scim.azure.identity import identity
+from scim.azure.vault_client import ERRORS, VaultClient
 from scim.protocol.errors import Unavailable
 
 SECRET = "scim-token"  # noqa: S105 - the name of the secret, not its value
@@ -59,9 +60,6 @@ DISABLED = "SecretDisabled"
 """The inner code of the 403 to a get of a disabled version (Azure/azure-sdk-for-js#24756)."""
 FIRST_BACKOFF = 0.25
 REFERENCE = "@Microsoft.KeyVault("
-
-# The clients raise all but the first on an answer that is JSON of another shape, as a proxy between may give.
-_ERRORS = (AzureError, ValueError, TypeError, AttributeError, LookupError)
 
 _log = logging.getLogger(__name__)
 
@@ -111,14 +109,13 @@ class VaultTokens:
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
         **options: Any,
     ) -> None:
-        self._vault_url, self._credential, self._client_id = vault_url, credential, client_id
+        self._connect = partial(VaultClient, vault_url, client_id or "", credential, **{"retry_total": 0, **options})
         self._secret, self._time_limit, self._try_seconds = secret, time_limit, try_seconds
         self._may_be_missing = may_be_missing
         self._load_budget, self._refresh_budget = load_budget, refresh_budget
-        self._clock, self._now, self._sleep, self._options = clock, now, sleep, options
+        self._clock, self._now, self._sleep = clock, now, sleep
 
-        self._client: SecretClient | None = None
-        self._own_credential: AsyncTokenCredential | None = None
+        self._vault = self._connect()
         self._loop: asyncio.AbstractEventLoop | None = None
         self._refreshing: asyncio.Task[None] | None = None
 
@@ -177,10 +174,8 @@ class VaultTokens:
         if self._refreshing is not None:
             self._refreshing.cancel()
             await asyncio.gather(self._refreshing, return_exceptions=True)
-        for each in (self._client, self._own_credential):
-            if each is not None:
-                await each.close()
-        self._client = self._own_credential = self._refreshing = None
+        self._refreshing = None
+        await self._vault.close()
 
     def _valid(self) -> tuple[bytes, ...]:
         if self._tokens is None:
@@ -207,7 +202,7 @@ class VaultTokens:
     def _start_refresh(self) -> asyncio.Task[None]:
         loop = asyncio.get_running_loop()
         if self._loop is not loop:
-            self._loop, self._client, self._own_credential, self._refreshing = loop, None, None, None
+            self._loop, self._vault, self._refreshing = loop, self._connect(), None
         if self._refreshing is None or self._refreshing.done():
             self._refreshing = loop.create_task(self._ask())
         return self._refreshing
@@ -234,7 +229,7 @@ class VaultTokens:
             tokens = await self._read()
         except TimeoutError:
             return _Failure("It does not answer in time.")
-        except _ERRORS as error:
+        except ERRORS as error:
             return _failure(error, self._secret)
         if tokens is None and not self._may_be_missing:
             return _Failure(f"The secret '{self._secret}' is not in the vault.")
@@ -243,7 +238,7 @@ class VaultTokens:
 
     async def _read(self) -> tuple[_Token, ...] | None:
         """Return the tokens of the newest usable versions; None if there is no such secret and never was."""
-        client = self._open()
+        client = self._vault.open()
         listed = await self._versions(client)
         if not listed and self._tokens is None:
             return None
@@ -326,15 +321,6 @@ class VaultTokens:
             known = "no token is known yet" if self._tokens is None else "the tokens known last stay valid"
             _log.warning("Key Vault does not answer, %s. %s", known, failure.reason)
         self._failure, self._due_at = failure, self._clock() + max(PAUSE, failure.retry_after)
-
-    def _open(self) -> SecretClient:
-        if self._client is None:
-            credential = self._credential
-            if credential is None:
-                credential = self._own_credential = identity(self._client_id or "")
-            options = {"retry_total": 0, "http_logging_level": logging.DEBUG, **self._options}
-            self._client = SecretClient(self._vault_url, credential, **options)
-        return self._client
 
 
 def newest_first(versions: list[SecretProperties], now: float) -> list[SecretProperties]:

@@ -1,14 +1,12 @@
 """The key of webhooks' secrets from Azure Key Vault: the versions of one secret, each read once."""
 
 import asyncio
-import logging
 from typing import Any
 
 from azure.core.credentials_async import AsyncTokenCredential
-from azure.core.exceptions import AzureError, HttpResponseError, ResourceNotFoundError
-from azure.keyvault.secrets.aio import SecretClient
+from azure.core.exceptions import ResourceNotFoundError
 
-from scim.azure.identity import identity
+from scim.azure.vault_client import ERRORS, VaultClient, status_of
 from scim.protocol.errors import Unavailable
 
 SECRET = "scim-webhook-key"  # noqa: S105 - the name of the secret, not its value
@@ -28,10 +26,7 @@ class VaultKeys:
         self, vault_url: str, client_id: str = "", credential: AsyncTokenCredential | None = None, **options: Any
     ) -> None:
         """Keep how to connect; nothing is sent. A credential that is passed in stays the caller's to close."""
-        self._url, self._client_id, self._options = vault_url, client_id, options
-        self._credential = credential
-        self._own: AsyncTokenCredential | None = None
-        self._client: SecretClient | None = None
+        self._vault = VaultClient(vault_url, client_id, credential, **options)
         self._known: dict[str, bytes] = {}
 
     async def newest(self) -> str:
@@ -46,38 +41,24 @@ class VaultKeys:
 
     async def close(self) -> None:
         """Release the client."""
-        for each in (self._client, self._own):
-            if each is not None:
-                await each.close()
-        self._client = self._own = None
+        await self._vault.close()
 
     async def _asked(self, version: str) -> str:
         """Return the version that the vault names. What the SDK raises can hold the secret, so none of it is told."""
         try:
             async with asyncio.timeout(SECONDS):
-                found = await self._open().get_secret(SECRET, version, tracing_options={"enabled": False})
+                found = await self._vault.open().get_secret(SECRET, version, tracing_options={"enabled": False})
         except ResourceNotFoundError:
             what = f"no version {version} of it" if version else "no such secret"
             raise Unavailable(
                 f"Webhooks are signed with the vault's secret '{SECRET}', and there is {what}. Add it, as by"
                 f" `az keyvault secret set --name {SECRET} --value $(openssl rand -hex 32) --vault-name NAME`."
             ) from None
-        except (AzureError, TimeoutError, ValueError, TypeError, AttributeError, LookupError) as error:
-            status = error.status_code if isinstance(error, HttpResponseError) else None
-            raise Unavailable(
-                f"The vault's secret '{SECRET}' cannot be read: {status or type(error).__name__}."
-            ) from None
+        except ERRORS as error:
+            raise Unavailable(f"The vault's secret '{SECRET}' cannot be read: {status_of(error)}.") from None
         value = (found.value or "").strip()
         if len(value) < MIN_LENGTH:
             raise Unavailable(f"The vault's secret '{SECRET}' needs {MIN_LENGTH} random characters or more.")
         name = str(found.properties.version)
         self._known[name] = value.encode()
         return name
-
-    def _open(self) -> SecretClient:
-        if self._client is None:
-            if self._credential is None:
-                self._own = identity(self._client_id)
-            options = {"retry_total": 1, "http_logging_level": logging.DEBUG, **self._options}
-            self._client = SecretClient(self._url, self._credential or self._own, **options)  # type: ignore[arg-type]
-        return self._client

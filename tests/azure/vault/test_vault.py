@@ -93,7 +93,7 @@ class TestLifetime:
             made.append((client_id, MadeUpIdentity()))
             return made[-1][1]
 
-        monkeypatch.setattr("scim.azure.vault.identity", identity)
+        monkeypatch.setattr("scim.azure.vault_client.identity", identity)
         tokens = connect(credential=None, client_id="the-client-id")
         assert made == []
         vault.add("1", OLD)
@@ -122,7 +122,7 @@ class TestLifetime:
         """Connections belong to the loop that opened them; the tokens known stay known."""
         vault.add("1", OLD)
         await tokens.digests()
-        here = tokens._client
+        here = tokens._vault
 
         async def elsewhere() -> bool:
             clock.seconds += TIME_LIMIT
