@@ -5,6 +5,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from scim.directory import keys
+from scim.protocol import entity_tag
 from scim.protocol.active import stated
 from scim.protocol.errors import InvalidValue, PreconditionFailed
 from scim.protocol.filter import parse_attribute
@@ -76,8 +77,7 @@ class Stored:
 
     def has_version(self, tags: str) -> bool:
         """Whether a list of entity tags, as in If-Match and If-None-Match, has this version's or `*`."""
-        listed = [tag.strip() for tag in tags.split(",")]
-        return "*" in listed or _opaque(self.etag) in map(_opaque, listed)
+        return entity_tag.has(tags, self.etag)
 
     def resource(self, base_url: str, names: Mapping[str, str] | None = None) -> Resource:
         """Return the resource as a client sees it, under the base URL of the request.
@@ -112,11 +112,6 @@ class Stored:
 def etag(mark: str) -> str:
     """Return the entity tag of a resource that the commit with the mark wrote or touched last."""
     return f'W/"{mark}"'
-
-
-def _opaque(tag: str) -> str:
-    """Weak comparison, RFC 9110 §8.8.3.2: the mark of weakness does not matter."""
-    return tag.removeprefix("W/")
 
 
 class Kind:

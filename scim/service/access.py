@@ -1,14 +1,11 @@
 """Who may do what, over HTTP: `{Tenant URL}/access`, and `/access/.search` with the keys in the body."""
 
-import hashlib
-from collections.abc import Sequence
 from typing import Any
 
 from scim.directory.access import BY, Access, Entitled, Sought
-from scim.protocol import sizes
+from scim.protocol import entity_tag, sizes
 from scim.protocol.active import is_active
 from scim.protocol.errors import InvalidSyntax, InvalidValue, ScimError
-from scim.protocol.resource import to_json
 from scim.service.messages import JSON, Request, Response
 
 MAX_USERS = 100
@@ -92,13 +89,8 @@ def _told(each: Entitled) -> dict[str, Any]:
 
 def _response(request: Request, body: dict[str, Any]) -> Response:
     """Return the answer, with an entity tag that is a hash of it: a membership changes no user's version."""
-    tag = f'"{hashlib.sha256(to_json(body).encode(errors="replace")).hexdigest()[:32]}"'
+    tag = entity_tag.of_body(body)
     headers = {"ETag": tag, **_HEADERS}
-    if request.method in ("GET", "HEAD") and _knows(request.headers.get("if-none-match", ""), tag):
+    if request.method in ("GET", "HEAD") and request.knows(tag):
         return Response(304, headers=headers)
     return Response(200, body, headers, JSON)
-
-
-def _knows(tags: str, tag: str) -> bool:
-    listed: Sequence[str] = [each.strip().removeprefix("W/") for each in tags.split(",")]
-    return "*" in listed or tag in listed

@@ -6,10 +6,9 @@ from scim.access.credential import Credential
 from scim.directory.capture import MAX_REQUESTS
 from scim.service.answers import Parameters
 from scim.service.captures import DEFAULT_MINUTES, Captures, as_file
-from scim.service.messages import JSON, Request, Response
+from scim.service.messages import JSON, NO_STORE, Request, Response
 from scim.service.parameters import count_of, given, members
 
-NO_STORE = {"Cache-Control": "no-store"}
 PAGE = ("count", "cursor")
 
 

@@ -125,7 +125,7 @@ class Console:
 
 def _sent(request: Request, file: _File) -> Response:
     headers = {**PROTECTION, "Cache-Control": file.cache, "ETag": file.tag, "Vary": "Accept-Encoding"}
-    if file.tag in [each.strip() for each in request.headers.get("if-none-match", "").split(",")]:
+    if request.knows(file.tag):
         return Response(304, None, headers, file.media_type)
     if file.packed and _takes_gzip(request.headers.get("accept-encoding", "")):
         return Response(200, None, headers | {"Content-Encoding": "gzip"}, file.media_type, written=file.packed)

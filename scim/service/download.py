@@ -13,7 +13,7 @@ from scim.directory.journal import MAX_COUNT
 from scim.protocol.errors import InvalidValue
 from scim.protocol.resource import to_json
 from scim.service import activity
-from scim.service.messages import JSON, Response
+from scim.service.messages import JSON, NO_STORE, Response
 from scim.service.parameters import count_of, given
 from scim.service.tenants import TenantService
 
@@ -49,7 +49,7 @@ async def requests(service: TenantService, asked: Sequence[tuple[str, str]], add
         if not cursor or len(found) >= count:
             break
     headers = {
-        "Cache-Control": "no-store",
+        **NO_STORE,
         "Content-Disposition": f'attachment; filename="requests-{service.record.key}.{kind}"',
     }
     if cursor:

@@ -11,7 +11,7 @@ from scim.directory.memberships import name_in
 from scim.protocol import sizes
 from scim.protocol.errors import InvalidValue
 from scim.service.administration import Administration
-from scim.service.messages import JSON, Request, Response
+from scim.service.messages import JSON, NO_STORE, Request, Response
 from scim.service.tenants import TenantServices
 
 
@@ -71,4 +71,4 @@ class GroupGuards:
 
 
 def _answer(groups: list[dict[str, Any]]) -> Response:
-    return Response(200, {"groups": groups}, {"Cache-Control": "no-store"}, JSON)
+    return Response(200, {"groups": groups}, NO_STORE, JSON)

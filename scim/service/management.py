@@ -18,7 +18,7 @@ from scim.service.addresses import Addresses
 from scim.service.administration import GRACE, NOW, Administration, Wanted, expiry
 from scim.service.answers import Parameters, answered, origin_of
 from scim.service.management_routes import PREFIX, ROUTES, ManageRoute
-from scim.service.messages import JSON, Request, Response
+from scim.service.messages import JSON, NO_STORE, Request, Response
 from scim.service.parameters import members
 from scim.service.routes import matched
 from scim.service.tenants import TenantServices
@@ -28,7 +28,6 @@ if TYPE_CHECKING:
     from scim.service.webhooks import Webhooks
 
 PROBLEM = "application/problem+json"
-NO_STORE = {"Cache-Control": "no-store"}
 
 Operation = Callable[[Request, Credential, Parameters], Awaitable[Response]]
 

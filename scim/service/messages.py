@@ -11,6 +11,7 @@ from urllib.parse import parse_qsl, quote
 from scim.access.credential import Scope
 from scim.access.tenants import TenantRecord
 from scim.directory.entry import Entry
+from scim.protocol import entity_tag
 from scim.protocol.errors import InvalidSyntax, InvalidValue, ScimError, UnsupportedMediaType
 from scim.protocol.resource import to_json
 from scim.protocol.sizes import Size
@@ -18,6 +19,8 @@ from scim.service.failures import Failures
 
 MEDIA_TYPE = "application/scim+json"
 JSON = "application/json"
+NO_STORE = {"Cache-Control": "no-store"}
+"""Of answers that nobody may keep."""
 MAX_DEPTH = 24
 """Objects and lists within each other; a User needs four, a Bulk request of PATCHes eight."""
 
@@ -78,6 +81,10 @@ class Request:
             return parse_qsl(query, keep_blank_values=True, errors="strict")
         except ValueError:
             raise InvalidValue("A query parameter is not percent-encoded UTF-8.") from None
+
+    def knows(self, tag: str) -> bool:
+        """Whether the client has what the entity tag names, by If-None-Match. RFC 9110 §13.1.2."""
+        return entity_tag.has(self.headers.get("if-none-match", ""), tag)
 
     def json(self, size: Size) -> Any:
         """Return the body's JSON.

@@ -1,23 +1,21 @@
 """What an administrator reads of a tenant over HTTP: its users and groups, their history, and its requests."""
 
-import hashlib
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
 from scim.access.audit import Audit
 from scim.access.credential import Credential
-from scim.protocol.resource import to_json
+from scim.protocol import entity_tag
 from scim.service import activity, download
 from scim.service.addresses import Addresses
 from scim.service.administration import Administration
 from scim.service.answers import Parameters
-from scim.service.messages import JSON, Request, Response
+from scim.service.messages import JSON, NO_STORE, Request, Response
 from scim.service.overview import overview
 from scim.service.parameters import count_of, given
 from scim.service.roster import Roster, summary
 from scim.service.tenants import TenantService, TenantServices
 
-NO_STORE = {"Cache-Control": "no-store"}
 PAGE = ("count", "cursor")
 FIND = ("find", *PAGE)
 
@@ -46,9 +44,9 @@ class Reading:
         service = await self._service(parameters)
         listed = await self._administration.credentials(service.record.key)
         told = await overview(service, self._administration.now, listed, self._health)
-        tag = f'"{hashlib.sha256(to_json(told).encode()).hexdigest()[:32]}"'
+        tag = entity_tag.of_body(told)
         headers = {**NO_STORE, "ETag": tag}
-        if tag in [each.strip() for each in request.headers.get("if-none-match", "").split(",")]:
+        if request.knows(tag):
             return Response(304, None, headers, JSON)
         return Response(200, told, headers, JSON)
 
