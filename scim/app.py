@@ -7,7 +7,6 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property, partial
-from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
@@ -216,9 +215,9 @@ def from_environ(*, serving: bool = True, existing: bool = False) -> App:
     Raises SettingsError, also when an `existing` store is asked for and there is no such file.
     """
     settings = Settings.from_environ(os.environ, serving=serving)
-    path = settings.storage.removeprefix("sqlite:")
-    if existing and path not in (settings.storage, ":memory:") and not Path(path).exists():
-        raise SettingsError(f"SCIM_STORAGE: there is no file {path}; name the one that the service uses.")
+    file = settings.storage_file
+    if existing and file and not file.exists():
+        raise SettingsError(f"SCIM_STORAGE: there is no file {file}; name the one that the service uses.")
     return build(settings)
 
 
@@ -237,7 +236,8 @@ def build(
     clock = time.monotonic if tenant is None else partial(_seconds, tenant)
     store: Store = Partitions(tenant.rows) if tenant else open_store(settings)
     tenant = tenant or Tenant(store.rows(settings.tenant), settings.tenant)
-    registry = Registry(store, registry_name(settings.tenant), tenant.now)
+    name = registry_name(settings.tenant)
+    registry = Registry(store, name, tenant.now)
     signing_keys = _SigningKeys(settings)
     tenants = TenantServices(store, registry, settings, schemas, known, tenant, signing_keys)
     tokens = tokens or _tokens(settings)
@@ -246,7 +246,6 @@ def build(
     webhook_keys = _WebhookKeys(settings)
     hints = Hints(partial(_queue, settings) if settings.hints else None, clock)
     deliveries = Deliveries(partial(_delivery, settings, webhook_keys), hints)
-    name = registry_name(settings.tenant)
     rounds = Rounds(store, registry, tenants, deliveries, Audit(registry, store.rows(name, may_be_missing=True), name))
     timer = Timer(tenant, rounds)
 
@@ -353,10 +352,9 @@ class _WebhookKeys:
             return VaultKeys(settings.key_vault, settings.client_id)
         from scim.webhooks.local_key import FILE, FileKeys, SettingKeys
 
-        path = settings.storage.removeprefix("sqlite:")
-        if settings.webhook_key or path in (settings.storage, ":memory:"):
+        if settings.webhook_key or settings.storage_file is None:
             return SettingKeys(settings.webhook_key)
-        return FileKeys(Path(path).parent / FILE)
+        return FileKeys(settings.storage_file.parent / FILE)
 
     async def newest(self) -> str:
         return await self._source.newest()
@@ -384,8 +382,7 @@ class _SigningKeys:
             return VaultSigningKeys(settings.key_vault, settings.client_id)
         from scim.security_events.local_key import FILE, FileSigningKeys
 
-        path = settings.storage.removeprefix("sqlite:")
-        beside = None if path in (settings.storage, ":memory:") else Path(path).parent / FILE
+        beside = settings.storage_file.parent / FILE if settings.storage_file else None
         return FileSigningKeys(settings.signing_key or beside)
 
     async def signer(self) -> "SigningKey":

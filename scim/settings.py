@@ -74,6 +74,12 @@ class Settings:
     client_id: str = ""
     """Client id of the managed identity; the setting is `AZURE_CLIENT_ID`, as the Azure SDKs know it."""
 
+    @property
+    def storage_file(self) -> Path | None:
+        """The SQLite file in which everything is kept; None where it is kept elsewhere, or in memory."""
+        path = self.storage.removeprefix("sqlite:")
+        return None if path in (self.storage, ":memory:") else Path(path)
+
     @classmethod
     def from_environ(cls, environ: Mapping[str, str], *, serving: bool = True) -> "Settings":
         """Return the settings that an environment holds; empty ones count as not set.

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Awaitable, Callable
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Any
 
 from scim.directory import keys
@@ -22,11 +22,8 @@ class Census:
 
     async def memberships(self) -> dict[str, Any] | None:
         """Return how many memberships there were, and the time when they were counted; None before that."""
-        row = await self._tenant.read(keys.SIZES)
-        if row is None or _counted(row) is None:
-            return None
-        said = json.loads(row.body)
-        return {"count": said["memberships"], "time": said["time"]}
+        said = _said(await self._tenant.read(keys.SIZES))
+        return {"count": said["memberships"], "time": said["time"]} if said else None
 
     async def count(self, goes_on: Callable[[], Awaitable[bool]]) -> bool:
         """Count the memberships if that is due; return whether it was done.
@@ -34,7 +31,8 @@ class Census:
         `goes_on` is asked behind each thousand; where it says no, nothing is kept, and the next run begins anew.
         """
         row = await self._tenant.read(keys.SIZES)
-        now, counted = self._tenant.now(), _counted(row)
+        now, said = self._tenant.now(), _said(row)
+        counted = parse_date_time(said["time"]) if said else None
         if counted is not None and counted <= now < counted + EVERY:
             return False
         memberships = 0
@@ -50,10 +48,10 @@ class Census:
         return True
 
 
-def _counted(row: Row | None) -> datetime | None:
-    """Return when the row was written; None without one, or where it cannot be read: then it is written anew."""
+def _said(row: Row | None) -> dict[str, Any] | None:
+    """Return what the row says; None without one, or where it cannot be read: then it is written anew."""
     try:
-        said = json.loads(row.body) if row else {}
-        return parse_date_time(said["time"]) if type(said["memberships"]) is int else None
+        said: dict[str, Any] = json.loads(row.body) if row else {}
+        return said if type(said["memberships"]) is int and parse_date_time(said["time"]) else None
     except (ValueError, TypeError, KeyError):
         return None

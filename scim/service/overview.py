@@ -1,6 +1,5 @@
 """How a tenant does, in one answer for all panels: sizes, last times, plots, and what asks for attention."""
 
-import json
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
@@ -8,13 +7,16 @@ from typing import Any
 from scim.access.credential import Credential, moment
 from scim.directory import counts, keys
 from scim.directory.census import Census
+from scim.directory.feed import head_in
 from scim.directory.hours import HOUR, Counts
 from scim.directory.journal import moment as moment_of
 from scim.directory.tenant import Tenant
-from scim.protocol.errors import ScimError
+from scim.protocol.errors import InvalidCursor
 from scim.protocol.resource import format_date_time
 from scim.service import documents
 from scim.service.tenants import TenantService
+from scim.storage.damage import Damaged
+from scim.storage.rows import Row
 from scim.storage.together import together
 
 EXPIRING = timedelta(days=30)
@@ -116,13 +118,13 @@ async def _feed(tenant: Tenant) -> dict[str, Any]:
     row = await tenant.read(keys.FEED)
     waiting = await tenant.under(keys.outbox(), MOST_WAITING, keys_only=True)
     oldest = min((each.modified for each in waiting if each.modified), default="")
-    return {"last": _number(row.body if row else "{}"), "waiting": len(waiting), "waitingSince": oldest or None}
+    return {"last": _last(row) if row else 0, "waiting": len(waiting), "waitingSince": oldest or None}
 
 
-def _number(body: str) -> int:
+def _last(head: Row) -> int:
     try:
-        return int(json.loads(body).get("last", 0))
-    except (ValueError, TypeError, AttributeError):  # a damaged head; `verify` tells of it
+        return head_in(head).last
+    except Damaged:  # `verify` tells of it
         return 0
 
 
@@ -138,7 +140,7 @@ async def _webhooks(service: TenantService, last: int) -> list[dict[str, Any]]:
         try:
             each = webhook_of(row)
             place = service.feed.number(each.cursor)
-        except (ScimError, ValueError, TypeError, KeyError):
+        except (Damaged, InvalidCursor):
             told.append({"id": keys.last_part(row.key), "enabled": False, "whyDisabled": "its row cannot be read"})
             continue
         state = {"enabled": each.enabled, "whyDisabled": each.why_disabled or None, "behind": max(last - place, 0)}
