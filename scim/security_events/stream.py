@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
 from functools import partial
 
@@ -12,7 +13,7 @@ from scim.directory.tenant import Tenant
 from scim.protocol.errors import CursorExpired, NotFound
 from scim.protocol.resource import to_json
 from scim.security_events.token import Recipient, has_token
-from scim.storage.damage import FORM, Damaged, check_form, object_in
+from scim.storage.damage import FORM, Damaged, record_in
 from scim.storage.rows import Delete, Insert, Replace, Row
 
 MAX_STREAMS = 20
@@ -64,13 +65,7 @@ class Stream:
 
 def stream_of(row: Row) -> Stream:
     """Return the stream of a row. Raises Damaged, or Newer for one that a newer release has written."""
-    fields = object_in(row)
-    check_form(row, fields.get("form"))
-    try:
-        lists = {name: tuple(fields[name]) for name in ("types", "acknowledged")}
-        return Stream(**fields | lists)
-    except (TypeError, KeyError):
-        raise Damaged(row.key, "it does not say what a stream is") from None
+    return Stream(**record_in(row, Stream))
 
 
 class StreamRows:
@@ -83,10 +78,8 @@ class StreamRows:
         """Return all streams that can be read."""
         found = []
         for row in await self._tenant.under(keys.stream()):
-            try:
+            with suppress(Damaged):  # which the log has; the others go on
                 found.append(stream_of(row))
-            except Damaged:  # which the log has; the others go on
-                continue
         return found
 
     async def count(self) -> int:

@@ -109,15 +109,19 @@ def fields_of(made: type[Any], read: Mapping[str, Any]) -> dict[str, Any]:
 
 
 class _Field(NamedTuple):
-    """What a field of a dataclass may hold as JSON. `words` are the texts that it may have; none is any."""
+    """What a field of a dataclass may hold as JSON. `words` are the texts that it may have; none is any.
+
+    `item` is the type of what a tuple holds.
+    """
 
     types: frozenset[type]
     words: frozenset[str]
+    item: type
     needed: bool
 
     def fits(self, value: Any) -> bool:
         if type(value) is list and tuple in self.types:
-            return all(isinstance(each, str) for each in value)
+            return all(type(each) is self.item for each in value)
         return type(value) in self.types and (not self.words or value in self.words)
 
 
@@ -134,7 +138,8 @@ def _field(hint: Any, needed: bool) -> _Field:
     types = {str if get_origin(part) is Literal else get_origin(part) or part for part in parts}
     if float in types:
         types.add(int)
-    return _Field(frozenset(types), words, needed)
+    items = [get_args(part)[0] for part in parts if get_origin(part) is tuple]
+    return _Field(frozenset(types), words, items[0] if items else str, needed)
 
 
 def _json_in(row: Row) -> Any:
