@@ -60,7 +60,7 @@ class Unreadable:
         async for _, damaged in self._damaged(keys.FEED, head_in):
             repair = self._may_repair(damaged)
             if repair:
-                await self._feed.rebuild()
+                await self._feed.restart()
             self._note(f"{keys.FEED}: {damaged.why}; a new epoch begins with --repair", repair)
             return repair
         return True
@@ -80,7 +80,8 @@ class Unreadable:
         if (missing := await self._feed.missing()) is not None:
             lost = True
             self._note(
-                f"{keys.event(missing)}: the feed lacks this event; a new epoch begins with --repair", self._repair
+                f"{keys.event(missing)}: the feed lacks this event or has it early; a new epoch begins with --repair",
+                self._repair,
             )
         if lost and self._repair:
             await self._feed.restart()

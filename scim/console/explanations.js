@@ -413,7 +413,7 @@ export const explanations = [
    "Does not read events"
   ],
   "begins": [
-   "An event after number 0 is mis"
+   "The event after number 0 is mi"
   ]
  },
  {

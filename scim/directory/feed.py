@@ -149,24 +149,27 @@ class Feed:
 
     async def _begin(self, _: int) -> None:
         if await self._tenant.read(keys.FEED) is None:
-            await self._tenant.commit([Insert(keys.FEED, to_json(asdict(Head(self._tenant.new_id("")))))])
+            head = Head(self._tenant.new_id(""))
+            if await self._tenant.under(keys.event(), 1, keys_only=True):
+                logger.error(
+                    "feed broken: the head of the feed of %s is gone, and a new epoch begins", self._tenant.name
+                )
+                head = await self._anew()
+            await self._tenant.commit([Insert(keys.FEED, to_json(asdict(head)))])
 
     async def restart(self) -> None:
         """Begin a new epoch: readers learn that what they know may be wrong, and start anew."""
-        head, version = await self.head()
-        new = replace(head, epoch=self._tenant.new_id(""), first=head.last + 1)
-        await self._tenant.commit([Replace(keys.FEED, to_json(asdict(new)), version)])
-
-    async def rebuild(self) -> None:
-        """Make a head that cannot be read anew, of a new epoch, from the events and the roles that were told of."""
         row = await self._tenant.read(keys.FEED)
+        if row is not None:
+            await self._tenant.commit([Replace(keys.FEED, to_json(asdict(await self._anew())), row.version)])
+
+    async def _anew(self) -> Head:
+        """Return the head of a new epoch, as the events and the roles that were told of have it."""
         last = 0
         async for page in self._tenant.pages(keys.event(), keys_only=True):
             last = keys.number(page[-1].key)
         told = len(await self._tenant.under(keys.told_roles(), keys_only=True))
-        head = Head(self._tenant.new_id(""), last + 1, last, await self._opened(), told)
-        if row is not None:
-            await self._tenant.commit([Replace(keys.FEED, to_json(asdict(head)), row.version)])
+        return Head(self._tenant.new_id(""), last + 1, last, await self._opened(), told)
 
     async def _opened(self) -> str:
         """Return the id of a large group that is there and whose parked members wait, perhaps to be opened again."""
@@ -175,7 +178,10 @@ class Feed:
         return group if group and await self._tenant.read(keys.resource("g", group)) else ""
 
     async def missing(self) -> int | None:
-        """Return the first number without its event, None where the feed is whole. Raises Damaged for its head."""
+        """Return the first number whose event is missing or there too early, None where the feed is whole.
+
+        Raises Damaged for its head.
+        """
         row = await self._tenant.read(keys.FEED)
         if row is None:
             return None
@@ -185,6 +191,8 @@ class Feed:
             for number in (keys.number(each.key) for each in page):
                 if number != expected:
                     return await self._still_missing(expected)
+                if number > head.last and number > (head := (await self.head())[0]).last:
+                    return number
                 expected += 1
         return await self._still_missing(expected) if expected <= head.last else None
 
@@ -217,9 +225,13 @@ class Feed:
         head, _ = await self.head()
         if after < head.first - 1:  # they expired meanwhile
             raise CursorExpired("The cursor is older than what is kept. Begin anew with after=latest.")
-        logger.error("feed broken: an event after %d is missing", after)
-        raise FeedBroken(
-            f"An event after number {after} is missing, which is a fault of this service."
+        raise self._broken(after)
+
+    def _broken(self, after: int) -> FeedBroken:
+        """Log, and return, that what follows a number is missing or is not the next event."""
+        logger.error("feed broken: the event after %d is missing or stands there already", after)
+        return FeedBroken(
+            f"The event after number {after} is missing or stands there already, which is a fault of this service."
             " `python -m scim verify --repair` begins a new epoch, and readers then start anew."
         )
 
@@ -246,8 +258,11 @@ class Feed:
     # Publishing
 
     async def publish(self, most: int = PUBLICATIONS) -> bool:
-        """Number what waits in the outbox, in at most so many transactions; return whether more may wait."""
-        done = 0
+        """Number what waits in the outbox, in at most so many transactions; return whether more may wait.
+
+        Raises FeedBroken where a row stands in the way of the next event, Damaged when the head cannot be read.
+        """
+        done, refused = 0, ""
         while done < most:
             head, version = await self.head()
             rows, more = await self._parked(head) if head.opening else (await self._pending(), False)
@@ -255,8 +270,10 @@ class Feed:
                 return False
             try:
                 done += await self._published(head, version, rows, more, most - done)
-            except RowConflict:  # somebody else has published
-                done += 1
+            except RowConflict:  # somebody else has published, and the head is another one now
+                if version == refused:
+                    raise self._broken(head.last) from None
+                done, refused = done + 1, version
         return True
 
     async def publish_all(self, end: float) -> int:

@@ -13,6 +13,7 @@ from scim.directory.feed import Feed
 from scim.directory.journal import Journal
 from scim.directory.tenant import Tenant
 from scim.directory.tombstones import Tombstones
+from scim.protocol.errors import FeedBroken
 from scim.storage.damage import Damaged
 from scim.storage.rows import MAX_CHANGES, Delete
 
@@ -80,8 +81,8 @@ class Maintenance:
         """Return how much was done, 0 where a row of the feed cannot be read: that keeps no other work waiting."""
         try:
             return await work
-        except Damaged as damaged:
-            logger.warning("the feed of %s is left out: %s", self._tenant.name, damaged.detail)
+        except (Damaged, FeedBroken) as error:
+            logger.warning("the feed of %s is left out: %s", self._tenant.name, error.detail)
             return 0
 
     def _monotonic(self, end: float) -> float:

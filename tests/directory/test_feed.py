@@ -340,3 +340,32 @@ async def test_a_publication_that_conflicts_is_begun_anew(app: App, http: Http, 
     await app.feed.head()
     rows.before_commit(conflict)
     assert await types(app) == ["user.created"]
+
+
+async def test_a_head_that_is_gone_is_made_anew(app: App, http: Http, caplog: pytest.LogCaptureFixture) -> None:
+    """Deleted by hand: numbers go on behind the events that are there, readers start anew, and somebody is woken."""
+    await http.user("mira")
+    before = (await app.feed.page("")).next
+    await app.tenant.commit([Delete(keys.FEED)])
+    await http.user("omar")
+    with pytest.raises(CursorExpired):
+        await app.feed.page(before)
+    assert [event["sequence"] for event in await everything(app)] == [2]
+    assert "feed broken" in caplog.text
+
+
+async def test_a_row_in_the_way_of_the_next_event_is_told_of(
+    app: App, http: Http, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Nobody tries for ever, neither who reads the feed nor the timer, whose other work goes on."""
+    await http.user("mira")
+    await app.feed.page("")
+    await app.tenant.commit([Insert(keys.event(2), "{}")])
+    await http.user("omar")
+    with pytest.raises(FeedBroken, match="verify --repair"):
+        await app.feed.page("")
+    assert "eventsPublished" in await app.maintenance.run()
+    assert "feed broken" in caplog.text
+    await verify(app.tenants.default, True, print)
+    await http.user("ines")
+    assert [event["data"]["userName"] for event in await everything(app)][-1] == "ines@contoso.example"
