@@ -57,5 +57,6 @@ async def _work(app: App, asked: argparse.Namespace) -> dict[str, Any]:
 
 def _told(asked: argparse.Namespace, result: dict[str, Any]) -> str:
     if asked.action == "list":
-        return table(result["streams"], ("id", "credential", "acknowledgedUpTo", "dropped", "created"), "no streams")
+        columns = ("id", "credential", "acknowledgedUpTo", "waiting", "dropped", "created")
+        return table(result["streams"], columns, "no streams")
     return fields(result)

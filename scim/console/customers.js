@@ -3,8 +3,11 @@ import { Access } from './access.js'
 import { tried } from './api.js'
 import { Audit } from './audit.js'
 import { Credentials } from './credentials.js'
+import { number } from './format.js'
+import { Guards } from './guards.js'
 import { Action, Component, Copy, Dialog, Foreign, Form, html, Rich, Table, Time } from './parts.js'
 import { linkTo } from './route.js'
+import { Streams } from './streams.js'
 import { say, texts } from './texts.js'
 import { Webhooks } from './webhooks.js'
 
@@ -35,7 +38,9 @@ export class Customers extends Component {
         <dl class="facts connect"><div><dt>${words.tenantUrl}</dt><dd><code>${tenant.tenantUrl}</code> <${Copy} text=${tenant.tenantUrl} label=${words.tenantUrl} /></dd></div></dl>
         <p class="muted">${words.connectionHint}</p></section>
       <${Credentials} ...${shared} />
+      <${Guards} ...${shared} />
       <${Webhooks} ...${shared} />
+      <${Streams} ...${shared} />
       <${Access} ...${shared} />
       <${Audit} ...${shared} />
       ${secrets && html`<${Secrets} ...${secrets} close=${() => this.setState({ secrets: null })} />`}`
@@ -52,17 +57,19 @@ function Tenants({ tenants, chosen, api, refresh }) {
     html`<code>${each.key}</code>`,
     html`<span class=${`status ${each.status === 'active' ? 'good' : 'warn'}`}>${words.statuses[each.status]}</span>`,
     each.created ? html`<${Time} at=${each.created} />` : '–',
+    each.seats === undefined ? words.anySeats : number(each.seats),
     each.status === 'active'
       ? html`<${Action} label=${words.suspend} about=${nameOf(each)} sure=${say(words.suspendSure, { name: nameOf(each) })} run=${turned(each, 'suspended')} />`
       : html`<${Action} label=${words.resume} about=${nameOf(each)} run=${turned(each, 'active')} />`,
   ]
-  return html`<${Table} label=${words.tenants} head=${[words.name, words.key, words.status, words.created, texts.actions]} rows=${tenants.map(cells)} />`
+  return html`<${Table} label=${words.tenants} head=${[words.name, words.key, words.status, words.created, words.seats, texts.actions]} rows=${tenants.map(cells)} />`
 }
 
 // What was just made, with what is secret: shown this once.
 function Secrets({ heading, made, tenantKey, steps, close }) {
   const shown = [
     [words.tenantUrl, made.tenantUrl],
+    [texts.streams.url, made.jwks && made.url],
     [words.secretToken, made.secretToken],
     [words.clientId, made.clientId],
     [words.clientSecret, made.clientSecret],

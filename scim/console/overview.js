@@ -1,5 +1,6 @@
 // Is it alive, how large is it, how does it fare: one answer of the service, in plain words, figures and plots.
 import { fromNow, milliseconds, moment, day, number, share, span } from './format.js'
+import { seatsSay } from './guards.js'
 import { Component, Foreign, html, Notice, Rich, Sign, Time } from './parts.js'
 import { Plot } from './plot.js'
 import { linkTo } from './route.js'
@@ -9,6 +10,7 @@ const words = texts.overview
 const MINUTE = 60
 const DAY = 24 * 60 * MINUTE
 const MOST_WAITING = 100 // the service counts so many
+const FEW_LEFT = 0.9
 const LATE = 2.25 // times as long as Entra takes
 
 export const overviewPath = (route) => `tenants/${encodeURIComponent(route.tenant)}/overview`
@@ -41,7 +43,7 @@ export function Overview({ route, data }) {
 
 // What the figures mean: a level, a heading, and what to do.
 export function judge(data, now = Date.now()) {
-  const found = [...service(data), ...silence(data, now), ...quarantine(data), ...failures(data), ...webhooks(data), ...expiry(data, now)]
+  const found = [...service(data), ...silence(data, now), ...quarantine(data), ...failures(data), ...seats(data), ...webhooks(data), ...expiry(data, now)]
   const level = found.some(([each]) => each === 'bad') ? 'bad' : found.some(([each]) => each === 'warn') ? 'warn' : 'good'
   const heading = !data.lastRequest ? words.nobody : { good: words.well, warn: words.attention, bad: words.bad }[level]
   return { level: data.lastRequest ? level : 'warn', heading, remarks: found.map(([, text]) => text) }
@@ -74,6 +76,11 @@ function quarantine({ quarantine: { risk, reasons }, day }) {
 function failures({ quarantine: { reasons }, day }) {
   const told = reasons.length > 0 || day.failures === 0
   return told ? [] : [['good', say(words.someFail, { n: number(day.failures), count: day.failures })]]
+}
+
+function seats({ seats: allowed, activeUsers: active }) {
+  if (allowed === null || active < FEW_LEFT * allowed) return []
+  return [['warn', say(active < allowed ? words.seatsFew : words.seatsFull, { active: number(active), n: number(allowed) })]]
 }
 
 function webhooks({ webhooks: listed }) {
@@ -150,6 +157,7 @@ function Signs({ data }) {
     <div><dt>${words.lastRequest}</dt><dd><${Time} at=${data.lastRequest} /></dd></div>
     <div><dt>${words.lastSuccess}</dt><dd><${Time} at=${data.lastSuccess} /></dd></div>
     <div><dt>${words.lastChange}</dt><dd><${Time} at=${data.lastChange} /></dd></div>
+    <div><dt>${words.seats}</dt><dd>${seatsSay(data.activeUsers, data.seats)}</dd></div>
     <div><dt>${words.tests}</dt><dd>${number(data.day.testConnections)}</dd></div>
   </dl></section>`
 }

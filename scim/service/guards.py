@@ -5,7 +5,7 @@ from typing import Any
 
 from scim.access.credential import Credential
 from scim.access.tenants import TenantRecord
-from scim.directory import keys
+from scim.directory import counts, keys
 from scim.directory.guards import MODES
 from scim.directory.memberships import name_in
 from scim.protocol import sizes
@@ -54,8 +54,8 @@ class GroupGuards:
     # Over HTTP
 
     async def list_guards(self, _request: Request, _caller: Credential, parameters: Mapping[str, str]) -> Response:
-        """The guarded groups of the tenant."""
-        return _answer(await self.all(parameters["key"]))
+        """The guarded groups of the tenant, and its seats."""
+        return await self._answer(parameters["key"], await self.all(parameters["key"]))
 
     async def guard_group(self, request: Request, _caller: Credential, parameters: Mapping[str, str]) -> Response:
         """Let a group keep its last active member."""
@@ -63,12 +63,15 @@ class GroupGuards:
         group, mode = (body.get("group"), body.get("guard", MODES[0])) if isinstance(body, dict) else (None, None)
         if not isinstance(group, str) or not isinstance(mode, str) or set(body) - {"group", "guard"}:
             raise InvalidValue("The body must be a JSON object with a group, and perhaps a guard, on or strict.")
-        return _answer(await self.guard(parameters["key"], group, mode))
+        return await self._answer(parameters["key"], await self.guard(parameters["key"], group, mode))
 
     async def unguard_group(self, _request: Request, _caller: Credential, parameters: Mapping[str, str]) -> Response:
         """Guard the group of an id no more."""
-        return _answer(await self.end(parameters["key"], parameters["id"]))
+        return await self._answer(parameters["key"], await self.end(parameters["key"], parameters["id"]))
 
-
-def _answer(groups: list[dict[str, Any]]) -> Response:
-    return Response(200, {"groups": groups}, NO_STORE, JSON)
+    async def _answer(self, key: str, groups: list[dict[str, Any]]) -> Response:
+        record = await self._administration.tenant(key)
+        tenant = (await self._tenants.of(record)).tenant
+        active = await counts.total(tenant, "u") - await counts.total(tenant, counts.INACTIVE)
+        told = {"seats": record.seats, "activeUsers": max(active, 0), "groups": groups}
+        return Response(200, told, NO_STORE, JSON)

@@ -73,6 +73,7 @@ _PERIOD = _object(
 _STATES: Schema = {"description": "ok, or what is wrong", "type": "string"}
 _OVERVIEW: Schema = {
     **dict.fromkeys(("users", "activeUsers", "inactiveUsers", "groups"), _NUMBER),
+    "seats": _or_null(_NUMBER) | {"description": "The most active users, null for any number."},
     "memberships": _or_null(_object("count time", count=_NUMBER, time=_TIME))
     | {"description": "As the timer counted them last, once a day; null before that."},
     "silence": _object(
@@ -174,7 +175,9 @@ SCHEMAS: dict[str, Schema] = {
         role={"type": "string", "minLength": 1, "maxLength": MAX_ROLE},
     ),
     "Guards": _object(
-        "groups",
+        "seats activeUsers groups",
+        seats=_or_null(_NUMBER) | {"description": "The most active users, null for any number."},
+        activeUsers=_NUMBER,
         groups={
             "type": "array",
             "items": _object("id displayName guard", id=TEXT, displayName=TEXT, guard=_GUARD),
@@ -206,7 +209,8 @@ SCHEMAS: dict[str, Schema] = {
     "Webhooks": _object("webhooks", webhooks={"type": "array", "items": ref("Webhook")}),
     "NewWebhook": _object("url", url={"type": "string", "format": "uri"}, types=_TYPES, onFailure=_ON_FAILURE),
     "Stream": _object(
-        "id url issuer jwks credential types wait created acknowledgedUpTo lastAcknowledged refused lastError dropped",
+        "id url issuer jwks credential types wait created acknowledgedUpTo waiting lastAcknowledged refused"
+        " lastError dropped",
         id=TEXT,
         **dict.fromkeys(("url", "issuer", "jwks"), _URI),
         credential=TEXT | {"description": "Id of the only credential that may fetch."},
@@ -214,6 +218,7 @@ SCHEMAS: dict[str, Schema] = {
         wait=_WAIT | {"description": "Seconds for which an empty answer is held open."},
         created=_TIME,
         acknowledgedUpTo=_NUMBER,
+        waiting=_NUMBER | {"description": "Events that it has not acknowledged, whatever their types."},
         lastAcknowledged=_or_null(_TIME),
         refused=_NUMBER | {"description": "Tokens that the receiver has reported with an error."},
         lastError=_or_null(TEXT),

@@ -60,6 +60,7 @@ async def overview(
         "users": users,
         "activeUsers": max(users - inactive, 0),
         "inactiveUsers": inactive,
+        "seats": service.record.seats,
         "groups": groups,
         "memberships": memberships,
         "lastRequest": _text(month.last_request),

@@ -53,11 +53,13 @@ class Streams:
         holder, secret = await self._credential(credential)
         made = Stream(self._tenant.new_id(""), holder, issuer, cursor, self._tenant.time(), chosen, seconds)
         await self._rows.add(made)
-        return self._told(made) | ({"secretToken": secret} if secret else {})
+        return self._told(made, await self._last()) | ({"secretToken": secret} if secret else {})
 
     async def all(self) -> list[dict[str, Any]]:
         """Return all streams, and how they fare."""
-        return [self._told(each) for each in await self._rows.all()]
+        found = await self._rows.all()
+        last = await self._last() if found else 0
+        return [self._told(each, last) for each in found]
 
     async def bind(self, stream_id: str, credential: str) -> dict[str, Any]:
         """Let another credential fetch the tokens of a stream, in place of the one that does."""
@@ -66,7 +68,7 @@ class Streams:
         async def change(stream: Stream) -> Stream:
             return replace(stream, credential=holder)
 
-        return self._told(await self._rows.change(stream_id, change))
+        return self._told(await self._rows.change(stream_id, change), await self._last())
 
     async def restart(self, stream_id: str) -> dict[str, Any]:
         """Go on with what happens from now on, as after a restore; what was not acknowledged is let go."""
@@ -75,7 +77,7 @@ class Streams:
         async def change(stream: Stream) -> Stream:
             return replace(stream, cursor=cursor, acknowledged=())
 
-        return self._told(await self._rows.change(stream_id, change))
+        return self._told(await self._rows.change(stream_id, change), await self._last())
 
     async def delete(self, stream_id: str) -> None:
         """Take a stream away; its credential stays."""
@@ -95,7 +97,13 @@ class Streams:
             raise InvalidValue("A stream takes a valid credential of the scope events.")
         return found.id, ""
 
-    def _told(self, stream: Stream) -> dict[str, Any]:
+    async def _last(self) -> int:
+        """Return the number of the newest event."""
+        return (await self._feed.head())[0].last
+
+    def _told(self, stream: Stream, last: int) -> dict[str, Any]:
+        """Return how a stream fares; `waiting` are the events that it has not acknowledged, whatever their types."""
+        done = self._feed.number(stream.cursor)
         return {
             "id": stream.id,
             "url": stream.url,
@@ -105,7 +113,8 @@ class Streams:
             "types": list(stream.types),
             "wait": stream.wait,
             "created": stream.created,
-            "acknowledgedUpTo": self._feed.number(stream.cursor),
+            "acknowledgedUpTo": done,
+            "waiting": max(last - done - len(stream.acknowledged), 0),
             "lastAcknowledged": stream.last_acknowledged or None,
             "refused": stream.refused,
             "lastError": stream.last_error or None,

@@ -1,6 +1,7 @@
 """The local host in a process of its own, a browser, and somebody who looks."""
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from playwright.sync_api import Browser
@@ -17,10 +18,20 @@ def browser() -> Iterator[Browser]:
 
 
 @pytest.fixture
-def server(browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where the service of a test runs, and what it keeps."""
+    return tmp_path_factory.mktemp("console")
+
+
+@pytest.fixture
+def settings(folder: Path) -> dict[str, str]:
+    """Those of the service of a test, and of commands beside it."""
+    return {"SCIM_STORAGE": f"sqlite:{folder}/scim.db", "SCIM_TOKEN": PROVISION, "SCIM_ADMIN_TOKEN": OPERATOR}
+
+
+@pytest.fixture
+def server(browser: Browser, folder: Path, settings: dict[str, str]) -> Iterator[Server]:
     """A service of the test's own, over a file, with a token of each kind."""
-    folder = tmp_path_factory.mktemp("console")
-    settings = {"SCIM_STORAGE": f"sqlite:{folder}/scim.db", "SCIM_TOKEN": PROVISION, "SCIM_ADMIN_TOKEN": OPERATOR}
     with serving(folder, **settings) as made:
         yield made
 
