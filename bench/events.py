@@ -30,7 +30,7 @@ from scim.directory import resources
 from scim.directory.events import outbox_row
 from scim.directory.feed import MAX_LIMIT
 from scim.directory.tenant import Tenant
-from scim.service.administration import Wanted
+from scim.management.administration import Wanted
 from scim.service.hints import Hints
 from scim.settings import Settings
 from scim.storage.rows import Insert, Row, RowChange, Rows

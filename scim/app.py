@@ -41,15 +41,15 @@ from scim.storage.sqlite import SqliteRows
 from scim.storage.store import Partitions, Store
 
 if TYPE_CHECKING:
+    from scim.management.administration import Administration
+    from scim.management.captures import Captures
+    from scim.management.console import Console
+    from scim.management.endpoints import Management
+    from scim.management.guards import GroupGuards
+    from scim.management.streams import Streams
+    from scim.management.webhooks import Webhooks
     from scim.security_events.signing import Jwk, SigningKey, SigningKeys
-    from scim.service.administration import Administration
-    from scim.service.captures import Captures
-    from scim.service.console import Console
-    from scim.service.guards import GroupGuards
-    from scim.service.management import Management
     from scim.service.oauth import OAuth
-    from scim.service.streams import Streams
-    from scim.service.webhooks import Webhooks
     from scim.webhooks.address import AddressRules
     from scim.webhooks.delivery import Delivery
     from scim.webhooks.signature import WebhookKeys
@@ -95,7 +95,7 @@ class App:
     @cached_property
     def administration(self) -> "Administration":
         """What an operator does; imported when it is needed, since most processes never do."""
-        from scim.service.administration import Administration
+        from scim.management.administration import Administration
 
         return Administration(self.store, self.registry, self.tenants.schemas)
 
@@ -112,9 +112,9 @@ class App:
     @cached_property
     def management(self) -> "Management":
         """The same over HTTP; imported when it is needed."""
-        from scim.service.capture_routes import CaptureRoutes
-        from scim.service.management import Management
-        from scim.service.reading import Reading
+        from scim.management.capture import CaptureRoutes
+        from scim.management.endpoints import Management
+        from scim.management.reading import Reading
 
         reading = Reading(self.administration, self.tenants, self.addresses, self.health.response, self.audit)
         captures = CaptureRoutes(self.captures)
@@ -136,20 +136,20 @@ class App:
     @cached_property
     def group_guards(self) -> "GroupGuards":
         """The guarded groups of tenants."""
-        from scim.service.guards import GroupGuards
+        from scim.management.guards import GroupGuards
 
         return GroupGuards(self.administration, self.tenants)
 
     @cached_property
     def console(self) -> "Console":
         """The page for administrators; imported, and its files read, when a browser asks for it."""
-        from scim.service.console import Console
+        from scim.management.console import Console
 
         return Console(self.permitted, offered=self.settings.console)
 
     async def webhooks(self, key: str = DEFAULT_KEY) -> "Webhooks":
         """Return the webhooks of a tenant. Raises NotFound, Unavailable."""
-        from scim.service.webhooks import Webhooks
+        from scim.management.webhooks import Webhooks
 
         service = await self.serving(key)
         delivery = _delivery(self.settings, self.webhook_keys, service)
@@ -157,13 +157,13 @@ class App:
 
     async def captures(self, key: str = DEFAULT_KEY) -> "Captures":
         """Return the capture of a tenant. Raises NotFound, Unavailable."""
-        from scim.service.captures import Captures
+        from scim.management.captures import Captures
 
         return Captures(self.registry, await self.serving(key))
 
     async def streams(self, key: str = DEFAULT_KEY) -> "Streams":
         """Return the streams of a tenant. Raises NotFound, Unavailable."""
-        from scim.service.streams import Streams
+        from scim.management.streams import Streams
 
         wait = MAX_WAIT if self.settings.storage.startswith("sqlite:") else 0  # elsewhere who waits is billed
         return Streams(await self.serving(key), self.administration, self.signing_keys, wait)

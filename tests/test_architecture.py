@@ -20,6 +20,7 @@ FLOORS = (
     ("security_events",),
     ("azure", "webhooks"),
     ("service",),
+    ("management",),
     ("app",),
     ("commands", "host"),
     ("local", "__main__"),

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from scim.app import App
-from scim.service.administration import Wanted
+from scim.management.administration import Wanted
 from scim.service.messages import Request
 from tests.conftest import HOST, Http
 from tests.tenancy import tenant

@@ -12,7 +12,7 @@ import pytest
 
 from scim.access.auth import FixedTokens
 from scim.azure.hints import QUEUE
-from scim.service.administration import Wanted
+from scim.management.administration import Wanted
 from tests.webhooks.receiver import receiving
 
 if TYPE_CHECKING:

@@ -7,7 +7,7 @@ from scim.app import App
 from scim.commands.command import Parser
 from scim.commands.operating import fields, parser_of, run, table
 from scim.directory.resources import Origin
-from scim.service import documents
+from scim.management import documents
 
 ORIGIN = Origin(client="python -m scim access")
 

@@ -8,7 +8,7 @@ from scim.app import App
 from scim.commands.command import Parser, WrongUsage
 from scim.commands.operating import fields, parser_of, run, table
 from scim.directory.capture import MAX_MINUTES, MAX_REQUESTS
-from scim.service.captures import DEFAULT_MINUTES, VALUES
+from scim.management.captures import DEFAULT_MINUTES, VALUES
 
 ACTIONS = {
     "start": "keep whole requests and answers from now on",

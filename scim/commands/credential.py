@@ -7,8 +7,8 @@ from scim.access.credential import Federation
 from scim.app import App
 from scim.commands.command import Parser, WrongUsage
 from scim.commands.operating import add_host, fields, parser_of, run, table, url
-from scim.service import documents
-from scim.service.administration import CLIENT_LIFE, CLOUDS, Wanted, expiry
+from scim.management import documents
+from scim.management.administration import CLIENT_LIFE, CLOUDS, Wanted, expiry
 
 SCOPES = ("provision", "read", "events", "admin")
 

@@ -5,7 +5,7 @@ from typing import Any
 from scim.app import App
 from scim.commands.command import Parser, add_tenant
 from scim.commands.operating import run
-from scim.service import activity
+from scim.management import activity
 
 PAGES = 50
 """Pages that are read for what is looked for, at most; the last line says how to go on."""

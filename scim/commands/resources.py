@@ -7,7 +7,7 @@ from scim.app import App
 from scim.commands.command import Parser, WrongUsage, add_tenant
 from scim.commands.operating import run, table
 from scim.directory.stored import Kind, Stored
-from scim.service.roster import Roster
+from scim.management.roster import Roster
 from scim.service.tenants import TenantService
 
 MOST = 10_000

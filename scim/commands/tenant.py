@@ -16,8 +16,8 @@ from scim.app import App
 from scim.commands.command import Failure, Parser, WrongUsage
 from scim.commands.operating import add_host, fields, listed, parser_of, run, table, url
 from scim.directory.guards import MODES
-from scim.service import documents
-from scim.service.administration import GRACE, NOW, Wanted
+from scim.management import documents
+from scim.management.administration import GRACE, NOW, Wanted
 
 DEFAULT = "default"
 """In place of a value: the one that the settings of the service give."""

@@ -10,8 +10,8 @@ from scim.app import App
 from scim.storage.damage import Newer
 from scim.storage.rows import Insert, Replace
 from tests.conftest import Clock, Http
+from tests.management.managing import operator
 from tests.recording import RecordingRows
-from tests.service.managing import operator
 from tests.tenancy import client, tenant
 
 REGISTRY = registry_name("scim")

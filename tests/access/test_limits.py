@@ -4,8 +4,8 @@ import pytest
 
 from scim.access.limits import MOST_ADDRESSES, TRIES, Allowance, Limits, Tries
 from scim.app import App
+from scim.management.administration import Wanted
 from scim.protocol.errors import TooManyRequests
-from scim.service.administration import Wanted
 from scim.service.oauth import MINTING
 from scim.storage.rows import Rows
 from tests.conftest import Clock, Http, make_app

@@ -12,8 +12,8 @@ from scim.app import App
 from scim.protocol.errors import TooManyRequests
 from scim.service.messages import Request
 from tests.conftest import HOST, Answer, Clock
+from tests.management.managing import Manager
 from tests.recording import RecordingRows
-from tests.service.managing import Manager
 from tests.tenancy import credential, tenant
 
 

@@ -9,7 +9,7 @@ import pytest
 
 from scim.access.address import Permitted
 from scim.app import App
-from scim.service.console import FOLDER, Console
+from scim.management.console import FOLDER, Console
 from scim.service.messages import Request, Response
 from scim.storage.sqlite import SqliteRows
 from tests.conftest import HOST, Clock, make_app

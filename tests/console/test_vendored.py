@@ -5,7 +5,7 @@ import json
 
 import pytest
 
-from scim.service.console import FOLDER
+from scim.management.console import FOLDER
 from tools.sbom import document
 
 VENDOR = FOLDER / "vendor"

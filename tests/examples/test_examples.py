@@ -17,7 +17,7 @@ import pytest
 
 from scim.app import App, build
 from scim.directory.resources import Origin
-from scim.service.administration import Wanted
+from scim.management.administration import Wanted
 from scim.settings import Settings
 from tests.children import ROOT, python, running
 from tests.conftest import TOKEN, Http

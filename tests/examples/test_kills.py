@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 
 from scim.app import build
-from scim.service.administration import Wanted
+from scim.management.administration import Wanted
 from scim.settings import Settings
 from tests.azurite import azurite
 from tests.children import ROOT, python

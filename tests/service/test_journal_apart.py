@@ -8,8 +8,8 @@ import pytest
 from scim.protocol.errors import Unavailable
 from scim.storage.rows import RowChange
 from tests.conftest import Clock, Http, make_app
+from tests.management.managing import administrator
 from tests.recording import RecordingRows
-from tests.service.managing import administrator
 from tests.test_clients import FILES, served
 
 THEIRS = ("j.", "h.", "q.")

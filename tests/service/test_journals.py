@@ -25,7 +25,7 @@ async def app(rows: RecordingRows, clock: Clock) -> AsyncIterator[App]:
 
 
 async def entries(app: App, key: str = "scim", **asked: str) -> list[dict[str, Any]]:
-    from scim.service import activity
+    from scim.management import activity
 
     await app.journals.flush()
     told: list[dict[str, Any]] = (await activity.log(await app.serving(key), list(asked.items())))["requests"]

@@ -11,7 +11,7 @@ import pytest
 
 from scim.access.clients import MOST_TOKENS
 from scim.app import App
-from scim.service.administration import Issued, Wanted
+from scim.management.administration import Issued, Wanted
 from scim.service.messages import Request
 from tests.conftest import HOST, Answer, Clock, Http
 from tests.recording import RecordingRows

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from scim.app import App
-from scim.service.administration import Wanted
+from scim.management.administration import Wanted
 from tests.conftest import Http
 
 USER = "urn:ietf:params:scim:schemas:core:2.0:User"

@@ -6,7 +6,7 @@ from scim.access.tenants import MAX_NAME
 from scim.directory.capture import MAX_MINUTES, MAX_REQUESTS
 from scim.directory.guards import MODES
 from scim.directory.roles import MAX_ROLE
-from scim.service.captures import DEFAULT_MINUTES, VALUES
+from scim.management.captures import DEFAULT_MINUTES, VALUES
 from scim.service.events import MAX_WAIT, TOKEN_TYPES, TYPES
 
 Schema = dict[str, Any]

@@ -4,8 +4,8 @@ import json
 from typing import Any
 
 from scim.app import App
+from scim.management.openapi_schemas import SCHEMAS
 from scim.service.messages import Request
-from scim.service.openapi_schemas import SCHEMAS
 from tests.conftest import HOST, Answer
 from tests.tenancy import credential
 

@@ -17,8 +17,8 @@ from scim.service import capturing
 from scim.service.masking import Masking
 from scim.storage.rows import Delete, Insert, Replace
 from tests.conftest import Clock, Http, make_app
+from tests.management.managing import Manager, administrator, fits, operator
 from tests.recording import RecordingRows
-from tests.service.managing import Manager, administrator, fits, operator
 from tests.test_clients import served
 
 PATH = "/tenants/scim/capture"

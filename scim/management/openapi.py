@@ -3,11 +3,11 @@
 import re
 from typing import Any
 
-from scim.service import download
-from scim.service.activity import PARAMETERS
-from scim.service.management_routes import PREFIX, ROUTES, ManageRoute
-from scim.service.openapi_schemas import SCHEMAS, TEXT, ref
-from scim.service.reading import FIND, PAGE
+from scim.management import download
+from scim.management.activity import PARAMETERS
+from scim.management.openapi_schemas import SCHEMAS, TEXT, ref
+from scim.management.reading import FIND, PAGE
+from scim.management.routes import PREFIX, ROUTES, ManageRoute
 
 _BODIES = {
     "create_tenant": ("NewTenant", 201, "Tenant"),

@@ -7,12 +7,12 @@ import pytest
 from scim.app import App
 from scim.directory import keys
 from scim.directory.hours import HOUR, Counts
+from scim.management.openapi_schemas import SCHEMAS
 from scim.protocol.errors import Unavailable
-from scim.service.openapi_schemas import SCHEMAS
 from scim.storage.rows import Insert, Replace
 from tests.conftest import Clock, Http, make_app
+from tests.management.managing import Manager, administrator, fits
 from tests.recording import RecordingRows
-from tests.service.managing import Manager, administrator, fits
 
 PATH = "/tenants/scim/overview"
 

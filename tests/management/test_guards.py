@@ -3,9 +3,9 @@
 from typing import Any
 
 from scim.app import App
-from scim.service.administration import MAX_GUARDED
+from scim.management.administration import MAX_GUARDED
 from tests.conftest import Http
-from tests.service.managing import administrator, fits, operator
+from tests.management.managing import administrator, fits, operator
 from tests.tenancy import client, tenant
 
 

@@ -10,9 +10,9 @@ from typing import Any
 from scim.access.registry import Registry
 from scim.directory import keys
 from scim.directory.capture import MAX_MINUTES, MAX_REQUESTS, Capture, Captured, told
+from scim.management.replay import recording
 from scim.protocol.errors import InvalidCursor, InvalidValue
 from scim.protocol.resource import format_date_time
-from scim.service.replay import recording
 from scim.service.tenants import TenantService
 
 VALUES = ("masked", "plain")

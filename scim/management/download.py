@@ -10,11 +10,11 @@ from urllib.parse import urlencode
 from scim.directory.aside import aside
 from scim.directory.entry import Entry
 from scim.directory.journal import MAX_COUNT
+from scim.management import activity
+from scim.management.parameters import count_of, given
 from scim.protocol.errors import InvalidValue
 from scim.protocol.resource import to_json
-from scim.service import activity
 from scim.service.messages import JSON, NO_STORE, Response
-from scim.service.parameters import count_of, given
 from scim.service.tenants import TenantService
 
 MAX_REQUESTS = 10_000

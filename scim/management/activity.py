@@ -5,9 +5,9 @@ from typing import Any
 
 from scim.directory.entry import Entry, Wanted
 from scim.directory.journal import MAX_COUNT, Page, moment
+from scim.management.parameters import count_of, given
 from scim.protocol.errors import InvalidValue
 from scim.protocol.resource import format_date_time, parse_date_time
-from scim.service.parameters import count_of, given
 from scim.service.tenants import TenantService
 
 PARAMETERS = ("status", "credential", "client", "user", "text", "since", "until", "count", "cursor")

@@ -4,10 +4,10 @@ from collections.abc import Awaitable, Callable
 
 from scim.access.credential import Credential
 from scim.directory.capture import MAX_REQUESTS
+from scim.management.captures import DEFAULT_MINUTES, Captures, as_file
+from scim.management.parameters import count_of, given, members
 from scim.service.answers import Parameters
-from scim.service.captures import DEFAULT_MINUTES, Captures, as_file
 from scim.service.messages import JSON, NO_STORE, Request, Response
-from scim.service.parameters import count_of, given, members
 
 PAGE = ("count", "cursor")
 

@@ -5,9 +5,9 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from scim.directory.feed import LATEST
+from scim.management.administration import Administration, Wanted
 from scim.protocol.errors import InvalidValue
 from scim.security_events.stream import MAX_STREAMS, Stream, StreamRows
-from scim.service.administration import Administration, Wanted
 from scim.service.events import MAX_WAIT, TOKEN_TYPES
 from scim.service.tenants import TenantService
 

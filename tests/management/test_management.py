@@ -7,10 +7,10 @@ import pytest
 
 from scim.access.credential import SCOPES
 from scim.app import App
-from scim.service.management_routes import ROUTES, ManageRoute
-from scim.service.openapi import document
+from scim.management.openapi import document
+from scim.management.routes import ROUTES, ManageRoute
 from tests.conftest import HOST, Clock, Http, make_app
-from tests.service.managing import Manager, administrator, fits
+from tests.management.managing import Manager, administrator, fits
 from tests.tenancy import credential, tenant
 
 

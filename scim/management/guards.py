@@ -8,9 +8,9 @@ from scim.access.tenants import TenantRecord
 from scim.directory import counts, keys
 from scim.directory.guards import MODES
 from scim.directory.memberships import name_in
+from scim.management.administration import Administration
 from scim.protocol import sizes
 from scim.protocol.errors import InvalidValue
-from scim.service.administration import Administration
 from scim.service.messages import JSON, NO_STORE, Request, Response
 from scim.service.tenants import TenantServices
 

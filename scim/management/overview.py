@@ -11,9 +11,9 @@ from scim.directory.feed import head_in
 from scim.directory.hours import HOUR, Counts
 from scim.directory.journal import moment as moment_of
 from scim.directory.tenant import Tenant
+from scim.management import documents
 from scim.protocol.errors import InvalidCursor
 from scim.protocol.resource import format_date_time
-from scim.service import documents
 from scim.service.tenants import TenantService
 from scim.storage.damage import Damaged
 from scim.storage.rows import Row

@@ -11,21 +11,21 @@ from scim.access.credential import Credential, Federation, Scope
 from scim.access.limits import Tries
 from scim.access.tenants import as_key
 from scim.directory.roles import Roles
+from scim.management import documents
+from scim.management.administration import GRACE, NOW, Administration, Wanted, expiry
+from scim.management.parameters import members
+from scim.management.routes import PREFIX, ROUTES, ManageRoute
 from scim.protocol import sizes
 from scim.protocol.errors import InsufficientScope, InvalidValue, MethodNotAllowed, NotFound, ScimError, Unauthorized
-from scim.service import documents
 from scim.service.addresses import Addresses
-from scim.service.administration import GRACE, NOW, Administration, Wanted, expiry
 from scim.service.answers import Parameters, answered, origin_of
-from scim.service.management_routes import PREFIX, ROUTES, ManageRoute
 from scim.service.messages import JSON, NO_STORE, Request, Response
-from scim.service.parameters import members
 from scim.service.routes import matched
 from scim.service.tenants import TenantServices
 
 if TYPE_CHECKING:
-    from scim.service.streams import Streams
-    from scim.service.webhooks import Webhooks
+    from scim.management.streams import Streams
+    from scim.management.webhooks import Webhooks
 
 PROBLEM = "application/problem+json"
 
@@ -132,7 +132,7 @@ class Management:
 
     async def describe(self, _request: Request, _caller: Credential, _: Parameters) -> Response:
         """The OpenAPI document of these routes."""
-        from scim.service.openapi import document  # here, since only developers ask for it
+        from scim.management.openapi import document  # here, since only developers ask for it
 
         return Response(200, document(), {}, JSON)
 

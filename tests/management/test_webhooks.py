@@ -16,8 +16,8 @@ from scim.service.tenants import TenantService
 from scim.storage.deadline import within
 from scim.webhooks.webhook import MAX_WEBHOOKS
 from tests.conftest import Clock, Http, make_app
+from tests.management.managing import Manager, administrator, fits
 from tests.recording import RecordingRows
-from tests.service.managing import Manager, administrator, fits
 from tests.tenancy import client, credential, tenant
 from tests.webhooks.conftest import KEY
 from tests.webhooks.receiver import Receiver, receiving

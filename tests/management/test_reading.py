@@ -9,11 +9,11 @@ import pytest
 from scim.app import App
 from scim.directory import keys
 from scim.directory.matching import ScanLimit
-from scim.service import roster
+from scim.management import roster
 from scim.storage.rows import Insert
 from tests.conftest import Clock, Http, make_app
+from tests.management.managing import Manager, administrator, fits
 from tests.recording import RecordingRows
-from tests.service.managing import Manager, administrator, fits
 
 BASE = "/tenants/scim"
 

@@ -8,13 +8,13 @@ import pytest
 from scim.access import audit
 from scim.access.audit import given
 from scim.app import App
+from scim.management.endpoints import Management
+from scim.management.routes import ROUTES
 from scim.protocol.errors import Unavailable
-from scim.service.management import Management
-from scim.service.management_routes import ROUTES
 from scim.storage.rows import Insert
 from tests.conftest import Clock
+from tests.management.managing import Manager, administrator, fits, operator
 from tests.recording import RecordingRows
-from tests.service.managing import Manager, administrator, fits, operator
 from tests.tenancy import credential, tenant
 
 REGISTRY = "registryscim"

@@ -6,7 +6,7 @@ from typing import Any
 from scim.access.credential import Credential
 from scim.access.tenants import TenantRecord
 from scim.directory.roles import Mapping
-from scim.service.administration import Issued
+from scim.management.administration import Issued
 
 
 def tenant(record: TenantRecord, url: str) -> dict[str, Any]:

@@ -5,15 +5,15 @@ from typing import Any
 
 from scim.access.audit import Audit
 from scim.access.credential import Credential
+from scim.management import activity, download
+from scim.management.administration import Administration
+from scim.management.overview import overview
+from scim.management.parameters import count_of, given
+from scim.management.roster import Roster, summary
 from scim.protocol import entity_tag
-from scim.service import activity, download
 from scim.service.addresses import Addresses
-from scim.service.administration import Administration
 from scim.service.answers import Parameters
 from scim.service.messages import JSON, NO_STORE, Request, Response
-from scim.service.overview import overview
-from scim.service.parameters import count_of, given
-from scim.service.roster import Roster, summary
 from scim.service.tenants import TenantService, TenantServices
 
 PAGE = ("count", "cursor")

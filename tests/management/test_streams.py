@@ -10,8 +10,8 @@ from scim.app import App
 from scim.security_events.signing import new_pem
 from scim.security_events.stream import MAX_STREAMS
 from tests.conftest import HOST, Clock, Http, make_app
+from tests.management.managing import Manager, administrator, fits
 from tests.recording import RecordingRows
-from tests.service.managing import Manager, administrator, fits
 from tests.tenancy import credential, tenant
 
 

@@ -1,0 +1,1 @@
+"""What operators and administrators do, over HTTP below `/manage/v1` and by commands, and the page `/console`."""
