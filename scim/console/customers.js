@@ -8,11 +8,11 @@ import { Guards } from './guards.js'
 import { Action, Component, Copy, Dialog, Foreign, Form, html, Rich, Table, Time } from './parts.js'
 import { linkTo } from './route.js'
 import { Streams } from './streams.js'
+import { nameOf } from './tenant.js'
 import { say, texts } from './texts.js'
 import { Webhooks } from './webhooks.js'
 
 const words = texts.customers
-export const nameOf = (tenant) => tenant.name || (tenant.key === 'scim' ? texts.defaultTenant : tenant.key)
 
 export class Customers extends Component {
   show = (secrets) => this.setState({ secrets })

@@ -5,14 +5,18 @@ import { fromNow, milliseconds, moment, number } from './format.js'
 import { Component, Copy, Failure, Foreign, html, Status } from './parts.js'
 import { linkTo } from './route.js'
 import { saved } from './save.js'
+import { nameOf } from './tenant.js'
 import { say, texts } from './texts.js'
 
 const words = texts.log
 const FILTERS = ['status', 'user', 'text', 'client', 'credential', 'since', 'until']
 const MORE = ['client', 'credential', 'since', 'until']
 const COUNT = 50
+const ALL = 'all'
+const MOST_TENANTS = 20 // the service shows those of so many together
 
-export const logPath = (route) => `tenants/${encodeURIComponent(route.tenant)}/requests?${asked(route)}`
+const across = (route) => route.query.get('tenant') === ALL
+export const logPath = (route) => `${across(route) ? '' : `tenants/${encodeURIComponent(route.tenant)}/`}requests?${asked(route)}`
 
 function asked(route, further = { count: COUNT, cursor: route.query.get('cursor') }) {
   const filters = FILTERS.map((name) => [name, route.query.get(name)])
@@ -35,29 +39,35 @@ export class Log extends Component {
     event.preventDefault()
     const chosen = Object.fromEntries([...new FormData(event.target)].map(([name, value]) => [name, value.trim()]))
     for (const name of ['since', 'until']) if (chosen[name]) chosen[name] = new Date(chosen[name]).toISOString()
-    location.hash = linkTo(this.props.route.tenant, 'log', [], chosen)
+    const { tenant = this.props.route.tenant, ...filters } = chosen
+    if (tenant !== ALL && tenant !== this.props.route.tenant) delete filters.credential // it is of another tenant
+    location.hash = tenant === ALL ? linkTo(this.props.route.tenant, 'log', [], { ...filters, tenant }) : linkTo(tenant, 'log', [], filters)
   }
 
-  render({ route, data, api }, { credentials }) {
+  render({ route, data, api, tenants, caller }, { credentials }) {
     const names = new Map(credentials.map((each) => [each.id, each.name]))
-    const filtered = FILTERS.some((name) => route.query.get(name))
+    const filtered = across(route) || FILTERS.some((name) => route.query.get(name))
+    const choice = caller?.scope === 'operator' && tenants.length > 1 ? tenants : []
     const rows = data?.requests
     return html`
-      <${Filters} key=${asked(route).toString()} route=${route} credentials=${credentials} filter=${this.filter} filtered=${filtered} />
+      <${Filters} key=${asked(route).toString()} route=${route} choice=${choice} credentials=${credentials} filter=${this.filter} filtered=${filtered} />
       ${!rows && html`<p aria-busy="true">${texts.loading}</p>`}
-      ${rows?.length > 0 && html`<${Rows} rows=${rows} names=${names} tenant=${route.tenant} />`}
+      ${rows?.length > 0 && html`<${Rows} rows=${rows} names=${names} tenants=${across(route) && tenants} tenant=${route.tenant} />`}
       ${rows?.length === 0 && html`<p class="muted">${data.nextCursor ? words.goesOn : filtered ? words.emptyFiltered : words.empty}</p>`}
       <${Foot} route=${route} next=${data?.nextCursor} api=${api} key=${route.tenant} />
-      <${Capture} route=${route} api=${api} />`
+      ${!across(route) && html`<${Capture} route=${route} api=${api} />`}`
   }
 }
 
-function Filters({ route, credentials, filter, filtered }) {
+function Filters({ route, choice, credentials, filter, filtered }) {
   const given = (name) => route.query.get(name) || ''
   const statuses = { '': words.anyStatus, failed: words.failed, '2xx': words.succeeded, '4xx': words.refused, '5xx': words.broken }
   if (given('status') && !statuses[given('status')]) statuses[given('status')] = given('status')
   return html`<form class="filters" onSubmit=${filter} aria-label=${words.search}>
     <label>${words.status}<select name="status" value=${given('status')}>${Object.entries(statuses).map(([value, name]) => html`<option value=${value}>${name}</option>`)}</select></label>
+    ${choice.length > 0 && html`<label>${texts.tenant}<select name="tenant" value=${across(route) ? ALL : route.tenant}>
+      ${choice.length <= MOST_TENANTS && html`<option value=${ALL}>${words.allTenants}</option>`}
+      ${choice.map((each) => html`<option value=${each.key}>${nameOf(each)}</option>`)}</select></label>`}
     <label>${words.user}<input name="user" value=${given('user')} placeholder=${words.userHint} maxlength="200" /></label>
     <label>${words.text}<input name="text" value=${given('text')} placeholder=${words.textHint} maxlength="200" /></label>
     <div class="buttons"><button type="submit">${words.search}</button>
@@ -78,13 +88,15 @@ function local(text) {
   return new Date(time - time.getTimezoneOffset() * 60_000).toISOString().slice(0, 16)
 }
 
-function Rows({ rows, names, tenant }) {
-  return html`<div class="log-head" aria-hidden="true"><span>${words.when}</span><span>${words.status}</span><span>${words.what}</span><span>${words.who}</span><span>${words.why}</span></div>
-    <ol class="log" aria-label=${words.list}>${rows.map((each) => html`<${Row} key=${`${each.requestId} ${each.time} ${each.function} ${each.id}`} request=${each} names=${names} tenant=${tenant} />`)}</ol>`
+// `tenants` where those of several are shown: then each row tells whose it is.
+function Rows({ rows, names, tenants, tenant }) {
+  const whose = tenants && new Map(tenants.map((each) => [each.key, nameOf(each)]))
+  return html`<div class=${`log-head ${whose ? 'across' : ''}`} aria-hidden="true"><span>${words.when}</span><span>${words.status}</span><span>${words.what}</span><span>${words.who}</span><span>${words.why}</span>${whose && html`<span>${texts.tenant}</span>`}</div>
+    <ol class=${`log ${whose ? 'across' : ''}`} aria-label=${words.list}>${rows.map((each) => html`<${Row} key=${`${each.tenant} ${each.requestId} ${each.time} ${each.function} ${each.id}`} request=${each} names=${names} tenant=${whose ? each.tenant : tenant} whose=${whose && (whose.get(each.tenant) || each.tenant)} />`)}</ol>`
 }
 
 class Row extends Component {
-  render({ request, names, tenant }, { open }) {
+  render({ request, names, tenant, whose }, { open }) {
     return html`<li><details onToggle=${(event) => this.setState({ open: event.target.open })}>
       <summary>
         <time datetime=${request.time} title=${moment(request.time)}>${fromNow(request.time)}</time>
@@ -92,6 +104,7 @@ class Row extends Component {
         <span>${action(request.function)}${request.times > 1 && html` <em>${say(words.times, { n: number(request.times) })}</em>`}</span>
         <span class="who">${request.name && html`<${Foreign} text=${request.name} />`}</span>
         <span class="why">${request.testConnection ? words.ofTest : request.detail && html`<${Foreign} text=${request.detail} />`}</span>
+        ${whose && html`<span class="whose"><${Foreign} text=${whose} /></span>`}
       </summary>
       ${open && html`<${Detail} request=${request} names=${names} tenant=${tenant} />`}
     </details></li>`
@@ -138,11 +151,11 @@ class Foot extends Component {
   }
 
   render({ route, next }, { problem, told }) {
-    const query = Object.fromEntries(asked(route, {}))
+    const query = { ...Object.fromEntries(asked(route, {})), ...(across(route) && { tenant: ALL }) }
     return html`<nav class="foot" aria-label=${words.list}>
       ${route.query.get('cursor') && html`<a class="small" role="button" href=${linkTo(route.tenant, 'log', [], query)}>${words.newest}</a>`}
       ${next && html`<a class="small" role="button" href=${linkTo(route.tenant, 'log', [], { ...query, cursor: next })}>${words.older}</a>`}
-      <span class="apart">${words.download} ${['csv', 'json'].map((format) => html`<button type="button" class="small" onClick=${() => this.download(format)}>${format.toUpperCase()}</button>`)}</span>
+      ${!across(route) && html`<span class="apart">${words.download} ${['csv', 'json'].map((format) => html`<button type="button" class="small" onClick=${() => this.download(format)}>${format.toUpperCase()}</button>`)}</span>`}
     </nav><p role="status" class="muted">${told}</p>${problem && html`<${Failure} problem=${problem} />`}`
   }
 }

@@ -1,7 +1,7 @@
 // The page: a credential, a tenant, one of the pages, and one request that all of what is shown is made of.
 import { render } from './vendor/preact.mjs'
 import { Api } from './api.js'
-import { Customers, nameOf } from './customers.js'
+import { Customers } from './customers.js'
 import { Directory, directoryPath } from './directory.js'
 import { clock } from './format.js'
 import { Log, logPath } from './log.js'
@@ -9,6 +9,7 @@ import { Overview, overviewPath } from './overview.js'
 import { Component, Failure, Foreign, html } from './parts.js'
 import { linkTo, readRoute } from './route.js'
 import { SignIn } from './signin.js'
+import { nameOf } from './tenant.js'
 import { say, texts } from './texts.js'
 import { LIVE_FOR, Watch } from './watch.js'
 

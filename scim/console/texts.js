@@ -44,6 +44,7 @@ export const texts = {
   log: {
     status: 'Status',
     anyStatus: 'All',
+    allTenants: 'All tenants',
     failed: 'Failed',
     succeeded: 'Succeeded (2xx)',
     refused: 'Client’s fault (4xx)',

@@ -5,8 +5,11 @@ from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import partial
+from itertools import islice
 
 from scim.directory import keys
+from scim.directory.aside import aside
 from scim.directory.entry import Entry, Wanted, entries_in
 from scim.directory.hours import HOUR, Counts, counts_in
 from scim.directory.tenant import Tenant
@@ -24,7 +27,7 @@ MAX_COUNT = 200
 PAGE_ROWS = 200
 """Rows that one page reads at most, whatever it finds in them; the next page goes on there."""
 AT_ONCE = 20
-"""Rows in one call: some thousand requests at most, read in some ten milliseconds."""
+"""Rows in one call: two thousand requests at most, which are looked through aside."""
 DAY = 24 * HOUR
 HOURLY = 2 * DAY
 """For how long the counts of hours stand apart; then those of a day are one row. Days are those of UTC."""
@@ -34,10 +37,14 @@ HOUR_ROWS = 5_000
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """Requests, the newest first, and the cursor with which the search goes on; None where there is no more."""
+    """Requests, the newest first, and the cursor with which the search goes on; None where there is no more.
+
+    `places` are the cursors with which a search goes on behind each of the requests.
+    """
 
     entries: list[Entry]
     cursor: str | None
+    places: list[str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,29 +98,27 @@ class Journal:
         _, version = await self._tenant.commit([Record(key, body), counted])
         return _Part(part.hour, part.key, version, counts)
 
-    async def page(self, wanted: Wanted, count: int = 50, cursor: str = "") -> Page:
+    async def page(self, wanted: Wanted, count: int = 50, cursor: str = "", most: int = PAGE_ROWS) -> Page:
         """Return up to `count` requests that are wanted, the newest first, from where the cursor says.
 
-        At most PAGE_ROWS rows are read, so that a page may have fewer, or none, and yet a cursor. Raises
-        InvalidCursor, Unavailable.
+        At most `most` rows are read, so that a page may have fewer, or none, and yet a cursor. Raises InvalidCursor,
+        Unavailable.
         """
         start, skip = _position(cursor) if cursor else (_start(wanted), -1)
         after, before = start[:-1] if cursor else start, keys.requests(max(wanted.since - SPAN, 0), keys.BEYOND)
         before = before if wanted.since else keys.REQUESTS + keys.BEYOND
-        found: list[Entry] = []
-        for _ in range(PAGE_ROWS // AT_ONCE):
-            rows = await self._tenant.range(after, before, AT_ONCE)
-            for row in rows:
-                passed = skip if row.key == start else -1
-                for number, entry in enumerate(_entries(row) if row.key >= start else ()):
-                    if number > passed and wanted.fits(entry):
-                        found.append(entry)
-                        if len(found) == count:
-                            return Page(found, f"{row.key}.{number}")
-            if len(rows) < AT_ONCE:
-                return Page(found, None)
+        found: list[tuple[Entry, str]] = []
+        at_once = min(AT_ONCE, most)
+        for _ in range(most // at_once):
+            rows = await self._tenant.range(after, before, at_once)
+            look = partial(_fitting, rows, wanted, (start, skip), count - len(found))
+            found += await aside(look, sum(len(row.body) for row in rows))
+            if len(found) == count:
+                return _page(found, found[-1][1])
+            if len(rows) < at_once:
+                return _page(found, None)
             after = rows[-1].key
-        return Page(found, f"{after}.{MOST}")
+        return _page(found, f"{after}.{MOST}")
 
     async def hours(self, since: datetime) -> dict[int, Counts]:
         """Return the counts of each hour that had requests, from the day in which `since` lies.
@@ -195,6 +200,23 @@ def _chunks(entries: Sequence[Entry]) -> Iterator[Sequence[Entry]]:
             first = number
     if entries:
         yield entries[first:]
+
+
+def _fitting(rows: Sequence[Row], wanted: Wanted, behind: tuple[str, int], count: int) -> list[tuple[Entry, str]]:
+    """Return up to `count` requests of rows that are wanted, behind a position, and the cursor behind each."""
+    start, skip = behind
+    each = (
+        (entry, f"{row.key}.{number}")
+        for row in rows
+        if row.key >= start
+        for number, entry in enumerate(_entries(row))
+        if (row.key != start or number > skip) and wanted.fits(entry)
+    )
+    return list(islice(each, count))
+
+
+def _page(found: Sequence[tuple[Entry, str]], cursor: str | None) -> Page:
+    return Page([entry for entry, _ in found], cursor, [place for _, place in found])
 
 
 def _entries(row: Row) -> list[Entry]:

@@ -1,17 +1,21 @@
 """What a tenant's journal tells, as JSON objects: requests for the log, totals and plots for the overview."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any
 
+from scim.access.tenants import TenantRecord
 from scim.directory.entry import Entry, Wanted
-from scim.directory.journal import MAX_COUNT, Page, moment
+from scim.directory.journal import MAX_COUNT, PAGE_ROWS, Page, moment
 from scim.management.parameters import count_of, given
-from scim.protocol.errors import InvalidValue
+from scim.protocol.errors import InvalidCursor, InvalidValue
 from scim.protocol.resource import format_date_time, parse_date_time
 from scim.service.tenants import TenantService
+from scim.storage.together import together
 
 PARAMETERS = ("status", "credential", "client", "user", "text", "since", "until", "count", "cursor")
 """What a reader of the log may ask for."""
+MOST_TENANTS = 20
+"""Tenants whose requests one page may show together: so its cursor, which has the place in each, fits an address."""
 
 
 async def log(service: TenantService, asked: Sequence[tuple[str, str]]) -> dict[str, Any]:
@@ -19,6 +23,65 @@ async def log(service: TenantService, asked: Sequence[tuple[str, str]]) -> dict[
     parameters = given(asked, PARAMETERS, "the log")
     page = await service.journal.page(wanted(parameters), count_of(parameters, MAX_COUNT), parameters.get("cursor", ""))
     return told(page, service.record.key)
+
+
+async def log_of_all(
+    records: Sequence[TenantRecord],
+    serving: Callable[[TenantRecord], Awaitable[TenantService]],
+    asked: Sequence[tuple[str, str]],
+) -> dict[str, Any]:
+    """Return one page of the log of all tenants together, the newest first.
+
+    The tenants share the rows that a page of one tenant may read, so that it costs no more; a page may have fewer
+    requests than were asked for, or none, and yet a cursor. Raises InvalidValue where there are more than
+    MOST_TENANTS, InvalidCursor, Unavailable.
+    """
+    parameters = given(asked, PARAMETERS, "the log")
+    count, sought = count_of(parameters, MAX_COUNT), wanted(parameters)
+    places = _places(parameters["cursor"]) if "cursor" in parameters else {each.key: "" for each in records}
+    if len(places) > MOST_TENANTS:
+        raise InvalidValue(
+            f"There are {len(places)} tenants, and one page shows requests of {MOST_TENANTS} at most; ask for those of"
+            " one tenant."
+        )
+    read = {each.key: await serving(each) for each in records if each.key in places}
+    rows = PAGE_ROWS // max(len(read), 1)
+    pages = await together(*(each.journal.page(sought, count, places[key], rows) for key, each in read.items()))
+    return _together(dict(zip(read, pages, strict=True)), places, count)
+
+
+def _together(pages: Mapping[str, Page], places: Mapping[str, str], count: int) -> dict[str, Any]:
+    """Return the newest requests of several pages, and where each tenant goes on.
+
+    It ends where a page does behind which there is more: that may be newer than what the other pages have.
+    """
+    taken, found = dict.fromkeys(pages, 0), list[dict[str, Any]]()
+    while len(found) < count:
+        ended = [key for key, page in pages.items() if taken[key] == len(page.entries)]
+        left = {key: page.entries[taken[key]] for key, page in pages.items() if key not in ended}
+        if not left or any(pages[key].cursor for key in ended):
+            break
+        newest = max(left, key=lambda key: left[key].at)
+        found.append(request(left[newest], newest))
+        taken[newest] += 1
+    going = {key: _going(page, taken[key], places[key]) for key, page in pages.items()}
+    cursor = ",".join(f"{key}~{place}" for key, place in going.items() if place is not None)
+    return {"requests": found, "nextCursor": cursor or None}
+
+
+def _going(page: Page, taken: int, before: str) -> str | None:
+    """Return where a tenant goes on after so many of the requests of its page; None where there is no more."""
+    if taken == len(page.entries):
+        return page.cursor
+    return page.places[taken - 1] if taken else before
+
+
+def _places(cursor: str) -> dict[str, str]:
+    """Return by tenant where its log goes on. Raises InvalidCursor."""
+    parts = [each.partition("~") for each in cursor.split(",")]
+    if not all(divided for _, divided, _ in parts):
+        raise InvalidCursor("The cursor is none of the log of all tenants; take it from nextCursor of the page before.")
+    return {key: place for key, _, place in parts}
 
 
 def wanted(parameters: Mapping[str, str]) -> Wanted:

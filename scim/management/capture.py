@@ -1,10 +1,12 @@
 """The capture of a tenant over HTTP: begun, ended, shown, and saved as a recording."""
 
 from collections.abc import Awaitable, Callable
+from functools import partial
 
 from scim.access.credential import Credential
+from scim.directory.aside import aside
 from scim.directory.capture import MAX_REQUESTS
-from scim.management.captures import DEFAULT_MINUTES, Captures, as_file
+from scim.management.captures import DEFAULT_MINUTES, MAX_CHARACTERS, Captures, as_file
 from scim.management.parameters import count_of, given, members
 from scim.service.answers import Parameters
 from scim.service.messages import JSON, NO_STORE, Request, Response
@@ -47,4 +49,6 @@ class CaptureRoutes:
         captures = await self._captures(parameters["key"])
         name = f'attachment; filename="capture-{parameters["key"][:20].lower()}.json"'
         headers = {**NO_STORE, "Content-Disposition": name}
-        return Response(200, None, headers, JSON, written=as_file(await captures.download()))
+        recorded = await captures.download()
+        content = await aside(partial(as_file, recorded), MAX_CHARACTERS)  # how long it is shows only then
+        return Response(200, None, headers, JSON, written=content)

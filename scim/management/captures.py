@@ -5,10 +5,12 @@ import secrets
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import timedelta
+from functools import partial
 from typing import Any
 
 from scim.access.registry import Registry
 from scim.directory import keys
+from scim.directory.aside import aside
 from scim.directory.capture import MAX_MINUTES, MAX_REQUESTS, Capture, Captured, told
 from scim.management.replay import recording
 from scim.protocol.errors import InvalidCursor, InvalidValue
@@ -96,7 +98,7 @@ class Captures:
                 continue
             whole = (await self._captured.exchange(str(head["id"])))[1]
             wholes.append({**head, **whole})
-        return recording(self._service.record.key, capture, wholes, left_out)
+        return await aside(partial(recording, self._service.record.key, capture, wholes, left_out), size)
 
 
 def _number(head: Mapping[str, Any]) -> int:

@@ -15,7 +15,7 @@ from scim.management import documents
 from scim.management.administration import GRACE, NOW, Administration, Wanted, expiry
 from scim.management.parameters import members
 from scim.management.routes import PREFIX, ROUTES, ManageRoute
-from scim.protocol import sizes
+from scim.protocol import entity_tag, sizes
 from scim.protocol.errors import InsufficientScope, InvalidValue, MethodNotAllowed, NotFound, ScimError, Unauthorized
 from scim.service.addresses import Addresses
 from scim.service.answers import Parameters, answered, origin_of
@@ -73,7 +73,7 @@ class Management:
             if route is not None:
                 caller = await self._admitted(request, route, parameters)
                 if route.method == "GET":
-                    return await self._operation(route)(request, caller, parameters)
+                    return unless_known(request, await self._operation(route)(request, caller, parameters))
                 return await self._audited(route, request, caller, parameters)
             request.credential = (await self._admit(request)).id
             if found:
@@ -327,6 +327,18 @@ def problem(error: ScimError) -> Response:
     """Return problem details. RFC 9457."""
     body = {"type": "about:blank", "title": HTTPStatus(error.status).phrase, "status": error.status}
     return Response(error.status, body | {"detail": error.detail}, {**error.headers, **NO_STORE}, PROBLEM)
+
+
+def unless_known(request: Request, response: Response) -> Response:
+    """Return an answer with its entity tag, or 304 where the client has it: the console asks again and again."""
+    if response.status != 200 or response.body is None:
+        return response
+    content = response.content()
+    tag = entity_tag.of_content(content)
+    headers = {**response.headers, "ETag": tag}
+    if request.knows(tag):
+        return Response(304, None, headers, response.media_type)
+    return Response(200, response.body, headers, response.media_type, written=content)
 
 
 def _answer(status: int, body: Any) -> Response:

@@ -10,7 +10,6 @@ from scim.management.administration import Administration
 from scim.management.overview import overview
 from scim.management.parameters import count_of, given
 from scim.management.roster import Roster, summary
-from scim.protocol import entity_tag
 from scim.service.addresses import Addresses
 from scim.service.answers import Parameters
 from scim.service.messages import JSON, NO_STORE, Request, Response
@@ -39,16 +38,11 @@ class Reading:
     async def _service(self, parameters: Parameters) -> TenantService:
         return await self._tenants.of(await self._administration.tenant(parameters["key"]))
 
-    async def get_overview(self, request: Request, _caller: Credential, parameters: Parameters) -> Response:
-        """How a tenant does; the answer to If-None-Match is 304 while nothing has changed."""
+    async def get_overview(self, _request: Request, _caller: Credential, parameters: Parameters) -> Response:
+        """How a tenant does."""
         service = await self._service(parameters)
         listed = await self._administration.credentials(service.record.key)
-        told = await overview(service, self._administration.now, listed, self._health)
-        tag = entity_tag.of_body(told)
-        headers = {**NO_STORE, "ETag": tag}
-        if request.knows(tag):
-            return Response(304, None, headers, JSON)
-        return Response(200, told, headers, JSON)
+        return _answer(await overview(service, self._administration.now, listed, self._health))
 
     async def _health(self) -> Mapping[str, Any]:
         states: Mapping[str, Any] = (await self._asked_health()).body
@@ -130,6 +124,11 @@ class Reading:
     async def list_requests(self, request: Request, _caller: Credential, parameters: Parameters) -> Response:
         """The requests of a tenant, as its journal has them."""
         return _answer(await activity.log(await self._service(parameters), request.query()))
+
+    async def list_all_requests(self, request: Request, _caller: Credential, _: Parameters) -> Response:
+        """The requests of all tenants together."""
+        records = await self._administration.tenants()
+        return _answer(await activity.log_of_all(records, self._tenants.of, request.query()))
 
     async def download_requests(self, request: Request, _caller: Credential, parameters: Parameters) -> Response:
         """The same as a file."""

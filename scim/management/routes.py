@@ -113,6 +113,9 @@ ROUTES = (
     ),
     ManageRoute("ListRequests", "GET", "tenants/{key}/requests", "list_requests", "admin", "Its log, newest first."),
     ManageRoute(
+        "ListAllRequests", "GET", "requests", "list_all_requests", "operator", "The log of all tenants, newest first."
+    ),
+    ManageRoute(
         "StartCapture",
         "POST",
         "tenants/{key}/capture",

@@ -8,7 +8,12 @@ from scim.protocol.resource import to_json
 
 def of_body(body: Any) -> str:
     """Return the entity tag of a JSON body: a hash of it."""
-    return f'"{hashlib.sha256(to_json(body).encode(errors="replace")).hexdigest()[:32]}"'
+    return of_content(to_json(body).encode(errors="replace"))
+
+
+def of_content(content: bytes) -> str:
+    """Return the entity tag of an answer's bytes: a hash of them."""
+    return f'"{hashlib.sha256(content).hexdigest()[:32]}"'
 
 
 def has(tags: str, tag: str) -> bool:

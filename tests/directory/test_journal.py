@@ -119,7 +119,7 @@ async def test_a_search_that_finds_nobody_reads_a_bounded_number_of_rows(
     page = await journal.page(Wanted(text="nobody"))
     assert (page.entries, rows.rows_read, len(rows.calls)) == ([], PAGE_ROWS, PAGE_ROWS // AT_ONCE)
     assert page.cursor
-    assert await journal.page(Wanted(text="nobody"), 50, page.cursor) == type(page)([], None)
+    assert await journal.page(Wanted(text="nobody"), 50, page.cursor) == type(page)([], None, [])
 
 
 async def test_a_cursor_of_another_kind_is_refused(journal: Journal) -> None:
