@@ -45,10 +45,10 @@ class Settings:
     """Seconds that an access token of an OAuth client lives."""
     event_retention_days: int = 30
     """Days for which events are kept in the feed."""
-    rate: int = 100
-    """Requests a second of one credential in the long run, in each process."""
-    burst: int = 200
-    """Requests of one credential that may come at once after a pause, in each process."""
+    rate: int | None = None
+    """Requests a second of one credential in the long run, in each process; None for `access/limits`' own."""
+    burst: int | None = None
+    """Requests of one credential that may come at once after a pause, in each process; None likewise."""
     concurrent: int = 0
     """Requests of one credential that are answered at a time while others are served too; 0 for no bound."""
     trusted_proxies: int = 0

@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from scim.access.minute import MinuteCounts, others
 from scim.protocol.errors import TooManyRequests
 
+RATE, BURST = 100, 200
+"""Requests a second of one credential, and at once after a pause, where nobody has chosen others."""
 MOST_KEPT = 10_000
 """Credentials of which a process knows how much they have asked lately; the others may ask afresh."""
 TRIES = 20
@@ -22,11 +24,20 @@ COMPANY_SECONDS = 10.0
 
 @dataclass(frozen=True, slots=True)
 class Allowance:
-    """What one credential may do: requests a second, at once after a pause, and under way at a time (0: any number)."""
+    """What one credential may do: requests a second, at once after a pause, and under way at a time (0: any number).
+
+    `chosen`: somebody has set rate or burst, so that they hold for a lone credential too.
+    """
 
     rate: float
     burst: int
     concurrent: int = 0
+    chosen: bool = False
+
+    @classmethod
+    def of(cls, rate: int | None, burst: int | None, concurrent: int) -> "Allowance":
+        """Return the allowance where these were chosen; None is RATE or BURST."""
+        return cls(rate or RATE, burst or BURST, concurrent, chosen=bool(rate or burst))
 
 
 @dataclass(slots=True)
@@ -41,7 +52,8 @@ class _Bucket:
 class Limits:
     """A bucket for each credential, in this process: another process has buckets of its own.
 
-    They hold while other credentials are served too: a lone job, such as an initial cycle, keeps nobody waiting.
+    A rate that was chosen always holds. The one that nobody has chosen, and the bound on requests under way, hold while
+    other credentials are served too: a lone job, such as an initial cycle, keeps nobody waiting.
     """
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
@@ -51,20 +63,19 @@ class Limits:
         self._company: tuple[str, float] = ("", -math.inf)
 
     @contextmanager
-    def under_way(self, credential: str, allowance: Allowance, *, always: bool = False) -> Iterator[None]:
+    def under_way(self, credential: str, allowance: Allowance, *, company: bool = True) -> Iterator[None]:
         """Count the block as one request of the credential. Raises TooManyRequests before it when that is too much.
 
-        `always`: the allowance holds for a lone one too, and the request is company for nobody, since what asks for an
-        access token is the same job that then uses it.
+        Without `company` the request is none for others: what asks for an access token is the same job that uses it.
         """
         bucket = self._filled(credential, allowance)
-        if not always:
+        if company:
             self._note(credential)
-        if always or self._in_company(credential):
-            if bucket.left < 1:
-                raise _too_many(math.ceil((1 - bucket.left) / allowance.rate), allowance)
-            if 0 < allowance.concurrent <= bucket.under_way:
-                raise _too_many(1, allowance)
+        in_company = self._in_company(credential)
+        if bucket.left < 1 and (in_company or allowance.chosen):
+            raise _too_many(math.ceil((1 - bucket.left) / allowance.rate), allowance)
+        if 0 < allowance.concurrent <= bucket.under_way and in_company:
+            raise _too_many(1, allowance)
         bucket.left = max(bucket.left - 1, 0)
         bucket.under_way += 1
         try:

@@ -17,7 +17,7 @@ from scim.service.messages import JSON, Request, Response
 
 MAX_BODY = 64 * 1024
 MAX_PARAMETERS = 50
-MINTING = Allowance(1, 120)
+MINTING = Allowance(1, 120, chosen=True)
 """How many tokens one client may ask for: one a second in the long run, and 120 at once after a pause."""
 NO_STORE = {"Cache-Control": "no-store", "Pragma": "no-cache"}
 ASSERTION_TYPE = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
@@ -83,7 +83,7 @@ class OAuth:
         except InvalidClient:
             raise OAuthError("invalid_client", _REFUSED, 401, bool(basic)) from None
         request.credential = client.id
-        with self._limits.under_way(f"{client.id} tokens", MINTING, always=True):
+        with self._limits.under_way(f"{client.id} tokens", MINTING, company=False):
             token = await self._clients.issue(client, form.get("scope", "").split())
         told = {"access_token": token.text, "token_type": "Bearer", "expires_in": token.seconds, "scope": token.scope}
         return Response(200, told, NO_STORE, JSON)

@@ -137,7 +137,7 @@ class TenantServices:
             roles=roles,
             journal=Journal(tenant, journal_age),
             retention_days=retention,
-            allowance=Allowance(record.rate or settings.rate, record.burst or settings.burst, settings.concurrent),
+            allowance=Allowance.of(record.rate or settings.rate, record.burst or settings.burst, settings.concurrent),
         )
 
 

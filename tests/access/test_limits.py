@@ -4,11 +4,13 @@ import pytest
 
 from scim.access.limits import MOST_ADDRESSES, TRIES, Allowance, Limits, Tries
 from scim.app import App
+from scim.management import activity
 from scim.management.administration import Wanted
 from scim.protocol.errors import TooManyRequests
 from scim.service.oauth import MINTING
 from scim.storage.rows import Rows
 from tests.conftest import Clock, Http, make_app
+from tests.recording import RecordingRows
 from tests.tenancy import client, tenant
 
 ENTRA = Allowance(100, 200)
@@ -150,13 +152,29 @@ async def test_a_noisy_tenant_is_refused_in_scim_s_form_and_no_other(rows: Rows,
 
 
 async def test_a_tenant_may_have_limits_of_its_own(app: App, clock: Clock) -> None:
-    """Within ten seconds of the change."""
+    """Within ten seconds of the change, also while nobody else is served: who sets one wants it kept."""
     key = await tenant(app)
     http = await client(app, key)
     await app.administration.change(key, {"rate": 1, "burst": 2})
     clock.forward(seconds=10)
-    await Http(app).request("GET", "/Users")
     assert [(await http.request("GET", "/Users")).status for _ in range(3)] == [200, 200, 429]
+
+
+async def test_a_refusal_costs_next_to_nothing(rows: RecordingRows, clock: Clock) -> None:
+    """No body is read, nothing of the store, and a thousand are one row of the journal: else a flood of them hurts."""
+    app = make_app(rows, clock, rate=1, burst=1, journal=True)
+    http = await client(app, await tenant(app))
+    assert (await http.request("GET", "/Users")).status == 200
+    await app.journals.flush()
+    rows.forget()
+    for _ in range(1_000):
+        answer = await http.request("POST", "/Users", content=b"this is no JSON, and nobody looks at it")
+        assert answer.status == 429
+    assert rows.calls == []
+    await app.journals.flush()
+    [entry] = (await activity.log(await app.serving(http._tenant), [("status", "429")]))["requests"]
+    assert entry["times"] == 1_000
+    await app.close()
 
 
 async def test_a_wrong_token_costs_nobody_his_share(app: App) -> None:
@@ -196,7 +214,7 @@ async def test_a_lone_job_that_gets_access_tokens_is_never_refused(app: App) -> 
     tokens = [(await app.oauth._clients.issue(issued.credential, ())).text for _ in range(2)]
     for number in range(500):
         if number % 100 == 0:
-            with app.limits.under_way(f"{issued.credential.id} tokens", MINTING, always=True):
+            with app.limits.under_way(f"{issued.credential.id} tokens", MINTING, company=False):
                 pass
         assert (await Http(app, tokens[number % 2]).request("GET", "/ServiceProviderConfig")).status == 200
 
@@ -213,12 +231,12 @@ async def test_access_tokens_of_one_client_have_one_share(app: App) -> None:
     assert (statuses.count(200), statuses.count(429)) == (200, 100)
 
 
-def test_what_always_holds_needs_no_company(clock_: Time) -> None:
-    """The limit on access tokens: each is a row that is written."""
+def test_a_rate_that_was_chosen_needs_no_company(clock_: Time) -> None:
+    """So does the limit on access tokens, each of which is a row that is written."""
     limits, refused = Limits(clock_), 0
     for _ in range(10):
         try:
-            with limits.under_way("lone tokens", Allowance(1, 4), always=True):
+            with limits.under_way("lone tokens", Allowance(1, 4, chosen=True), company=False):
                 pass
         except TooManyRequests:
             refused += 1

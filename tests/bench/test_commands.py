@@ -71,3 +71,13 @@ def test_the_journal_is_compared_under_entra_s_traffic() -> None:
 
     assert "without" in pair
     assert float(median.split()[2]) > 0
+
+
+def test_the_noise_of_a_tenant_is_served_as_far_as_its_limit_goes() -> None:
+    """Each kind has its row: of a thousand with a valid token a burst and more are served, of the others none."""
+    lines = run("bench.noisy", "--windows", "1", "--seconds", "1").splitlines()[1:]
+
+    served = [int(line.split("|")[2]) for line in lines]
+    assert len(served) == 5
+    assert all(200 <= each < 1_000 for each in served[:4])
+    assert served[4] == 0
