@@ -98,8 +98,8 @@ class Admission:
             tenant, credential = await self.tenant(key), await self._of_tenant(text, known, address)
         else:
             tenant, credential = await both(self.tenant(key), self._of_tenant(text, known, address))
-        if tenant is None or tenant.status != "active" or credential is None:
-            self._strangers.refused(address)
+        if tenant is None or tenant.status != "active" or credential is None or not await self._stands(credential):
+            self.refused(address)
             raise Unauthorized(WRONG, presented=True)
         _check_scope(credential, needed)
         self._note_use(credential)
@@ -115,12 +115,22 @@ class Admission:
         found = await self._registered(text, address)
         if found is None and await self._is_among(text, self._operators):
             found = _OPERATOR
-        if found is None or (found.tenant and not await self._is_active(found.tenant)):
-            self._strangers.refused(address)
+        if found is None or not await self._stands(found) or not await self._is_active(found.tenant):
+            self.refused(address)
             raise Unauthorized(WRONG, presented=True)
         _check_scope(found, "admin")
         self._note_use(found)
         return found
+
+    def proved(self, credential_id: str) -> None:
+        """Let a credential whose secret was shown be looked up from now on without waiting behind strangers."""
+        self._seen[credential_id] = None
+        while len(self._seen) > MOST_KEPT:
+            self._seen.popitem(last=False)
+
+    def refused(self, address: str) -> None:
+        """Count a token, or a client's secret, that is not valid. Raises TooManyRequests when there were too many."""
+        self._strangers.refused(address)
 
     async def check(self) -> None:
         """Return when the sources of tokens answer. Raises Unavailable, saying which does not."""
@@ -133,8 +143,9 @@ class Admission:
         await self._operators.close()
 
     async def _is_active(self, key: str) -> bool:
-        tenant = await self.tenant(key)
-        return tenant is not None and tenant.status == "active"
+        """Whether a credential's tenant is active; an operator's is of no tenant."""
+        tenant = await self.tenant(key) if key else None
+        return not key or (tenant is not None and tenant.status == "active")
 
     async def _of_tenant(self, text: str, key: str | None, address: str) -> Credential | None:
         found = await self._registered(text, address)
@@ -153,15 +164,16 @@ class Admission:
         expected = found.digest if found and found.kind in ("token", "access") else ""
         if not hmac.compare_digest(digest(text).hex(), expected) or found is None:
             return None
-        if not found.valid(self._registry.now) or not await self._stands(found):
+        if not found.valid(self._registry.now):
             return None
-        self._seen[credential_id] = None
-        while len(self._seen) > MOST_KEPT:
-            self._seen.popitem(last=False)
+        self.proved(credential_id)
         return found
 
     async def _stands(self, found: Credential) -> bool:
-        """Whether the client that an access token was issued to is still valid; other credentials stand alone."""
+        """Whether the client that an access token was issued to is still valid; other credentials stand alone.
+
+        Looked at last: until then an access token that does not do costs as many calls as any other.
+        """
         if found.kind != "access":
             return True
         client = await self.credentials.get(found.client)

@@ -46,25 +46,34 @@ class Clients:
         """Return the tenant, if it is active and was just looked up; see `Admission.known`."""
         return self._admission.known(key)
 
-    async def by_secret(self, key: str, pairs: Sequence[tuple[str, str]]) -> Credential:
-        """Return the client of the tenant that one of the pairs of id and secret proves. Raises InvalidClient."""
+    async def by_secret(self, key: str, pairs: Sequence[tuple[str, str]], address: str) -> Credential:
+        """Return the client of the tenant that one of the pairs of id and secret proves.
+
+        `address` is the one that the request came from. Raises InvalidClient, and TooManyRequests in its place where
+        the address has shown too much that is not valid.
+        """
         for client_id, secret in pairs:
-            client = await self._client(key, client_id, "client")
+            client = await self._client(key, client_id, "client", address)
             expected = client.digest if client else ""
             if hmac.compare_digest(digest(secret).hex(), expected) and client is not None:
+                self._admission.proved(client.id)
                 return client
+        self._admission.refused(address)
         raise InvalidClient
 
-    async def by_assertion(self, key: str, client_id: str, assertion: str) -> Credential:
-        """Return the federated client of the tenant that the assertion proves. Raises InvalidClient."""
-        client = await self._client(key, client_id, "federated")
+    async def by_assertion(self, key: str, client_id: str, assertion: str, address: str) -> Credential:
+        """Return the federated client of the tenant that the assertion proves. Raises as `by_secret` does."""
+        client = await self._client(key, client_id, "federated", address)
         if client is None or client.federation is None:
+            self._admission.refused(address)
             raise InvalidClient
         try:
             await check(assertion, client.federation, self._issuers, self._registry.now)
         except Refused as refused:
+            self._admission.refused(address)
             _log.warning("an assertion for client %s is refused: reason=%s", client.id, refused)
             raise InvalidClient from refused
+        self._admission.proved(client.id)
         return client
 
     async def issue(self, client: Credential, requested: Sequence[str]) -> AccessToken:
@@ -91,9 +100,9 @@ class Clients:
         told = "provision scim" if client.strict and scope == "provision" else scope
         return AccessToken(token.text, self._seconds, told)
 
-    async def _client(self, key: str, client_id: str, kind: str) -> Credential | None:
+    async def _client(self, key: str, client_id: str, kind: str, address: str) -> Credential | None:
         """Return the valid client of an active tenant; the same calls whatever is wrong."""
-        tenant, found = await self._admission.tenant_and_credential(key, client_id)
+        tenant, found = await self._admission.tenant_and_credential(key, client_id, address)
         if tenant is None or tenant.status != "active" or found is None:
             return None
         fits = found.tenant == as_key(key) and found.kind == kind and found.valid(self._registry.now)

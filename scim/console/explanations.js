@@ -367,7 +367,7 @@ export const explanations = [
   "scimType": "",
   "means": [
    "With `Retry-After`, and the fields `RateLimit-Policy` and `RateLimit` (draft-ietf-httpapi-ratelimit-headers-11). One credential sends more than its share, or has more requests under way than its half of the instance while others are served too.",
-   "Or more than a hundred tokens that are not valid came from one address within a minute: *More than 100 tokens that are not valid came from this address within a minute*. A valid token is never refused for them.",
+   "Or more than a hundred tokens that are not valid, secrets of OAuth clients among them, came from one address within a minute: *More than 100 tokens that are not valid came from this address within a minute*. A valid token is never refused for them.",
    "A 429 without a SCIM body comes from Azure."
   ],
   "do": [

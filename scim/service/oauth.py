@@ -79,7 +79,7 @@ class OAuth:
             raise OAuthError(code, "grant_type must be client_credentials.")
         basic = _basic(request.headers.get("authorization"))
         try:
-            client = await self._client(segment, form, basic)
+            client = await self._client(request, segment, form, basic)
         except InvalidClient:
             raise OAuthError("invalid_client", _REFUSED, 401, bool(basic)) from None
         request.credential = client.id
@@ -88,7 +88,9 @@ class OAuth:
         told = {"access_token": token.text, "token_type": "Bearer", "expires_in": token.seconds, "scope": token.scope}
         return Response(200, told, NO_STORE, JSON)
 
-    async def _client(self, segment: str, form: Parameters, basic: list[tuple[str, str]]) -> Credential:
+    async def _client(
+        self, request: Request, segment: str, form: Parameters, basic: list[tuple[str, str]]
+    ) -> Credential:
         assertion, secret, client_id = form.get("client_assertion"), form.get("client_secret"), form.get("client_id")
         if assertion is not None:
             if secret is not None or basic:
@@ -97,19 +99,19 @@ class OAuth:
                 raise OAuthError("invalid_request", f"client_assertion_type must be {ASSERTION_TYPE}.")
             if not client_id:
                 raise OAuthError("invalid_request", "client_id is missing.")
-            return await self._clients.by_assertion(segment, client_id, assertion)
+            return await self._clients.by_assertion(segment, client_id, assertion, request.address)
         if basic and secret is not None:
             same = [pair for pair in basic if pair == (pair[0] if client_id is None else client_id, secret)]
             if not same:
                 raise OAuthError("invalid_request", "The header and the body name two clients or two secrets.")
-            return await self._clients.by_secret(segment, same)
+            return await self._clients.by_secret(segment, same, request.address)
         if basic:
             if client_id is not None and client_id not in {pair[0] for pair in basic}:
                 raise OAuthError("invalid_request", "The header and the body name two clients.")
-            return await self._clients.by_secret(segment, basic)
+            return await self._clients.by_secret(segment, basic, request.address)
         if not client_id or secret is None:
             raise OAuthError("invalid_client", _REFUSED, 401)
-        return await self._clients.by_secret(segment, [(client_id, secret)])
+        return await self._clients.by_secret(segment, [(client_id, secret)], request.address)
 
 
 _REFUSED = "The client is not known here, or its secret or assertion is not valid."

@@ -2,15 +2,19 @@
 
 import asyncio
 from typing import Any
+from urllib.parse import urlencode
 
 import pytest
 
 from scim.access import strangers
+from scim.access.credential import Federation
 from scim.access.strangers import AT_ONCE, MOST_A_MINUTE, Strangers
 from scim.access.token import made
 from scim.app import App
+from scim.management.administration import Wanted
 from scim.protocol.errors import TooManyRequests
 from scim.service.messages import Request
+from scim.service.oauth import ASSERTION_TYPE
 from tests.conftest import HOST, Answer, Clock
 from tests.management.managing import Manager
 from tests.recording import RecordingRows
@@ -22,6 +26,14 @@ async def ask(app: App, token: str, address: str = "192.0.2.1", key: str = "scim
     headers = {"authorization": f"Bearer {token}"}
     request = Request("GET", f"{HOST}/{key}/v2/Users", headers, b"", "request-1", address)
     return await app.endpoints.respond_anywhere(request)
+
+
+async def get_token(app: App, key: str, shown: dict[str, str], address: str = "192.0.2.1") -> Any:
+    """Ask for an access token from an address; return the response."""
+    body = urlencode({"grant_type": "client_credentials", **shown}).encode()
+    headers = {"content-type": "application/x-www-form-urlencoded"}
+    request = Request("POST", f"{HOST}/{key}/v2/oauth/token", headers, body, "request-1", address)
+    return await app.oauth.token(request, {"tenant": key})
 
 
 async def wear_out(app: App, address: str = "192.0.2.1") -> None:
@@ -52,6 +64,57 @@ async def test_a_valid_token_is_never_refused_for_what_others_send(app: App) -> 
     assert (await ask(app, token, key=key)).status == 200
     assert (await ask(app, "a-token-that-only-tests-know")).status == 200
     assert (await ask(app, "guess", "192.0.2.2")).status == 401
+
+
+async def test_wrong_client_secrets_are_counted_as_tokens_are(app: App, clock: Clock) -> None:
+    """The token endpoint is no way to guess: a client's secret, an unknown client, an assertion; all one count."""
+    key = await tenant(app)
+    client = await app.administration.issue(key, Wanted("Entra", "provision", oauth=True))
+    federation = Federation("11111111-1111-1111-1111-111111111111", ("s",), ("a",))
+    federated = await app.administration.issue(key, Wanted("federated", "provision", federation=federation))
+    guesses = [
+        {"client_id": client.credential.id, "client_secret": "wrong"},
+        {"client_id": "a" * 16, "client_secret": "wrong"},
+        {
+            "client_id": federated.credential.id,
+            "client_assertion": "e30.e30.x",
+            "client_assertion_type": ASSERTION_TYPE,
+        },
+    ]
+    for number in range(MOST_A_MINUTE):
+        assert (await get_token(app, key, guesses[number % 3])).status == 401
+    for guess in guesses:
+        refused = await get_token(app, key, guess)
+        assert refused.status == 429
+        assert 1 <= int(refused.headers["Retry-After"]) <= 60
+    assert (await ask(app, "guess")).status == 429
+    assert (await get_token(app, key, guesses[0], "192.0.2.2")).status == 401
+    clock.forward(minutes=1)
+    assert (await get_token(app, key, guesses[0])).status == 401
+
+
+async def test_a_valid_client_is_never_refused_for_what_others_send(app: App, clock: Clock) -> None:
+    """Entra's addresses are shared: one customer's mistyped secret must not stop another's job."""
+    await wear_out(app)
+    key = await tenant(app)
+    client = await app.administration.issue(key, Wanted("Entra", "provision", oauth=True))
+    form = {"client_id": client.credential.id, "client_secret": client.secret}
+    granted = await get_token(app, key, form)
+    assert granted.status == 200
+    assert (await ask(app, granted.body["access_token"], key=key)).status == 200
+
+
+async def test_a_client_that_was_let_in_does_not_wait_behind_guesses(app: App, clock: Clock) -> None:
+    """It is known by then: looked up anew after ten seconds, but not in the turns of those whom nobody knows."""
+    await wear_out(app)
+    key = await tenant(app)
+    client = await app.administration.issue(key, Wanted("Entra", "provision", oauth=True))
+    form = {"client_id": client.credential.id, "client_secret": client.secret}
+    assert (await get_token(app, key, form)).status == 200
+    clock.forward(seconds=20)
+    async with app.admission._strangers.turn("192.0.2.1"):
+        async with asyncio.timeout(10):
+            assert (await get_token(app, key, form)).status == 200
 
 
 async def test_operators_tokens_are_counted_as_well(app: App) -> None:
