@@ -3,10 +3,14 @@
 import ipaddress
 import logging
 from collections.abc import Sequence
+from functools import lru_cache
 
 from scim.protocol.errors import Forbidden
 
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
+
+MAX_ENTRY = 100
+"""Characters of an entry of X-Forwarded-For; an address with a port has fewer than half of that."""
 
 logger = logging.getLogger(__name__)
 
@@ -49,8 +53,14 @@ def client_address(forwarded_for: str, trusted_proxies: int = 0) -> str:
     entries = forwarded_for.rsplit(",", trusted_proxies + 1)
     if len(entries) <= trusted_proxies:
         return ""
+    entry = entries[-1 - trusted_proxies].strip()
+    return _read(entry) if len(entry) <= MAX_ENTRY else ""
+
+
+@lru_cache(1_000)
+def _read(entry: str) -> str:
     try:
-        address = ipaddress.ip_address(_without_port(entries[-1 - trusted_proxies].strip()))
+        address = ipaddress.ip_address(_without_port(entry))
     except ValueError:
         return ""
     if isinstance(address, ipaddress.IPv6Address):

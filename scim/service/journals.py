@@ -105,9 +105,11 @@ class Journals:
             collected.timer = loop.call_later(COLLECT_SECONDS, self._begin, tenant.key)
 
     def _of(self, key: str) -> _Collected | None:
-        if key not in self._collected and len(self._collected) >= MOST_TENANTS:
-            return None
-        return self._collected.setdefault(key, _Collected())
+        if key not in self._collected:
+            if len(self._collected) >= MOST_TENANTS:
+                return None
+            self._collected[key] = _Collected()
+        return self._collected[key]
 
     def _collect(self, collected: _Collected, entry: Entry, who: tuple[str, str, bool]) -> bool:
         """Add a request, whose entry is the journal's own now; return whether it gets a line of its own."""
