@@ -22,6 +22,7 @@ COMMANDS = {
         "keep what a client really sends, for up to an hour: start, stop, list, download",
     ),
     "log": ("scim.commands.log", "show a tenant's requests: who came, what failed and why"),
+    "audit": ("scim.commands.audit", "show who changed what in the console, over HTTP and by commands"),
     "users": ("scim.commands.users", "find and show users; nothing is changed"),
     "groups": ("scim.commands.groups", "find and show groups; nothing is changed"),
     "check": ("scim.simulate.check", "test the connection as Entra does, and the life of one user and one group"),

@@ -14,7 +14,7 @@ from scim.access.address import Permitted
 from scim.access.admission import Admission
 from scim.access.audit import Audit
 from scim.access.auth import FixedTokens, TokenSource
-from scim.access.limits import Limits, Tries
+from scim.access.limits import Limits
 from scim.access.registry import Registry, registry_name
 from scim.access.tenants import DEFAULT_KEY
 from scim.directory.feed import Feed
@@ -127,7 +127,6 @@ class App:
             self.streams,
             self.permitted,
             self.audit,
-            Tries(self.clock),
             reading,
             captures,
             self.group_guards,

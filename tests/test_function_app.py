@@ -211,7 +211,9 @@ async def test_a_user_lives_through_the_functions(loaded: Loaded) -> None:
     created = await call(loaded, "CreateUser", "scim/v2/Users", body={"userName": "mira@contoso.example"})
     user = created.body
     assert (created.status, created.media_type) == (201, "application/scim+json")
-    assert created.headers == {"ETag": user["meta"]["version"], "Location": user["meta"]["location"]}
+    named = {"ETag": user["meta"]["version"], "Location": user["meta"]["location"]}
+    protection = {"X-Content-Type-Options": "nosniff", "Referrer-Policy": "no-referrer"}
+    assert created.headers == named | protection
     assert user["meta"]["location"] == f"https://scim.example/scim/v2/Users/{user['id']}"
     path = f"scim/v2/Users/{user['id']}"
     assert (await call(loaded, "GetUser", path, id=user["id"])).body == user
@@ -232,7 +234,7 @@ async def test_a_user_lives_through_the_functions(loaded: Loaded) -> None:
     searched = await call(loaded, "SearchUsers", "scim/v2/Users/.search", body={"filter": "active eq false"})
     assert searched.body["Resources"] == listed.body["Resources"]
     deleted = await call(loaded, "DeleteUser", path, id=user["id"])
-    assert (deleted.status, deleted.headers, deleted.body) == (204, {}, None)
+    assert (deleted.status, deleted.headers, deleted.body) == (204, protection, None)
     assert (await call(loaded, "GetUser", path, id=user["id"])).status == 404
 
 

@@ -12,7 +12,7 @@ from scim.access.auth import MISSING, WRONG, TokenSource, check_once, digest
 from scim.access.credential import ALLOWED, KEY_VAULT, OPERATOR, Credential, Scope
 from scim.access.fresh import Fresh
 from scim.access.registry import Registry
-from scim.access.strangers import Strangers
+from scim.access.strangers import MOST_A_MINUTE, MOST_MANAGING, Strangers
 from scim.access.tenants import DEFAULT_KEY, TenantRecord, as_key
 from scim.access.token import id_of, is_credential_id
 from scim.protocol.errors import InsufficientScope, Unauthorized, Unavailable
@@ -116,7 +116,7 @@ class Admission:
         if found is None and await self._is_among(text, self._operators):
             found = _OPERATOR
         if found is None or not await self._stands(found) or not await self._is_active(found.tenant):
-            self.refused(address)
+            self.refused(address, MOST_MANAGING)
             raise Unauthorized(WRONG, presented=True)
         _check_scope(found, "admin")
         self._note_use(found)
@@ -128,9 +128,9 @@ class Admission:
         while len(self._seen) > MOST_KEPT:
             self._seen.popitem(last=False)
 
-    def refused(self, address: str) -> None:
-        """Count a token, or a client's secret, that is not valid. Raises TooManyRequests when there were too many."""
-        self._strangers.refused(address)
+    def refused(self, address: str, most: int = MOST_A_MINUTE) -> None:
+        """Count a token, or a client's secret, that is not valid. Raises TooManyRequests when there were `most`."""
+        self._strangers.refused(address, most)
 
     async def check(self) -> None:
         """Return when the sources of tokens answer. Raises Unavailable, saying which does not."""

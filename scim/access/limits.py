@@ -7,17 +7,12 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-from scim.access.minute import MinuteCounts, others
 from scim.protocol.errors import TooManyRequests
 
 RATE, BURST = 100, 200
 """Requests a second of one credential, and at once after a pause, where nobody has chosen others."""
 MOST_KEPT = 10_000
 """Credentials of which a process knows how much they have asked lately; the others may ask afresh."""
-TRIES = 20
-"""Wrong tokens of one address in a minute."""
-MOST_ADDRESSES = 1_000
-"""Addresses whose wrong tokens are counted apart in a minute."""
 COMPANY_SECONDS = 10.0
 """How long a request of another credential counts as company."""
 
@@ -119,24 +114,3 @@ def _too_many(seconds: int, allowance: Allowance) -> TooManyRequests:
         max(seconds, 1),
         max(int(allowance.rate), 1),
     )
-
-
-class Tries:
-    """How many wrong tokens each address may show in a minute, in this process.
-
-    Beyond that it is refused until the minute is over, before its token is looked at: guessing costs nobody anything,
-    and leads nowhere. For addresses of people: behind one of a provisioning service stand many customers.
-    """
-
-    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
-        self._wrong = MinuteCounts(clock, MOST_ADDRESSES, others)
-
-    def check(self, address: str) -> None:
-        """Return when the address may show a token. Raises TooManyRequests."""
-        if self._wrong.of(address) >= TRIES:
-            left = self._wrong.left()
-            raise TooManyRequests(f"{TRIES} wrong tokens came from this address. Try again in {left} s.", left, TRIES)
-
-    def note(self, address: str) -> None:
-        """Count a wrong token."""
-        self._wrong.add(address)

@@ -9,6 +9,9 @@ from scim.protocol.errors import TooManyRequests
 
 MOST_A_MINUTE = 100
 """Tokens that are not valid, of one address, in one process; every further one is 429 until the minute is over."""
+MOST_MANAGING = 20
+"""The same where tenants are managed: people enter those, and behind one address of a provisioning service stand many
+customers."""
 MAX_ADDRESSES = 1_000
 """Addresses with a count of their own in a minute; all others share one."""
 AT_ONCE = 8
@@ -30,18 +33,18 @@ class Strangers:
         """Return what a look-up for the address waits for."""
         return self._last if self._counts.of(address) >= MOST_A_MINUTE else self._turns
 
-    def refused(self, address: str) -> None:
-        """Count a token of the address that is not valid. Raises TooManyRequests when there were too many already.
+    def refused(self, address: str, most: int = MOST_A_MINUTE) -> None:
+        """Count a token of the address that is not valid. Raises TooManyRequests when there were `most` already.
 
         Where no address can be read, as behind `make run`, nothing is counted.
         """
         if not address:
             return
-        if self._counts.add(address) > MOST_A_MINUTE:
+        if self._counts.add(address) > most:
             seconds = self._counts.left()
             raise TooManyRequests(
-                f"More than {MOST_A_MINUTE} tokens that are not valid came from this address within a minute. Copy the"
+                f"More than {most} tokens that are not valid came from this address within a minute. Copy the"
                 f" current secret token into the client's settings, and try again in {seconds} s.",
                 seconds,
-                max(int(MOST_A_MINUTE / SECONDS), 1),
+                max(int(most / SECONDS), 1),
             )

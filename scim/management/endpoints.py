@@ -8,7 +8,6 @@ from scim.access.address import Permitted
 from scim.access.admission import Admission
 from scim.access.audit import Audit, given
 from scim.access.credential import Credential, Federation, Scope
-from scim.access.limits import Tries
 from scim.access.tenants import as_key
 from scim.directory.roles import Roles
 from scim.management import documents
@@ -16,7 +15,7 @@ from scim.management.administration import GRACE, NOW, Administration, Wanted, e
 from scim.management.parameters import members
 from scim.management.routes import PREFIX, ROUTES, ManageRoute
 from scim.protocol import entity_tag, sizes
-from scim.protocol.errors import InsufficientScope, InvalidValue, MethodNotAllowed, NotFound, ScimError, Unauthorized
+from scim.protocol.errors import InsufficientScope, InvalidValue, MethodNotAllowed, NotFound, ScimError
 from scim.service.addresses import Addresses
 from scim.service.answers import Parameters, answered, origin_of
 from scim.service.messages import JSON, NO_STORE, Request, Response
@@ -52,14 +51,13 @@ class Management:
         streams: Callable[[str], Awaitable["Streams"]],
         permitted: Permitted,
         audit: Audit,
-        tries: Tries,
         *parts: object,
     ) -> None:
         """`parts` have further operations, as methods of the same form."""
         self._parts, self._permitted, self._audit = (self, *parts), permitted, audit
         self._admission, self._administration = admission, administration
         self._tenants, self._webhooks, self._streams = tenants, webhooks, streams
-        self._address, self._tries = addresses.tenant, tries
+        self._address = addresses.tenant
 
     async def respond(self, request: Request) -> Response:
         """Answer a request below PREFIX, whatever happens; errors are problem details. RFC 9457."""
@@ -122,13 +120,7 @@ class Management:
         return caller
 
     async def _admit(self, request: Request) -> Credential:
-        self._tries.check(request.address)
-        try:
-            return await self._admission.admit_operator(request.headers.get("authorization"), request.address)
-        except Unauthorized as error:
-            if error.presented:
-                self._tries.note(request.address)
-            raise
+        return await self._admission.admit_operator(request.headers.get("authorization"), request.address)
 
     async def describe(self, _request: Request, _caller: Credential, _: Parameters) -> Response:
         """The OpenAPI document of these routes."""

@@ -19,6 +19,8 @@ from scim.service.failures import Failures
 
 MEDIA_TYPE = "application/scim+json"
 JSON = "application/json"
+PROTECTION = {"X-Content-Type-Options": "nosniff", "Referrer-Policy": "no-referrer"}
+"""Of every answer: a browser takes it for nothing else than it is, and passes its address on to nobody."""
 NO_STORE = {"Cache-Control": "no-store"}
 """Of answers that nobody may keep."""
 MAX_DEPTH = 24
@@ -133,12 +135,13 @@ class Response:
         return self.headers.get("Location", "").rpartition("/")[2]
 
     def sendable_headers(self) -> dict[str, str]:
-        """Return the headers as the host can send them, whatever a setting or a client brought into one.
+        """Return the headers, PROTECTION among them, as the host can send them, whatever is in one.
 
         It answers an empty 500 to a value with a line break, or one that is not ASCII, and its log calls that a
         success (seen under host 4.1037): such characters are percent-encoded.
         """
-        return {name: value if _is_sendable(value) else _encoded(value) for name, value in self.headers.items()}
+        headers = PROTECTION | dict(self.headers)
+        return {name: value if _is_sendable(value) else _encoded(value) for name, value in headers.items()}
 
     def content(self) -> bytes:
         """Return the body as UTF-8."""

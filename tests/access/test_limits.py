@@ -2,7 +2,7 @@
 
 import pytest
 
-from scim.access.limits import MOST_ADDRESSES, TRIES, Allowance, Limits, Tries
+from scim.access.limits import Allowance, Limits
 from scim.app import App
 from scim.management import activity
 from scim.management.administration import Wanted
@@ -183,29 +183,6 @@ async def test_a_wrong_token_costs_nobody_his_share(app: App) -> None:
     for _ in range(300):
         assert (await Http(app, "wrong", key).request("GET", "/Users")).status == 401
     assert (await (await client(app, key)).request("GET", "/Users")).status == 200
-
-
-def test_wrong_tokens_are_counted_for_each_address_and_minute(clock_: Time) -> None:
-    """In bounded memory: of very many addresses those that come late share one count."""
-    tries = Tries(clock_)
-    for _ in range(TRIES):
-        tries.check("a")
-        tries.note("a")
-    with pytest.raises(TooManyRequests) as refused:
-        tries.check("a")
-    assert refused.value.retry_after == 10
-    tries.check("b")
-    for number in range(MOST_ADDRESSES):
-        tries.note(f"n{number}")
-    for _ in range(TRIES):
-        tries.note("late")
-    for address in ("late", "later"):
-        with pytest.raises(TooManyRequests):
-            tries.check(address)
-    tries.check("n1")
-    clock_.seconds += 10
-    for address in ("a", "late"):
-        tries.check(address)
 
 
 async def test_a_lone_job_that_gets_access_tokens_is_never_refused(app: App) -> None:

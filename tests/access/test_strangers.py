@@ -8,7 +8,7 @@ import pytest
 
 from scim.access import strangers
 from scim.access.credential import Federation
-from scim.access.strangers import AT_ONCE, MOST_A_MINUTE, Strangers
+from scim.access.strangers import AT_ONCE, MOST_A_MINUTE, MOST_MANAGING, Strangers
 from scim.access.token import made
 from scim.app import App
 from scim.management.administration import Wanted
@@ -122,6 +122,36 @@ async def test_operators_tokens_are_counted_as_well(app: App) -> None:
     await wear_out(app)
     answer: Answer = await Manager(app, "guess").ask("GET", "/tenants", address="192.0.2.1")
     assert answer.status == 429
+
+
+async def test_guesses_at_the_management_end_early(app: App, rows: RecordingRows, clock: Clock) -> None:
+    """After twenty, and none of them asks the store for anything; who has a valid credential is let in all the same.
+
+    Also from the same address, and one that this process has never seen: an office has one address.
+    """
+    for number in range(MOST_MANAGING):
+        answer = await Manager(app, f"guess{number}").ask("GET", "/tenants", address="192.0.2.1")
+        assert answer.status == 401
+    rows.forget()
+    refused = await Manager(app, "guess").ask("GET", "/tenants", address="192.0.2.1")
+    assert (refused.status, rows.calls) == (429, [])
+    assert 1 <= int(refused.headers["Retry-After"]) <= 60
+    for scope in ("operator", "admin"):
+        _, token = await credential(app, "scim" if scope == "admin" else "", scope)
+        assert (await Manager(app, token).ask("GET", "/tenants", address="192.0.2.1")).status == 200
+    assert (await Manager(app, "guess").ask("GET", "/tenants", address="192.0.2.2")).status == 401
+    assert (await ask(app, "a-token-that-only-tests-know")).status == 200, "nor is a client of the same address"
+    clock.forward(minutes=1)
+    assert (await Manager(app, "guess").ask("GET", "/tenants", address="192.0.2.1")).status == 401
+
+
+async def test_one_guess_that_is_repeated_is_one_read(app: App, rows: RecordingRows) -> None:
+    """However well it is formed: what is not there is known for ten seconds."""
+    token = made().text
+    rows.forget()
+    for _ in range(MOST_MANAGING + 5):
+        await Manager(app, token).ask("GET", "/tenants", address="192.0.2.1")
+    assert rows.calls == ["read"]
 
 
 async def test_who_sends_too_many_has_one_turn_at_a_time(clock: Clock) -> None:

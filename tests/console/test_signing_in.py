@@ -1,10 +1,12 @@
 """Who sees what: nobody without a credential, and each credential its own tenants alone."""
 
 import re
+from datetime import UTC, datetime, timedelta
 
 import httpx
 from playwright.sync_api import expect
 
+from scim.protocol.resource import format_date_time
 from tests.console.browser import OPERATOR, PROVISION, Visitor
 
 
@@ -77,6 +79,20 @@ def test_a_credential_that_is_revoked_ends_what_is_shown(visitor: Visitor, base:
     page.clock.run_for(61_000)
     expect(page.get_by_role("alert")).to_contain_text("not valid any more")
     assert page.get_by_text("Signs of life").count() == 0
+
+
+def test_a_credential_that_expired_is_refused_in_words(visitor: Visitor, base: str) -> None:
+    """Nothing is shown for it, not even what there was before it expired."""
+    expires = format_date_time(datetime.now(UTC) + timedelta(seconds=1))
+    token = made(base, "tenants/scim/credentials", name="admin", scope="admin", expires=expires)["secretToken"]
+    own = {"Authorization": f"Bearer {token}"}
+    while httpx.get(f"{base}/manage/v1/tenants", headers=own).status_code == 200:  # for a second at most
+        continue
+    visitor.open("#/scim/overview")
+    visitor.enter(token)
+    expect(visitor.page.get_by_role("alert")).to_contain_text("This credential is not valid")
+    assert visitor.page.get_by_role("navigation").count() == 0
+    visitor.accessible()
 
 
 def test_a_reload_and_signing_out_forget_the_credential(visitor: Visitor) -> None:

@@ -4,7 +4,7 @@ import gzip
 
 import pytest
 
-from scim.service.messages import Response
+from scim.service.messages import PROTECTION, Response
 from tests.conftest import BASE_URL, TOKEN, Http
 from tests.service.asking import assert_error
 
@@ -140,6 +140,7 @@ def test_a_header_is_sent_whatever_is_in_it() -> None:
     """The host answers an empty 500 to one that is not ASCII or has a line break, and logs that as a success."""
     response = Response(200, headers={"Location": "https://m\u00fcller.example/a\r\nb", "ETag": 'W/"1"', "X": "\ud800"})
     assert response.sendable_headers() == {
+        **PROTECTION,
         "Location": "https://m%C3%BCller.example/a%0D%0Ab",
         "ETag": 'W/"1"',
         "X": "%3F",
