@@ -151,8 +151,8 @@ class App:
         from scim.management.webhooks import Webhooks
 
         service = await self.serving(key)
-        delivery = _delivery(self.settings, self.webhook_keys, service)
-        return Webhooks(service, delivery, self.webhook_keys, _rules(self.settings), self.deliveries)
+        delivery = _delivery(self.settings, self.webhook_keys, self.signing_keys, service)
+        return Webhooks(service, delivery, self.webhook_keys, self.signing_keys, _rules(self.settings), self.deliveries)
 
     async def captures(self, key: str = DEFAULT_KEY) -> "Captures":
         """Return the capture of a tenant. Raises NotFound, Unavailable."""
@@ -244,7 +244,7 @@ def build(
     addresses, limits = Addresses(settings.base_url), Limits(clock)
     webhook_keys = _WebhookKeys(settings)
     hints = Hints(partial(_queue, settings) if settings.hints else None, clock)
-    deliveries = Deliveries(partial(_delivery, settings, webhook_keys), hints)
+    deliveries = Deliveries(partial(_delivery, settings, webhook_keys, signing_keys), hints)
     rounds = Rounds(store, registry, tenants, deliveries, Audit(registry, store.rows(name, may_be_missing=True), name))
     timer = Timer(tenant, rounds)
 
@@ -398,13 +398,16 @@ class _SigningKeys:
             await self._source.close()
 
 
-def _delivery(settings: Settings, webhook_keys: "WebhookKeys", service: TenantService) -> "Delivery":
+def _delivery(
+    settings: Settings, webhook_keys: "WebhookKeys", signing_keys: "SigningKeys", service: TenantService
+) -> "Delivery":
     """Return what delivers to a tenant's webhooks; imported when a tenant has one."""
     from scim.webhooks.delivery import Delivery
     from scim.webhooks.sender import Sender
 
     tenant = replace(service.tenant, before_commit=None)  # its work is known already
-    return Delivery(tenant, service.feed, webhook_keys, partial(Sender, _rules(settings), tenant.now))
+    sender = partial(Sender, _rules(settings), tenant.now)
+    return Delivery(tenant, service.feed, webhook_keys, signing_keys, sender)
 
 
 def _queue(settings: Settings) -> Queue:

@@ -5,7 +5,7 @@ from typing import Any
 
 from scim.app import App
 from scim.commands.command import Failure, Parser
-from scim.commands.operating import fields, listed, parser_of, run, table
+from scim.commands.operating import fields, listed, parser_of, run, table, url
 
 ACTIONS = {
     "list": "list the webhooks of a tenant",
@@ -15,7 +15,7 @@ ACTIONS = {
     "delete": "take it away",
     "rotate": "give it a new secret; the old one signs too for 24 hours",
     "replay": "deliver again from a cursor on; without --from, what was skipped",
-    "test": "send one event of the type webhook.test, and tell what came of it",
+    "test": "send one event of the type webhook.test, or one token, and tell what came of it",
 }
 
 
@@ -27,7 +27,7 @@ def main(arguments: list[str]) -> int:
 
 def _parser() -> Parser:
     parser, action = parser_of("webhook", "Operate the webhooks of tenants.")
-    create = action("create", "make a webhook, and print its secret")
+    create = action("create", "make a webhook, and print what its receiver has to know")
     create.add_argument("--url", required=True, help="https://..., where events are sent to")
     create.add_argument("--types", metavar="A,B", default="", help="those events alone; default: all")
     create.add_argument(
@@ -36,6 +36,22 @@ def _parser() -> Parser:
         default="stop",
         help="after the last attempt of an event: be disabled, or leave it out after six; default: stop",
     )
+    create.add_argument(
+        "--form",
+        choices=("standard", "security-event"),
+        default="standard",
+        help="events signed by Standard Webhooks, or Security Event Tokens by RFC 8935; default: standard",
+    )
+    create.add_argument(
+        "--session-revoked",
+        choices=("email", "iss_sub", "scim"),
+        default="",
+        help="with security-event: one more token when a user's sessions end, for a receiver that knows users so",
+    )
+    create.add_argument(
+        "--subject-issuer", metavar="URL", default="", help="with iss_sub: who has given users their externalId"
+    )
+    create.add_argument("--host", metavar="URL", help="with security-event: where the service is")
     for name, text in ACTIONS.items():
         each = action(name, text)
         if name != "list":
@@ -49,7 +65,16 @@ async def _work(app: App, asked: argparse.Namespace) -> dict[str, Any]:
     webhooks = await app.webhooks(asked.tenant)
     match asked.action:
         case "create":
-            return await webhooks.create(asked.url, listed(asked.types), asked.on_failure)
+            issuer = url(app, asked.tenant, asked.host) if asked.form == "security-event" else ""
+            return await webhooks.create(
+                asked.url,
+                listed(asked.types),
+                asked.on_failure,
+                asked.form,
+                issuer=issuer,
+                session_revoked=asked.session_revoked,
+                subject_issuer=asked.subject_issuer,
+            )
         case "list":
             return {"webhooks": await webhooks.all()}
         case "show":
@@ -73,5 +98,5 @@ async def _work(app: App, asked: argparse.Namespace) -> dict[str, Any]:
 
 def _told(asked: argparse.Namespace, result: dict[str, Any]) -> str:
     if asked.action == "list":
-        return table(result["webhooks"], ("id", "url", "enabled", "onFailure", "created"), "no webhooks")
+        return table(result["webhooks"], ("id", "url", "form", "enabled", "onFailure", "created"), "no webhooks")
     return fields(result)

@@ -45,12 +45,13 @@ function One({ webhook, api, path, show, reload, gone }) {
   return html`<article class="hook"><h3><${Foreign} text=${webhook.url} /></h3>
     <dl class="facts">
       <div><dt>${words.state}</dt><dd><span class=${`status ${webhook.enabled ? 'good' : 'warn'}`}>${webhook.enabled ? words.enabled : say(words.disabled, { why: webhook.whyDisabled })}</span> ${behind}${webhook.skipped ? `, ${say(words.skipped, { n: number(webhook.skipped) })}` : ''}</dd></div>
+      ${webhook.issuer && html`<div><dt>${words.form}</dt><dd>${words.tokens}${webhook.sessionRevoked ? `, ${say(words.sessionRevoked, { subject: webhook.sessionRevoked })}` : ''}</dd></div>`}
       <div><dt>${words.types}</dt><dd>${webhook.types.length ? webhook.types.join(', ') : words.allTypes}</dd></div>
       <div><dt>${words.lastSuccess}</dt><dd><${Time} at=${webhook.lastSuccess} /></dd></div>
       ${webhook.lastError && html`<div><dt>${words.lastError}</dt><dd><${Foreign} text=${webhook.lastError} /> <${Time} at=${webhook.lastFailure} /></dd></div>`}</dl>
     <p class="actions"><${Action} label=${words.testHook} about=${webhook.url} run=${test} />
       ${webhook.skipped > 0 && html`<${Action} label=${words.replay} about=${webhook.url} run=${act('replay')} />`}
       <${Action} label=${webhook.enabled ? words.disable : words.enable} about=${webhook.url} run=${act(webhook.enabled ? 'disable' : 'enable')} />
-      <${Action} label=${words.rotateHook} about=${webhook.url} run=${rotate} />
+      ${!webhook.issuer && html`<${Action} label=${words.rotateHook} about=${webhook.url} run=${rotate} />`}
       <${Action} label=${words.deleteHook} about=${webhook.url} sure=${say(words.deleteSure, { url: webhook.url })} run=${remove} /></p></article>`
 }

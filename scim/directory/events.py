@@ -17,6 +17,12 @@ MAX_CHANGED = 100
 """Names of changed attributes that an event lists."""
 ROLES_CHANGED = "group.roles_changed"
 MEMBERS_CHANGED = ("group.members_added", "group.members_removed")
+TYPES = (
+    *(f"user.{what}" for what in ("created", "updated", "activated", "deactivated", "deleted")),
+    *(f"group.{what}" for what in ("created", "updated", "deleted")),
+    *MEMBERS_CHANGED,
+    ROLES_CHANGED,
+)
 _NAMES = {"u": "userName", "g": "displayName"}
 
 Event = dict[str, Any]

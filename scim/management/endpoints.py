@@ -272,11 +272,20 @@ class Management:
         return _answer(200, {"webhooks": await (await self._webhooks(parameters["key"])).all()})
 
     async def create_webhook(self, request: Request, _caller: Credential, parameters: Parameters) -> Response:
-        """A new webhook, with its secret."""
-        body = members(request, {"url": str, "types": list, "onFailure": str})
-        types = _texts(body, "types")
-        webhooks = await self._webhooks(parameters["key"])
-        return _answer(201, await webhooks.create(body.get("url", ""), types, body.get("onFailure", "stop")))
+        """A new webhook, with its secret, or with what the receiver of its tokens has to know."""
+        texts = ("url", "onFailure", "form", "sessionRevoked", "subjectIssuer")
+        body = members(request, dict.fromkeys(texts, str) | {"types": list})
+        webhooks, issuer = await self._webhooks(parameters["key"]), self._address(request, request.tenant)
+        made = await webhooks.create(
+            body.get("url", ""),
+            _texts(body, "types"),
+            body.get("onFailure", "stop"),
+            body.get("form", "standard"),
+            issuer=issuer,
+            session_revoked=body.get("sessionRevoked", ""),
+            subject_issuer=body.get("subjectIssuer", ""),
+        )
+        return _answer(201, made)
 
     async def get_webhook(self, _request: Request, _caller: Credential, parameters: Parameters) -> Response:
         """One webhook, and how it fares."""

@@ -4,10 +4,13 @@ from typing import Any
 
 from scim.access.tenants import MAX_NAME
 from scim.directory.capture import MAX_MINUTES, MAX_REQUESTS
+from scim.directory.events import TYPES
 from scim.directory.guards import MODES
 from scim.directory.roles import MAX_ROLE
 from scim.management.captures import DEFAULT_MINUTES, VALUES
-from scim.service.events import MAX_WAIT, TOKEN_TYPES, TYPES
+from scim.security_events.session import SUBJECT_FORMATS
+from scim.security_events.token import TOKEN_TYPES
+from scim.service.events import MAX_WAIT
 
 Schema = dict[str, Any]
 
@@ -20,6 +23,9 @@ _TYPES: Schema = {"type": "array", "items": {"enum": list(TYPES)}}
 _TOKEN_TYPES: Schema = {"type": "array", "items": {"enum": list(TOKEN_TYPES)}}
 _WAIT: Schema = {"type": "integer", "minimum": 0, "maximum": MAX_WAIT}
 _ON_FAILURE: Schema = {"enum": ["stop", "skip"]}
+_FORM: Schema = {"enum": ["standard", "security-event"]}
+_SUBJECT: Schema = {"enum": list(SUBJECT_FORMATS), "description": "How the receiver knows users."}
+_SUBJECT_ISSUER: Schema = {"type": "string", "description": "Of `iss_sub`: who has given users their externalId."}
 _GUARD: Schema = {"enum": list(MODES)}
 _SCOPE: Schema = {"enum": ["provision", "read", "events", "admin"]}
 
@@ -188,7 +194,7 @@ SCHEMAS: dict[str, Schema] = {
     "Schema": {"type": "object", "required": ["id"], "description": "A schema document of RFC 7643 section 7."},
     "Urn": _object("id", id=TEXT),
     "Webhook": _object(
-        "id url types onFailure enabled whyDisabled created",
+        "id url types onFailure enabled whyDisabled created form",
         id=TEXT,
         url={"type": "string", "format": "uri"},
         types=_TYPES | {"description": "Those that it gets; none is all."},
@@ -196,7 +202,11 @@ SCHEMAS: dict[str, Schema] = {
         enabled={"type": "boolean"},
         whyDisabled=_or_null(TEXT),
         created=_TIME,
-        secret=TEXT | {"description": "At creation and rotation."},
+        form=_FORM,
+        **dict.fromkeys(("issuer", "audience", "jwks"), _URI | {"description": "Of the form security-event."}),
+        sessionRevoked=_or_null(_SUBJECT),
+        subjectIssuer=_or_null(_SUBJECT_ISSUER),
+        secret=TEXT | {"description": "At creation and rotation, of the form standard."},
         lastSuccess=_or_null(_TIME),
         lastError=_or_null(TEXT),
         lastFailure=_or_null(_TIME),
@@ -207,7 +217,15 @@ SCHEMAS: dict[str, Schema] = {
         lag=_or_null(_object("events seconds", events={"type": "integer"}, seconds={"type": "integer"})),
     ),
     "Webhooks": _object("webhooks", webhooks={"type": "array", "items": ref("Webhook")}),
-    "NewWebhook": _object("url", url={"type": "string", "format": "uri"}, types=_TYPES, onFailure=_ON_FAILURE),
+    "NewWebhook": _object(
+        "url",
+        url={"type": "string", "format": "uri"},
+        types=_TYPES,
+        onFailure=_ON_FAILURE,
+        form=_FORM,
+        sessionRevoked=_SUBJECT,
+        subjectIssuer=_SUBJECT_ISSUER,
+    ),
     "Stream": _object(
         "id url issuer jwks credential types wait created acknowledgedUpTo waiting lastAcknowledged refused"
         " lastError dropped",

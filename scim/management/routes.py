@@ -226,7 +226,7 @@ ROUTES = (
         "tenants/{key}/webhooks",
         "create_webhook",
         "admin",
-        "A new webhook, with its secret. It gets what happens from now on.",
+        "A new webhook, with its secret if it has one. It gets what happens from now on.",
     ),
     ManageRoute(
         "GetWebhook",
@@ -282,6 +282,6 @@ ROUTES = (
         "tenants/{key}/webhooks/{id}/test",
         "test_webhook",
         "admin",
-        "Send one event of the type webhook.test, and tell what came of it.",
+        "Send one event of the type webhook.test, or one token, and tell what came of it.",
     ),
 )

@@ -8,7 +8,8 @@ from scim.directory.feed import LATEST
 from scim.management.administration import Administration, Wanted
 from scim.protocol.errors import InvalidValue
 from scim.security_events.stream import MAX_STREAMS, Stream, StreamRows
-from scim.service.events import MAX_WAIT, TOKEN_TYPES
+from scim.security_events.token import JWKS, TOKEN_TYPES
+from scim.service.events import MAX_WAIT
 from scim.service.tenants import TenantService
 
 if TYPE_CHECKING:
@@ -108,7 +109,7 @@ class Streams:
             "id": stream.id,
             "url": stream.url,
             "issuer": stream.issuer,
-            "jwks": f"{stream.issuer}/events/jwks",
+            "jwks": f"{stream.issuer}/{JWKS}",
             "credential": stream.credential,
             "types": list(stream.types),
             "wait": stream.wait,

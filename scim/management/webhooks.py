@@ -1,22 +1,31 @@
 """What an operator does with the webhooks of a tenant, for the command line and for HTTP alike."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from datetime import datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any, get_args
 
+from scim.directory.events import TYPES
 from scim.directory.feed import LATEST
 from scim.protocol.errors import CursorExpired, InvalidValue
+from scim.security_events.session import SUBJECT_FORMATS
+from scim.security_events.token import TOKEN_TYPES
 from scim.service.deliveries import Deliveries
-from scim.service.events import TYPES
 from scim.service.tenants import TenantService
 from scim.webhooks.address import AddressRules
 from scim.webhooks.delivery import Delivery
 from scim.webhooks.signature import WebhookKeys, secret, text_of
-from scim.webhooks.webhook import BOTH_SIGN, MAX_WEBHOOKS, OnFailure, Webhook, WebhookRows, as_told, enabled
+from scim.webhooks.webhook import BOTH_SIGN, MAX_WEBHOOKS, Form, OnFailure, Webhook, WebhookRows, as_told, enabled
+
+if TYPE_CHECKING:
+    from scim.security_events.signing import SigningKeys
 
 TEST = "webhook.test"
 """The type of the event that `test` sends; it has no sequence, and no feed has it."""
+
+
+MAX_ISSUER = 500
+"""Characters of whoever gives the names that `iss_sub` has."""
 
 
 class Webhooks:
@@ -30,38 +39,50 @@ class Webhooks:
         service: TenantService,
         delivery: Delivery,
         webhook_keys: WebhookKeys,
+        signing_keys: "SigningKeys",
         rules: AddressRules,
         deliveries: Deliveries,
     ) -> None:
-        self._service, self._delivery, self._keys, self._rules = service, delivery, webhook_keys, rules
+        self._service, self._delivery, self._rules = service, delivery, rules
+        self._keys, self._signing_keys = webhook_keys, signing_keys
         self._deliveries = deliveries
         self._tenant = service.tenant
         self._rows = WebhookRows(service.tenant)
 
-    async def create(self, url: str, types: Iterable[str] = (), on_failure: OnFailure = "stop") -> dict[str, Any]:
-        """Return a new webhook with its secret; it gets what happens from now on."""
+    async def create(
+        self,
+        url: str,
+        types: Iterable[str] = (),
+        on_failure: OnFailure = "stop",
+        form: Form = "standard",
+        *,
+        issuer: str = "",
+        session_revoked: str = "",
+        subject_issuer: str = "",
+    ) -> dict[str, Any]:
+        """Return a new webhook; it gets what happens from now on.
+
+        One of the form `standard` is returned with a secret of its own. One of `security-event` takes a key that signs
+        its tokens, whose `issuer` is the Tenant URL; `session_revoked` says how its receiver knows users, if it wants a
+        token when their sessions end: `email`, `scim`, or `iss_sub`, as whom `subject_issuer` knows by externalId.
+        """
         self._rules.check_url(url)
-        chosen = tuple(dict.fromkeys(types))
-        if unknown := [each for each in chosen if each not in TYPES]:
-            raise InvalidValue(f"There is no event of the type '{unknown[0][:60]}'. There are {', '.join(TYPES)}.")
+        tokens = _tokens(form, issuer, session_revoked, subject_issuer)
+        chosen = _checked_types(types, tokens)
         if on_failure not in ("stop", "skip"):
             raise InvalidValue("onFailure must be stop or skip.")
         if self._service.record.status != "active":
             raise InvalidValue(f"The tenant is {self._service.record.status}.")
         if len(await self._rows.all()) >= MAX_WEBHOOKS:
             raise InvalidValue(f"A tenant has {MAX_WEBHOOKS} webhooks at most; delete one first.")
-        made = Webhook(
-            self._tenant.new_id(""),
-            url,
-            await self._cursor(LATEST),
-            self._tenant.time(),
-            await self._keys.newest(),
-            chosen,
-            on_failure,
-        )
+        if tokens:
+            await self._signing_keys.signer()
+        key = "" if tokens else await self._keys.newest()
+        cursor, now = await self._cursor(LATEST), self._tenant.time()
+        made = Webhook(self._tenant.new_id(""), url, cursor, now, key, chosen, on_failure, **tokens)
         await self._rows.add(made)
         self._deliveries.look_again(self._service.record.key)
-        return as_told(made) | {"secret": await self._secret(made)}
+        return as_told(made) | ({} if tokens else {"secret": await self._secret(made)})
 
     async def all(self) -> list[dict[str, Any]]:
         """Return all webhooks, without how far they are."""
@@ -103,6 +124,8 @@ class Webhooks:
 
     async def rotate(self, webhook_id: str) -> dict[str, Any]:
         """Return a webhook with a new secret; for 24 hours the old one signs as well."""
+        if (await self._rows.get(webhook_id)).issuer:
+            raise InvalidValue("Its tokens are signed by the key of all security events; see `signing-key rotate`.")
         newest, now = await self._keys.newest(), self._tenant.now()
 
         def change(each: Webhook) -> Webhook:
@@ -125,7 +148,10 @@ class Webhooks:
         )
 
     async def test(self, webhook_id: str) -> dict[str, Any]:
-        """Send one signed event of the type `webhook.test`, and return what came of it; nothing is kept of it."""
+        """Send one signed event of the type `webhook.test`, or one token, and return what came of it.
+
+        Nothing is kept of it.
+        """
         webhook = await self._rows.get(webhook_id)
         event = {
             "id": f"test-{self._tenant.new_mark()}",
@@ -135,7 +161,7 @@ class Webhooks:
         }
         outcome = await self._delivery.tried(webhook, event)
         told = {"id": webhook.id, "ok": outcome.ok, "status": outcome.status or None}
-        return told | {"milliseconds": outcome.milliseconds, "error": None if outcome.ok else outcome.reason}
+        return told | {"milliseconds": outcome.milliseconds, "error": None if outcome.ok else outcome.told}
 
     async def _changed(self, webhook: Webhook) -> dict[str, Any]:
         self._deliveries.look_again(self._service.record.key)
@@ -150,7 +176,7 @@ class Webhooks:
     async def _lag(self, webhook: Webhook) -> dict[str, int] | None:
         """Return how far a webhook is behind; None where events that it has not had are no longer kept."""
         try:
-            page = await self._service.feed.page(webhook.cursor, 1, webhook.types)
+            page = await self._service.feed.page(webhook.cursor, 1, webhook.wanted)
         except CursorExpired:
             return None
         head, _ = await self._service.feed.head()
@@ -167,3 +193,32 @@ class Webhooks:
         if len(webhook.secrets(self._tenant.now())) < 2:
             return None
         return (datetime.fromisoformat(webhook.rotated) + BOTH_SIGN).isoformat().replace("+00:00", "Z")
+
+
+def _tokens(form: str, issuer: str, session_revoked: str, subject_issuer: str) -> dict[str, Any]:
+    """Return what a webhook has besides that gets tokens; nothing of any other one. Raises InvalidValue."""
+    if form not in get_args(Form):
+        raise InvalidValue(f"form must be one of {', '.join(get_args(Form))}.")
+    if session_revoked not in ("", *SUBJECT_FORMATS):
+        raise InvalidValue(f"sessionRevoked must be one of {', '.join(SUBJECT_FORMATS)}.")
+    if bool(subject_issuer) != (session_revoked == "iss_sub"):
+        raise InvalidValue(
+            "subjectIssuer goes with sessionRevoked iss_sub: it is who has given users their externalId."
+        )
+    if len(subject_issuer) > MAX_ISSUER or not subject_issuer.isprintable():
+        raise InvalidValue(f"subjectIssuer must be a text of up to {MAX_ISSUER} characters.")
+    if form == "standard" and session_revoked:
+        raise InvalidValue("sessionRevoked goes with the form security-event.")
+    if form == "standard":
+        return {}
+    return {"issuer": issuer, "session_revoked": session_revoked, "subject_issuer": subject_issuer}
+
+
+def _checked_types(types: Iterable[str], tokens: Mapping[str, Any]) -> tuple[str, ...]:
+    """Return types of events, each once. Raises InvalidValue on one that such a webhook cannot get, or lacks."""
+    chosen, known = tuple(dict.fromkeys(types)), TOKEN_TYPES if tokens else TYPES
+    if unknown := [each for each in chosen if each not in known]:
+        raise InvalidValue(f"There is no event of the type '{unknown[0][:60]}'. There are {', '.join(known)}.")
+    if chosen and tokens.get("session_revoked") and "user.deactivated" not in chosen:
+        raise InvalidValue("sessionRevoked follows user.deactivated, which types must name.")
+    return chosen

@@ -3,9 +3,10 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import accumulate
 from typing import Any
 
-from scim.directory.events import MEMBERS_CHANGED, ROLES_CHANGED, Event
+from scim.directory.events import MEMBERS_CHANGED, ROLES_CHANGED, TYPES, Event
 
 PROVISIONING = "urn:ietf:params:scim:event:prov:"
 URIS = tuple(
@@ -15,6 +16,12 @@ URIS = tuple(
 """The events that tokens are about. RFC 9967 §2.4."""
 MEDIA_TYPE = "application/secevent+jwt"
 """RFC 8417 §7.2."""
+TOKEN_TYPES = tuple(each for each in TYPES if each != ROLES_CHANGED)
+"""Events of the feed of which there are tokens: each but a change of roles, which SCIM does not know."""
+MAX_NAMES = 6_000
+"""Characters of the names of attributes that a token lists; those behind them are left out."""
+JWKS = "events/jwks"
+"""Where the public keys are, below the Tenant URL."""
 
 Claims = dict[str, Any]
 _PATHS = {"user": "/Users", "group": "/Groups"}
@@ -37,7 +44,7 @@ class Recipient:
 
 
 def has_token(event: Event) -> bool:
-    """Whether there is a token of an event: of each but a change of roles, which SCIM does not know."""
+    """Whether there is a token of an event."""
     return bool(event["type"] != ROLES_CHANGED)
 
 
@@ -47,11 +54,14 @@ def claims(event: Event, recipient: Recipient) -> Claims:
     They are the same however often they are made: `iat` is the time of the change, for which the event stands, and
     `txn` is that of its transaction, which all of its tokens share. There is no `exp`. RFC 8417 §2.2.
     """
+    return enveloped(event, recipient, recipient.token_id(event), scim_subject(event), _events(event))
+
+
+def scim_subject(event: Event) -> dict[str, Any]:
+    """Return whom an event is about, as SCIM names users and groups. RFC 9967 §2.1."""
     data = event["data"]
-    subject = {"format": "scim", "uri": f"{_PATHS[_kind(event)]}/{data['id']}"}  # RFC 9967 §2.1
-    if "externalId" in data:
-        subject["externalId"] = data["externalId"]
-    return enveloped(event, recipient, recipient.token_id(event), subject, _events(event))
+    subject = {"format": "scim", "uri": f"{_PATHS[_kind(event)]}/{data['id']}"}
+    return subject | ({"externalId": data["externalId"]} if "externalId" in data else {})
 
 
 def enveloped(
@@ -92,7 +102,9 @@ def _events(event: Event) -> dict[str, Any]:
 
 
 def _notice(verb: str, attributes: list[str], data: Mapping[str, Any]) -> dict[str, Any]:
-    return {f"{PROVISIONING}{verb}:notice": {"attributes": list(attributes), **_version(data)}}
+    sizes = accumulate(map(len, attributes))
+    named = [name for name, size in zip(attributes, sizes, strict=True) if size <= MAX_NAMES]
+    return {f"{PROVISIONING}{verb}:notice": {"attributes": named, **_version(data)}}
 
 
 def _version(data: Mapping[str, Any]) -> dict[str, Any]:

@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any
 
-from scim.directory.events import ROLES_CHANGED
+from scim.directory.events import TYPES
 from scim.directory.feed import DEFAULT_LIMIT, MAX_LIMIT, Feed
 from scim.directory.stored import Kind, Stored
 from scim.directory.tenant import Tenant
@@ -13,13 +13,6 @@ from scim.protocol.projection import Projection
 from scim.protocol.query import SearchRequest, query_search
 from scim.service.messages import Response
 
-TYPES = (
-    *(f"user.{what}" for what in ("created", "updated", "activated", "deactivated", "deleted")),
-    *(f"group.{what}" for what in ("created", "updated", "deleted", "members_added", "members_removed")),
-    ROLES_CHANGED,
-)
-TOKEN_TYPES = tuple(each for each in TYPES if each != ROLES_CHANGED)
-"""Those of which there are Security Event Tokens."""
 MAX_WAIT = 20
 """Seconds for which an empty answer is held open at most; on Flex Consumption each of them is billed."""
 POLL_SECONDS = 1.0

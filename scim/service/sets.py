@@ -1,6 +1,5 @@
 """Security Event Tokens over HTTP: what a poll takes and answers, and the public keys. RFC 8936, RFC 7517."""
 
-from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from scim.directory import keys
@@ -8,6 +7,7 @@ from scim.directory.feed import Feed
 from scim.directory.tenant import Tenant
 from scim.protocol import sizes
 from scim.protocol.errors import InvalidValue, NotFound
+from scim.security_events.refusal import word_of
 from scim.security_events.token import URIS
 from scim.service.messages import JSON, Request, Response
 
@@ -17,8 +17,6 @@ if TYPE_CHECKING:
 
 MAX_ACKNOWLEDGED = 1_000
 """Tokens that one request may acknowledge, and as many that it may report."""
-MAX_WORD = 40
-"""Characters of the word that says what is wrong with a token."""
 JWKS = "application/jwk-set+json"
 """RFC 7517 §8.5.2."""
 KEYS_KEPT = "public, max-age=300"
@@ -50,8 +48,13 @@ class Sets:
 
     async def uris(self) -> list[str]:
         """Return the events that tokens of this tenant are about; none where nobody gets any. RFC 9967 §4."""
-        streams = await self._tenant.under(keys.stream(), 1, keys_only=True)
-        return list(URIS) if streams else []
+        if await self._tenant.under(keys.stream(), 1, keys_only=True):
+            return list(URIS)
+        if not await self._tenant.under(keys.webhook(), 1, keys_only=True):
+            return []
+        from scim.webhooks.webhook import WebhookRows
+
+        return list(URIS) if any(each.issuer for each in await WebhookRows(self._tenant).all()) else []
 
 
 def _asked(body: Any) -> "Asked":
@@ -72,10 +75,4 @@ def _asked(body: Any) -> "Asked":
         raise InvalidValue("setErrs must be an object: by the jti of a token, an object with `err`.")
     if max(len(acknowledged), len(errors)) > MAX_ACKNOWLEDGED:
         raise InvalidValue(f"ack and setErrs may name {MAX_ACKNOWLEDGED:,} tokens each; send several requests.")
-    return Asked(min(most, MAX_SETS), at_once, acknowledged, {each: _word(said) for each, said in errors.items()})
-
-
-def _word(said: Mapping[str, Any]) -> str:
-    """Return the `err` of an error, as far as it may stand in the log; of its description nothing."""
-    text = str(said.get("err", ""))[:MAX_WORD]
-    return text if text.isascii() and text.isprintable() and text else "unknown"
+    return Asked(min(most, MAX_SETS), at_once, acknowledged, {each: word_of(said) for each, said in errors.items()})

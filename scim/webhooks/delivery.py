@@ -3,11 +3,11 @@
 import asyncio
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import replace
 from datetime import datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from scim.directory import keys
@@ -17,9 +17,13 @@ from scim.directory.tenant import Tenant
 from scim.protocol.errors import CursorExpired, NotFound, ScimError
 from scim.protocol.resource import to_json
 from scim.storage.rows import Delete, Insert
+from scim.webhooks.push import Message, Push, with_refusal
 from scim.webhooks.sender import SECONDS, Outcome, Sender
 from scim.webhooks.signature import WebhookKeys, headers, secret
 from scim.webhooks.webhook import Webhook, WebhookRows, later
+
+if TYPE_CHECKING:
+    from scim.security_events.signing import SigningKeys
 
 WAITS = (4, 300, 1_800, 7_200, 18_000, 36_000, 50_400, 72_000, 86_400)
 """Seconds from a failure of an event to its next attempt, if somebody looks then: `make run` does each second."""
@@ -45,10 +49,12 @@ class _Lost(Exception):
 class Delivery:
     """What delivers to the webhooks of one tenant. Two at once do not harm each other: a lease lets one work."""
 
-    def __init__(self, tenant: Tenant, feed: Feed, webhook_keys: WebhookKeys, sender: MakeSender) -> None:
+    def __init__(
+        self, tenant: Tenant, feed: Feed, webhook_keys: WebhookKeys, signing_keys: "SigningKeys", sender: MakeSender
+    ) -> None:
         self.tenant, self.feed, self.sender = tenant, feed, sender
         self.rows = WebhookRows(tenant)
-        self._keys = webhook_keys
+        self._keys, self._push = webhook_keys, Push(tenant, signing_keys)
 
     async def run(self, seconds: float) -> int:
         """Deliver to all webhooks of the tenant, each by itself, beginning no request after so many seconds.
@@ -99,21 +105,38 @@ class Delivery:
         first = (await self.feed.head())[0].first if webhooks else 0
         return sum([await self.rows.forget_skipped(each.id, first) for each in webhooks])
 
-    async def signed(self, webhook: Webhook, event: Event) -> tuple[dict[str, str], bytes]:
-        """Return headers and body of the request that tells of an event. Raises Unavailable without the key."""
+    async def send(self, sender: Sender, webhook: Webhook, event: Event) -> Outcome:
+        """Send what tells of an event until some of it fails; return what came of the last request.
+
+        Raises Unavailable without the key that signs.
+        """
+        return await _sent(sender, webhook, await self._messages(webhook, event))
+
+    async def tried(self, webhook: Webhook, event: Event) -> Outcome:
+        """Send an event of no feed once, and keep nothing of it."""
+        messages = await (self._push.verification if webhook.issuer else self._messages)(webhook, event)
+        async with self.sender() as sender:
+            return await _sent(sender, webhook, messages)
+
+    async def _messages(self, webhook: Webhook, event: Event) -> list[Message]:
+        if webhook.issuer:
+            return await self._push.messages(webhook, event)
         body = body_of(event)
         now = self.tenant.now()
         secrets = [
             secret(await self._keys.key(version), self.tenant.name, webhook.id, generation)
             for generation, version in webhook.secrets(now)
         ]
-        return headers(secrets, event["id"], int(now.timestamp()), body), body
+        return [(headers(secrets, event["id"], int(now.timestamp()), body), body)]
 
-    async def tried(self, webhook: Webhook, event: Event) -> Outcome:
-        """Send an event of no feed once, and keep nothing of it."""
-        signature, body = await self.signed(webhook, event)
-        async with self.sender() as sender:
-            return await sender.send(webhook.url, signature, body)
+
+async def _sent(sender: Sender, webhook: Webhook, messages: Sequence[Message]) -> Outcome:
+    first, *others = messages
+    outcome = await sender.send(webhook.url, *first)
+    for each in others:
+        if outcome.ok:
+            outcome = await sender.send(webhook.url, *each)
+    return with_refusal(outcome) if webhook.issuer else outcome
 
 
 class _Turn:
@@ -144,7 +167,7 @@ class _Turn:
         while True:
             webhook = self._webhook
             try:
-                page = await self._feed.page(webhook.cursor, _PAGE, webhook.types)
+                page = await self._feed.page(webhook.cursor, _PAGE, webhook.wanted)
             except CursorExpired:
                 await self._disable("events that it has not had are no longer kept; enable it --from latest")
                 return []
@@ -191,8 +214,7 @@ class _Turn:
             if time.monotonic() >= end and number:
                 await self._change(_released)
                 return number
-            signature, body = await self._delivery.signed(self._webhook, event)
-            outcome = await sender.send(self._webhook.url, signature, body)
+            outcome = await self._delivery.send(sender, self._webhook, event)
             if not outcome.ok:
                 await self._failed(event, outcome)
                 return number
@@ -229,7 +251,7 @@ class _Turn:
             self._webhook,
             failures=failures,
             due=later(self._tenant.now(), wait),
-            last_error=outcome.reason[:500],
+            last_error=outcome.told[:500],
             last_failure=self._tenant.time(),
         )
         if outcome.status == 410:

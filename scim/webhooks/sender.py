@@ -4,7 +4,7 @@ import socket
 import ssl
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from email.utils import parsedate_to_datetime
 from types import TracebackType
@@ -20,20 +20,25 @@ SECONDS = 10.0
 """From looking up the host to the end of the answer."""
 MAX_ANSWER = 64 * 1024
 """Bytes that are read of an answer, and thrown away."""
+MAX_KEPT = 4_096
+"""Bytes of an answer that are kept for who knows what it says."""
 MAX_RETRY_AFTER = 3_600.0
 
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What came of a request: the status, 0 where there was none, and what kept it from one, without any of the answer.
+    """What came of a request: the status, 0 where there was none, and what kept it from one.
 
-    `retry_after` are the seconds that the receiver asks for, None where it asks for none.
+    `retry_after` are the seconds that the receiver asks for, None where it asks for none. `answer` is how its answer
+    begins, and `description` what it says there of a token that it refuses: for its operator, and for no log.
     """
 
     status: int
     error: str = ""
     retry_after: float | None = None
     milliseconds: int = 0
+    answer: bytes = field(default=b"", repr=False)
+    description: str = field(default="", repr=False)
 
     @property
     def ok(self) -> bool:
@@ -44,6 +49,11 @@ class Outcome:
     def reason(self) -> str:
         """What is wrong, for people."""
         return self.error or f"the receiver answers {self.status}"
+
+    @property
+    def told(self) -> str:
+        """The same, with the receiver's own description."""
+        return f"{self.reason}: {self.description}" if self.description else self.reason
 
 
 class Sender:
@@ -80,11 +90,14 @@ class Sender:
         await self._session.close()
 
     async def send(self, url: str, headers: Mapping[str, str], body: bytes) -> Outcome:
-        """POST a JSON body; what keeps the receiver from taking it is told in the outcome, and nothing is raised."""
+        """POST a body, of JSON unless the headers say otherwise.
+
+        What keeps the receiver from taking it is told in the outcome, and nothing is raised.
+        """
         start = time.perf_counter()
         outcome = await self._sent(url, {"content-type": "application/json", "user-agent": "scim", **headers}, body)
         spent = round((time.perf_counter() - start) * 1000)
-        return Outcome(outcome.status, outcome.error, outcome.retry_after, spent)
+        return replace(outcome, milliseconds=spent)
 
     async def _sent(self, url: str, headers: Mapping[str, str], body: bytes) -> Outcome:
         try:
@@ -93,8 +106,7 @@ class Sender:
             if (literal := literal_of(target.host or "")) is not None:  # aiohttp asks no resolver for it
                 self._rules.check_address(literal, literal, self._own)
             async with self._session.post(target, data=body, headers=headers, allow_redirects=False) as answer:
-                await _read(answer)
-                return Outcome(answer.status, retry_after=self._retry_after(answer))
+                return Outcome(answer.status, retry_after=self._retry_after(answer), answer=await _read(answer))
         except InvalidValue as error:
             return Outcome(0, error.detail)
         except TimeoutError:
@@ -119,11 +131,16 @@ class Sender:
         return None if seconds is None else min(max(seconds, 0.0), MAX_RETRY_AFTER)
 
 
-async def _read(answer: aiohttp.ClientResponse) -> None:
-    """Read the answer to its end, so that the connection can be used again, or as much as is read of any."""
-    left = MAX_ANSWER
+async def _read(answer: aiohttp.ClientResponse) -> bytes:
+    """Read the answer to its end, so that the connection can be used again, or as much as is read of any.
+
+    Returns how it begins.
+    """
+    kept, left = b"", MAX_ANSWER
     while left > 0 and (part := await answer.content.read(left)):
+        kept += part[: MAX_KEPT - len(kept)]
         left -= len(part)
+    return kept
 
 
 class _Refused(OSError):

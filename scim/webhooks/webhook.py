@@ -10,6 +10,7 @@ from scim.directory import keys
 from scim.directory.tenant import Tenant
 from scim.protocol.errors import NotFound
 from scim.protocol.resource import format_date_time, to_json
+from scim.security_events.token import JWKS, TOKEN_TYPES, Recipient
 from scim.storage.damage import FORM, Damaged, Newer, record_in
 from scim.storage.rows import MAX_CHANGES, Delete, Insert, Replace, Row
 
@@ -21,6 +22,7 @@ BOTH_SIGN = timedelta(hours=24)
 _LONG_AGO = datetime.min.replace(tzinfo=UTC)
 
 OnFailure = Literal["stop", "skip"]
+Form = Literal["standard", "security-event"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +35,10 @@ class Webhook:
     `generation` numbers its secrets, `key` is the version of the service's key that the newest one is made of,
     `old_key` that of the one before, which signs too until 24 hours after `rotated`.
     `lease` is who delivers at the moment, until `leased`.
+
+    With an `issuer`, a Tenant URL, it gets Security Event Tokens, whose audience is its own `url`; and where
+    `session_revoked` says as whom its receiver knows users, one more when a user's sessions end. `subject_issuer` has
+    given users the name that is their externalId, for `iss_sub`.
     """
 
     id: str
@@ -55,6 +61,24 @@ class Webhook:
     last_failure: str = ""
     lease: str = ""
     leased: str = ""
+    issuer: str = ""
+    session_revoked: Literal["", "email", "iss_sub", "scim"] = ""
+    subject_issuer: str = ""
+
+    @property
+    def form(self) -> Form:
+        """In which form it gets events."""
+        return "security-event" if self.issuer else "standard"
+
+    @property
+    def wanted(self) -> tuple[str, ...]:
+        """The types of the events that it gets; none is all."""
+        return self.types or (TOKEN_TYPES if self.issuer else ())
+
+    @property
+    def recipient(self) -> Recipient:
+        """Whom its tokens are for."""
+        return Recipient(self.id, self.issuer, self.url)
 
     def body(self) -> str:
         """Return the text of the row."""
@@ -200,4 +224,13 @@ def as_told(webhook: Webhook) -> dict[str, Any]:
         "enabled": webhook.enabled,
         "whyDisabled": webhook.why_disabled or None,
         "created": webhook.created,
-    }
+        "form": webhook.form,
+    } | _of_tokens(webhook)
+
+
+def _of_tokens(webhook: Webhook) -> dict[str, Any]:
+    """Return what a receiver of tokens has to know: by whom and for whom they are, and where the keys are."""
+    if not webhook.issuer:
+        return {}
+    told = {"issuer": webhook.issuer, "audience": webhook.url, "jwks": f"{webhook.issuer}/{JWKS}"}
+    return told | {"sessionRevoked": webhook.session_revoked or None, "subjectIssuer": webhook.subject_issuer or None}

@@ -76,6 +76,17 @@ def test_wrong_usage_is_told(folder: Path, capsys: Capture) -> None:
     assert "--url" in capsys.readouterr().err
 
 
+def test_a_webhook_of_security_events_takes_a_signing_key(folder: Path, capsys: Capture) -> None:
+    """Without one it is refused, with the command that makes it; then its receiver is told whom to believe."""
+    asked = ("create", "--url", URL, "--form", "security-event", "--session-revoked", "email")
+    assert "signing-key create" in fails(capsys, *asked)
+    told(capsys, "signing-key", "create")
+    made = told(capsys, "webhook", *asked)
+    assert (made["form"], made["audience"], made["sessionRevoked"]) == ("security-event", URL, "email")
+    assert made["jwks"] == f"{made['issuer']}/events/jwks"
+    assert "signing-key rotate" in fails(capsys, "rotate", made["id"])
+
+
 def test_people_are_told_in_lines(folder: Path, capsys: Capture) -> None:
     """With the secret, or in a table."""
     assert main(["webhook", "create", "--url", URL]) == DONE

@@ -8,9 +8,11 @@ import pytest
 from playwright.sync_api import expect
 
 from tests.children import python
-from tests.console.browser import Visitor, scim
-from tests.console.test_customers import secret, section
+from tests.console.browser import OPERATOR, Visitor, scim
+from tests.console.test_customers import receiver, secret, section
 from tests.server import environment
+
+__all__ = ["receiver"]
 
 
 @pytest.fixture
@@ -64,3 +66,18 @@ def test_a_stream_is_made_used_and_deleted(visitor: Visitor, base: str) -> None:
     stream.get_by_role("button", name="Delete").click()
     page.get_by_role("dialog").get_by_role("button", name="Delete").click()
     expect(streams).to_contain_text("No streams.")
+
+
+@pytest.mark.usefixtures("signing_key")
+def test_a_webhook_of_security_events_says_so(visitor: Visitor, base: str, receiver: str) -> None:
+    """Its tokens are signed by the key of the service: there is no secret of its own to be rotated."""
+    wanted = {"url": receiver, "form": "security-event", "sessionRevoked": "scim"}
+    headers = {"Authorization": f"Bearer {OPERATOR}"}
+    assert httpx.post(f"{base}/manage/v1/tenants/scim/webhooks", json=wanted, headers=headers).status_code == 201
+    page = visitor.signed_in("#/scim/customers")
+    hook = page.get_by_role("article").filter(has_text=receiver)
+    expect(hook).to_contain_text("security event tokens, and one when sessions end, by scim")
+    expect(hook.get_by_role("button", name="Rotate secret")).to_have_count(0)
+    hook.get_by_role("button", name="Test").click()
+    expect(hook.get_by_role("status")).to_contain_text("The receiver answered 204")
+    visitor.accessible()

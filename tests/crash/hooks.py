@@ -54,7 +54,8 @@ class Line:
 
 def delivery(app: App, receiver: Receiver, fate: Callable[[str], Awaitable[None]]) -> Delivery:
     """Return what delivers to the webhooks of the default tenant, over a line with a fate."""
-    return Delivery(app.tenant, app.feed, app.webhook_keys, lambda: cast(Sender, Line(receiver, fate)))
+    line = Line(receiver, fate)
+    return Delivery(app.tenant, app.feed, app.webhook_keys, app.signing_keys, lambda: cast(Sender, line))
 
 
 async def certain(_: str) -> None:

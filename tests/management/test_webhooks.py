@@ -3,24 +3,28 @@
 import asyncio
 from collections.abc import AsyncIterator
 from datetime import datetime
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from scim.app import App
+from scim.directory.events import TYPES
 from scim.protocol.errors import Unavailable
 from scim.service import deliveries as deliveries_module
 from scim.service.deliveries import UNKNOWN_FOR
-from scim.service.events import TYPES
 from scim.service.tenants import TenantService
 from scim.storage.deadline import within
 from scim.webhooks.webhook import MAX_WEBHOOKS
-from tests.conftest import Clock, Http, make_app
+from tests.conftest import BASE_URL, Clock, Http, make_app
 from tests.management.managing import Manager, administrator, fits
 from tests.recording import RecordingRows
+from tests.security_events.conftest import key_file
 from tests.tenancy import client, credential, tenant
 from tests.webhooks.conftest import KEY
 from tests.webhooks.receiver import Receiver, receiving
+
+__all__ = ["key_file"]
 
 
 @pytest.fixture
@@ -70,6 +74,24 @@ async def test_a_webhook_is_operated_over_http(app: App, operator: Manager, rece
     assert receiver.received[-1].event["type"] == "webhook.test"
     assert (await operator.ask("DELETE", path)).status == 204
     assert (await operator.ask("GET", path)).status == 404
+
+
+async def test_a_webhook_of_security_events_is_made_over_http(
+    rows: RecordingRows, clock: Clock, receiver: Receiver, key_file: Path
+) -> None:
+    """Its issuer is the Tenant URL under which the operator asks; and each answer is as the document says."""
+    app = make_app(rows, clock, signing_key=key_file)
+    operator = Manager(app, (await credential(app, "", "operator"))[1])
+    chosen = {"form": "security-event", "sessionRevoked": "iss_sub", "subjectIssuer": "https://login.contoso.example"}
+    webhook = await made(operator, receiver, **chosen)
+    fits("Webhook", webhook)
+    assert chosen.items() <= webhook.items()
+    assert (webhook["issuer"], webhook["audience"]) == (BASE_URL, receiver.url)
+    fits("Webhook", (await operator.ask("GET", f"/tenants/scim/webhooks/{webhook['id']}")).body)
+    assert (await operator.ask("POST", f"/tenants/scim/webhooks/{webhook['id']}/test")).body["ok"]
+    answer = await operator.ask("POST", "/tenants/scim/webhooks", {"url": receiver.url, "sessionRevoked": "scim"})
+    assert (answer.status, "security-event" in answer.body["detail"]) == (400, True)
+    await app.close()
 
 
 async def test_a_test_says_what_the_receiver_makes_of_it(operator: Manager, receiver: Receiver) -> None:

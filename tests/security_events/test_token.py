@@ -8,7 +8,8 @@ import pytest
 
 from scim.app import App
 from scim.directory.resources import Origin
-from scim.security_events.token import URIS
+from scim.security_events.signing import key_of, new_pem
+from scim.security_events.token import URIS, Recipient, claims
 from tests.conftest import Http
 from tests.security_events.conftest import Receiver, receiver_of
 
@@ -147,3 +148,12 @@ async def test_a_token_has_no_value_but_the_external_id(http: Http, receiver: Re
     [token] = [await receiver.checked(*each) for each in answer.body["sets"].items()]
     assert "secret" not in str(token).lower().replace("title", "").replace("emails", "")
     assert "contoso" not in str(token)
+
+
+def test_a_token_stays_below_its_bound() -> None:
+    """Names of attributes that would make it long are left out; whom it is about stays."""
+    data = {"id": "1" * 32, "externalId": "\u0001" * 1000, "changed": ["a" * 1000] * 100, "version": 'W/"1"'}
+    event = {"id": "e-0", "sequence": 1, "type": "user.updated", "timestamp": "2026-01-31T12:00:00Z", "data": data}
+    token = claims(event, Recipient("w", "https://scim.example", "https://app.example"))
+    assert len(token["events"][f"{PROV}patch:notice"]["attributes"]) == 6
+    assert len(key_of(new_pem("RS256")).signed(token)) < 30_000
