@@ -266,11 +266,14 @@ async def test_a_deactivation_ends_sessions_by_a_token_of_its_own(
     assert revoked["jti"] != deactivated["jti"]
 
 
-async def test_nobody_s_sessions_end_unless_asked_for(app: App, http: Http, webhook: Any, receiver: Receiver) -> None:
-    """It is opt-in."""
+async def test_nobody_s_sessions_end_unless_asked_for(
+    app: App, http: Http, webhook: Any, receiver: Receiver, caplog: pytest.LogCaptureFixture
+) -> None:
+    """It is opt-in, and no error of who has not chosen it."""
     await gone(http)
     assert await deliver(app) == 2
     assert len(receiver.received) == 2
+    assert [each for each in caplog.records if each.levelno == logging.ERROR] == []
 
 
 async def test_a_deletion_ends_the_sessions_of_who_was_active(app: App, http: Http, receiver: Receiver) -> None:
@@ -299,6 +302,20 @@ async def test_a_user_without_that_name_is_told_of_in_the_log(
     assert len(receiver.received) == 1
     [line] = [each.getMessage() for each in caplog.records if each.levelno == logging.ERROR]
     assert line.endswith(f"no session-revoked goes with event 2, its user has no {lacks}")
+
+
+async def test_sessions_end_when_the_receiver_has_the_deactivation(
+    app: App, http: Http, receiver: Receiver, clock: Clock
+) -> None:
+    """Who signs in again in between would have a new session: so the second token waits for the first."""
+    webhook = await revoking(app, receiver, "scim", ("user.deactivated",))
+    await gone(http)
+    receiver.then(500, 202)
+    await deliver(app)
+    clock.forward(seconds=5)
+    assert await deliver(app) == 1
+    told = [list(each["events"]) for each in await tokens(http, webhook, receiver)]
+    assert told == [[f"{PROV}deactivate"], [f"{PROV}deactivate"], [SESSION_REVOKED]]
 
 
 async def test_when_the_second_token_fails_both_come_again(
