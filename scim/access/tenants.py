@@ -32,6 +32,9 @@ class TenantRecord:
     created: str = ""
     due: str = ""
     retention_days: int | None = None
+    """Days that change rows are kept, as the next two are of events and of the journal."""
+    event_retention_days: int | None = None
+    journal_days: int | None = None
     filterable: tuple[str, ...] | None = None
     schemas: str = ""
     """Changes with each change of the tenant's own extension schemas; empty while it has none."""

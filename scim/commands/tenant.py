@@ -67,6 +67,8 @@ def _parser() -> Parser:
     made["rename"].add_argument("--name", required=True)
     made["delete"].add_argument("--now", action="store_true", help="drop it with the next run of the timer")
     made["change"].add_argument("--retention-days", metavar="N|default", help="days that its change rows are kept")
+    made["change"].add_argument("--event-retention-days", metavar="N|default", help="days that its events are kept")
+    made["change"].add_argument("--journal-days", metavar="N|default", help="days that its log is kept")
     made["change"].add_argument("--rate", metavar="N|default", help="requests a second of one credential")
     made["change"].add_argument("--burst", metavar="N|default", help="requests at once after a pause")
     made["change"].add_argument("--filterable", metavar="A,B|default", help="attributes that are fast to find")
@@ -116,7 +118,14 @@ async def _delete(app: App, asked: argparse.Namespace) -> dict[str, Any]:
     return await _show(app, asked)
 
 
-_NUMBERS = {"retentionDays": "retention_days", "rate": "rate", "burst": "burst", "seats": "seats"}
+_NUMBERS = {
+    "retentionDays": "retention_days",
+    "eventRetentionDays": "event_retention_days",
+    "journalDays": "journal_days",
+    "rate": "rate",
+    "burst": "burst",
+    "seats": "seats",
+}
 
 
 async def _change(app: App, asked: argparse.Namespace) -> dict[str, Any]:

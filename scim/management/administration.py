@@ -33,13 +33,16 @@ CLOUDS = ("public", "usgov", "china")
 CHANGEABLE: dict[str, str] = {
     "name": "name",
     "retentionDays": "retention_days",
+    "eventRetentionDays": "event_retention_days",
+    "journalDays": "journal_days",
     "filterable": "filterable",
     "rate": "rate",
     "burst": "burst",
     "seats": "seats",
 }
 """What of a tenant may be changed: by its name in JSON, the field of the record."""
-_NUMBERS = {"retention_days": (1, 36_500), "rate": (1, 100_000), "burst": (1, 1_000_000), "seats": (0, 10_000_000)}
+_RETENTION = {"retention_days": (1, 36_500), "event_retention_days": (1, 366), "journal_days": (1, 366)}
+_NUMBERS = _RETENTION | {"rate": (1, 100_000), "burst": (1, 1_000_000), "seats": (0, 10_000_000)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,7 +113,10 @@ class Administration:
             raise InvalidValue(f"'{min(unknown)[:60]}' cannot be changed; there are {', '.join(CHANGEABLE)}.")
         if fields.get("filterable") is not None:
             await self._check_filterable(key, fields["filterable"])
-        return await self._changed(key, lambda record: replace(record, **fields))
+        changed = await self._changed(key, lambda record: replace(record, **fields))
+        if set(fields) & set(_RETENTION) and changed.key != DEFAULT_KEY:  # the default one is looked at in any case
+            await self._registry.mark(changed.key)
+        return changed
 
     async def suspend(self, key: str) -> TenantRecord:
         """Close a tenant; nothing of it is lost. Entra's job for it stops, for good after four weeks."""

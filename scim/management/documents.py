@@ -15,6 +15,8 @@ def tenant(record: TenantRecord, url: str) -> dict[str, Any]:
         "created": record.created,
         "due": record.due,
         "retentionDays": record.retention_days,
+        "eventRetentionDays": record.event_retention_days,
+        "journalDays": record.journal_days,
         "rate": record.rate,
         "burst": record.burst,
         "seats": record.seats,

@@ -56,8 +56,9 @@ class Rounds:
         end = time.monotonic() + seconds
         done: Counter[str] = Counter()
         failure: Exception | None = None
+        default = await self._default()
         try:
-            done.update(await self._tenants.default.maintenance.run(seconds))
+            done.update(await default.maintenance.run(seconds))
         except Exception as error:
             failure = error
         maintained: list[tuple[Row, TenantService]] = []
@@ -65,7 +66,7 @@ class Rounds:
             maintained = await self._registered(end, done)
         except ScimError as error:
             _log.warning("the registry of tenants cannot be looked after: %s", error.detail)
-        services = [self._tenants.default, *(service for _, service in maintained)]
+        services = [default, *(service for _, service in maintained)]
         until = max(end, time.monotonic() + FOR_WEBHOOKS)
         done["eventsDelivered"] += await self._deliveries.run(services, until)
         for mark, service in maintained:
@@ -79,8 +80,9 @@ class Rounds:
 
         For requests, while the timer stays away; deleted tenants wait for it.
         """
-        done = Counter(await self._tenants.default.maintenance.step())
-        self._deliveries.soon(self._tenants.default)  # no request waits for a receiver
+        default = await self._default()
+        done = Counter(await default.maintenance.step())
+        self._deliveries.soon(default)  # no request waits for a receiver
         due = await self._due()
         if due:
             record = await self._registry.tenant(_key(random.choice(due)))  # noqa: S311 - no secret
@@ -93,7 +95,7 @@ class Rounds:
     async def deliver(self, seconds: float) -> int:
         """Deliver to the webhooks of the tenants that a run would look at; return how many events."""
         end = time.monotonic() + seconds
-        services = [self._tenants.default]
+        services = [await self._default()]
         for mark in await self._due():
             with suppress(Damaged):  # which is logged; the others have their turn
                 record = await self._registry.tenant(_key(mark))
@@ -124,9 +126,18 @@ class Rounds:
 
     async def _named(self, text: str) -> TenantService | None:
         if text == DEFAULT_KEY:
-            return self._tenants.default
+            return await self._default()
         record = await self._registry.tenant(text) if as_key(text) == text else None
         return await self._tenants.of(record) if record and record.status in ("active", "suspended") else None
+
+    async def _default(self) -> TenantService:
+        """Return what serves the default tenant as its record says, or as the settings do where that cannot be told."""
+        try:
+            record = await self._registry.tenant(DEFAULT_KEY)
+            return await self._tenants.of(record) if record else self._tenants.default
+        except ScimError as error:
+            _log.warning("the default tenant is looked after as the settings say: %s", error.detail)
+            return self._tenants.default
 
     async def _due(self) -> list[Row]:
         return [mark for mark in await self._registry.marks() if self._registry.is_due(mark)]

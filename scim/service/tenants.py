@@ -118,11 +118,12 @@ class TenantServices:
         directory = Directory(tenant, known, indexes, Rules(record.seats, record.guards or {}))
         limit = ScanLimit(settings.scan_rows, settings.scan_seconds)
         search = Search(tenant, directory.memberships, indexes, limit)
-        feed = Feed(unmarked, settings.event_retention_days, partial(left_behind, unmarked))
+        event_days = record.event_retention_days or settings.event_retention_days
+        feed = Feed(unmarked, event_days, partial(left_behind, unmarked))
         roles = Roles(directory, search)
         access = Access(tenant, known, indexes, roles)
         sets = Sets(unmarked, feed, self._signing_keys)
-        journal_age = timedelta(days=settings.journal_days)
+        journal_age = timedelta(days=record.journal_days or settings.journal_days)
         retention = record.retention_days or settings.change_retention_days
         return TenantService(
             record=record,
