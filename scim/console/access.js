@@ -22,6 +22,6 @@ export function Access({ api, path, operator }) {
     return html`${groups.length === 0 ? html`<p class="muted">${words.noAccess}</p>` : html`<${Table} label=${words.access} head=${[words.group, words.roles]} rows=${groups.map(cells)} />`}
       ${operator ? html`<${Form} send=${map} label=${words.map} name=${words.access}>
         <label>${words.group}<input name="group" required placeholder=${words.groupHint} /></label>
-        <label>${words.role}<input name="role" required maxlength="100" /></label><//>` : html`<p class="muted">${words.operatorOnly}</p>`}`
+        <label>${words.role}<input name="role" required maxlength="64" /></label><//>` : html`<p class="muted">${words.operatorOnly}</p>`}`
   }}<//></section>`
 }

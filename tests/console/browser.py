@@ -4,6 +4,7 @@ import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -137,6 +138,11 @@ def visiting(browser: Browser, base: str, **options: Any) -> Iterator[Visitor]:
         visitor.judge()
     finally:
         context.close()
+
+
+def settings_in(folder: Path) -> dict[str, str]:
+    """Return the settings of a service that keeps all it has in a folder."""
+    return {"SCIM_STORAGE": f"sqlite:{folder}/scim.db", "SCIM_TOKEN": PROVISION, "SCIM_ADMIN_TOKEN": OPERATOR}
 
 
 def scim(base: str, key: str = "scim", token: str = PROVISION) -> httpx.Client:

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser
 
-from tests.console.browser import OPERATOR, PROVISION, Visitor, running, visiting
+from tests.console.browser import Visitor, running, settings_in, visiting
 from tests.server import Server, serving
 
 
@@ -15,6 +15,14 @@ def browser() -> Iterator[Browser]:
     """One browser for the tests of a file: as long as there is one, its event loop runs, and no other one can."""
     with running() as made:
         yield made
+
+
+@pytest.fixture(scope="module")
+def shared(browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """Scheme and host of one service for those tests of a file that leave each other alone: it takes a second."""
+    folder = tmp_path_factory.mktemp("shared")
+    with serving(folder, **settings_in(folder)) as made:
+        yield f"http://127.0.0.1:{made.port}"
 
 
 @pytest.fixture
@@ -26,7 +34,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def settings(folder: Path) -> dict[str, str]:
     """Those of the service of a test, and of commands beside it."""
-    return {"SCIM_STORAGE": f"sqlite:{folder}/scim.db", "SCIM_TOKEN": PROVISION, "SCIM_ADMIN_TOKEN": OPERATOR}
+    return settings_in(folder)
 
 
 @pytest.fixture

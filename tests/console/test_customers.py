@@ -13,6 +13,12 @@ from tests.console.browser import Visitor, journaled, scim
 from tests.console.test_signing_in import administrator, made
 
 
+@pytest.fixture(scope="module")
+def base(shared: str) -> str:
+    """Nothing here is in the way of another test."""
+    return shared
+
+
 def section(page: Page, heading: str | re.Pattern[str]) -> Locator:
     return page.locator("section", has=page.get_by_role("heading", level=2, name=heading))
 
@@ -95,14 +101,14 @@ def test_a_credential_is_made_rotated_and_revoked(visitor: Visitor, base: str) -
 
 def test_a_tenant_is_suspended_and_opened_again(visitor: Visitor, base: str) -> None:
     """After a question that says what it means."""
-    made(base, "tenants", name="Contoso")
+    made(base, "tenants", name="Fabrikam")
     page = visitor.signed_in("#/scim/customers")
-    page.get_by_role("button", name="Suspend: Contoso").click()
+    page.get_by_role("button", name="Suspend: Fabrikam").click()
     dialog = page.get_by_role("dialog", name="Suspend")
     expect(dialog).to_contain_text("for good after four weeks")
     dialog.get_by_role("button", name="Suspend").click()
-    page.get_by_role("button", name="Resume: Contoso").click()
-    expect(page.get_by_role("button", name="Suspend: Contoso")).to_be_visible()
+    page.get_by_role("button", name="Resume: Fabrikam").click()
+    expect(page.get_by_role("button", name="Suspend: Fabrikam")).to_be_visible()
 
 
 def test_what_the_service_refuses_is_told_beside_the_form(visitor: Visitor) -> None:

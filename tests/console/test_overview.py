@@ -1,14 +1,18 @@
 """The overview: whether provisioning is alive, in plain words, figures and plots, and how often it asks."""
 
-from collections.abc import Iterator
-
 import pytest
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Page, expect
 
-from tests.console.browser import Visitor, journaled, scim, visiting
+from tests.console.browser import Visitor, journaled, scim
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
+def base(shared: str) -> str:
+    """Nothing here is in the way of another test."""
+    return shared
+
+
+@pytest.fixture(scope="module")
 def provisioned(base: str) -> str:
     """A service with some users, and a failure."""
     with scim(base) as client:
@@ -145,31 +149,8 @@ def test_an_outage_leaves_what_is_shown_and_says_so(provisioned: str, visitor: V
     expect(page.get_by_role("alert")).to_have_count(0)
 
 
-@pytest.fixture(params=[(320, "light"), (320, "dark"), (1920, "dark")], ids=str)
-def elsewhere(request: pytest.FixtureRequest, browser: Browser, base: str) -> Iterator[Visitor]:
-    """Somebody with a small or a wide screen, by day or by night, who wants no motion."""
-    width, scheme = request.param
-    options = {"viewport": {"width": width, "height": 640}, "color_scheme": scheme, "reduced_motion": "reduce"}
-    with visiting(browser, base, **options) as made:
-        yield made
-
-
-def test_it_fits_and_reads_well_on_any_screen(provisioned: str, elsewhere: Visitor) -> None:
-    """Nothing to scroll sideways, and enough contrast, before and after signing in."""
-    elsewhere.open()
-    elsewhere.fits()
-    elsewhere.accessible()
-    elsewhere.enter()
-    expect(elsewhere.page.get_by_role("heading", name="Signs of life")).to_be_visible()
-    elsewhere.fits()
-    elsewhere.accessible()
-
-
-def test_a_running_cycle_shows_how_far_it_is(base: str, visitor: Visitor) -> None:
+def test_a_running_cycle_shows_how_far_it_is(provisioned: str, visitor: Visitor) -> None:
     """Of as many users as the reader says that Entra has in scope."""
-    with scim(base) as client:
-        for number in range(3):
-            client.post("/Users", json={"userName": f"user-{number}@contoso.example"})
     page = visitor.signed_in()
     page.get_by_label("Users in scope").fill("12")
     bar = page.get_by_role("progressbar", name="Progress of an initial cycle")
