@@ -44,9 +44,9 @@ def _trust_the_stand_in(app: str) -> None:
     if not (Path(app) / "scim").is_dir():
         return
     sys.path.insert(0, app)
-    from scim.azure import vault
+    from scim.azure import vault_client
 
-    names = vars(vault)
+    names = vars(vault_client)
     names["SecretClient"] = functools.partial(names["SecretClient"], verify_challenge_resource=False)
 
 
