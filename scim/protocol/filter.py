@@ -24,9 +24,7 @@ _FOREIGN = re.compile("['`&%\u00b4\u2018-\u201f\u2032\u2033\u00ab\u00bb\u2039\u2
 _ESCAPED = re.compile(r'\\.|"', re.DOTALL)
 _NUMBER = re.compile(r"-?(?:0|[1-9][0-9]{0,39})(?:\.[0-9]{1,40})?(?:[eE][+-]?[0-9]{1,3})?")
 """A number of JSON, of a length that Python is sure to read; a longer one counts as text."""
-_ATTRIBUTE = re.compile(
-    r"(?P<urn>urn:[^\s\"\[\]()]+:)?(?P<names>[A-Za-z$][\w$-]*(?:\.[A-Za-z$\d][\w$-]*)*)", re.IGNORECASE
-)
+_ATTRIBUTE = re.compile(r"(?P<urn>(?i:urn):[^\s\"\[\]()]+:)?(?P<names>[A-Za-z$][\w$-]*(?:\.[A-Za-z$\d][\w$-]*)*)")
 _STRING = json.JSONDecoder(strict=False)
 _KEYWORDS = {"true": True, "false": False, "null": None}
 

@@ -34,7 +34,7 @@ MAX_KEY = 512
 """Characters of a key: 1 KiB as UTF-16."""
 _CHANGE_OVERHEAD = 1_000
 """Bytes that a change takes on the wire besides its body and its key: mostly headers, 470 to 770 bytes."""
-_KEY = re.compile(rf"[^\x00-\x20\x7f-\U0010ffff/\\#?%]{{1,{MAX_KEY}}}")
+_KEY = re.compile(rf'[!"$&-.0->@-\[\]-~]{{1,{MAX_KEY}}}')
 
 
 class Row(NamedTuple):
