@@ -5,6 +5,9 @@ import pytest
 pytest.importorskip("azure_functions_runtime", reason="the benchmark runs under the language worker, on Python 3.13")
 
 from bench import cold_start
+from bench.hosts.stand_ins import TOKEN, stand_ins
+from tests import azurite
+from tools import package
 
 REPORT = """import time: self [us] | cumulative | imported package
 import time:       179 |        179 |   _io
@@ -44,3 +47,12 @@ def test_the_table_names_the_trivial_app_as_the_measure() -> None:
         "| trivial app | yes | 200 | 100 | 1.00 | 1.00 |",
         "| SCIM | no | 300 | 250 | 1.50 | 2.50 |",
     ]
+
+
+def test_a_start_as_deployed_answers() -> None:
+    """Over the stand-ins for vault, identity and Table Storage, which the real clients take for the real ones."""
+    with azurite.running() as storage, stand_ins() as azure:
+        asked = ("ListUsers", cold_start.USERS, TOKEN)
+        start = cold_start.Start("SCIM", package.ROOT, asked, 200, {**azure, "SCIM_STORAGE": storage})
+        start.run()
+    assert len(start.cpu) == 1

@@ -81,3 +81,18 @@ def test_the_noise_of_a_tenant_is_served_as_far_as_its_limit_goes() -> None:
     assert len(served) == 5
     assert all(200 <= each < 1_000 for each in served[:4])
     assert served[4] == 0
+
+
+def test_what_tenants_cost_is_measured() -> None:
+    """Four figures, of which the last is that of the timer."""
+    lines = run("bench.tenants", "--sqlite", "--tenants", "3").splitlines()
+
+    assert len(lines) == 4
+    assert all(float(line.rpartition(": ")[2]) > 0 for line in lines)
+
+
+def test_hostile_inputs_are_measured_one_by_one() -> None:
+    """Each in a row with what it took before and takes now."""
+    lines = run("bench.hostile", "--users", "20", "--at-once", "1", "--only", "labels").splitlines()
+
+    assert len(lines) == 3
