@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from scim.access.auth import MISSING, WRONG, TokenSource, check_once, digest
-from scim.access.credential import ALLOWED, KEY_VAULT, OPERATOR, Credential, Scope
+from scim.access.credential import ALLOWED, KEY_VAULT, OPERATOR, WITHOUT_ROWS, Credential, Scope
 from scim.access.fresh import Fresh
 from scim.access.registry import Registry
 from scim.access.strangers import MOST_A_MINUTE, MOST_MANAGING, Strangers
@@ -26,8 +26,6 @@ USE_SECONDS = 3600.0
 """How often the day of a credential's last use is written at most."""
 
 _log = logging.getLogger(__name__)
-_VAULT = Credential(KEY_VAULT, DEFAULT_KEY, KEY_VAULT, "provision")
-_OPERATOR = Credential(OPERATOR, "", OPERATOR, "operator")
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,7 +112,7 @@ class Admission:
         text = token_of(authorization)
         found = await self._registered(text, address)
         if found is None and await self._is_among(text, self._operators):
-            found = _OPERATOR
+            found = WITHOUT_ROWS[OPERATOR]
         if found is None or not await self._stands(found) or not await self._is_active(found.tenant):
             self.refused(address, MOST_MANAGING)
             raise Unauthorized(WRONG, presented=True)
@@ -152,7 +150,7 @@ class Admission:
         if found is not None:
             return found if found.tenant == key else None
         if key == DEFAULT_KEY and await self._is_among(text, self._tokens):
-            return _VAULT
+            return WITHOUT_ROWS[KEY_VAULT]
         return None
 
     async def _registered(self, text: str, address: str) -> Credential | None:
@@ -191,7 +189,7 @@ class Admission:
 
     def _note_use(self, credential: Credential) -> None:
         """Write the day of the last use beside the request, which neither waits for that nor fails by it."""
-        if credential.id in (KEY_VAULT, OPERATOR) or self._clock() < self._used.get(credential.id, 0.0):
+        if self._clock() < self._used.get(credential.id, 0.0):
             return
         self._used[credential.id] = self._clock() + USE_SECONDS
         while len(self._used) > MOST_KEPT:

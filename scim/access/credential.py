@@ -4,6 +4,7 @@ from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from typing import Literal, get_args
 
+from scim.access.tenants import DEFAULT_KEY
 from scim.protocol.resource import parse_date_time, to_json
 from scim.storage.damage import FORM, Damaged, check_form, fields_of, object_in
 from scim.storage.rows import Row
@@ -25,8 +26,9 @@ KEY_VAULT = "key-vault"
 OPERATOR = "operator-token"
 """Id and name of the credential whose token is the secret `scim-admin-token`; it has no row."""
 
-Kind = Literal["token", "client", "federated", "access"]
-"""A secret token; an OAuth client with a secret; one that shows an assertion of Entra; an access token of either."""
+Kind = Literal["token", "client", "federated", "access", "vault"]
+"""A secret token; an OAuth client with a secret; one that shows an assertion of Entra; an access token of either; a
+secret of the key vault."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +73,13 @@ class Credential:
     def status(self, now: datetime) -> str:
         """Return active, expired or revoked."""
         return "revoked" if self.revoked else "active" if self.valid(now) else "expired"
+
+
+WITHOUT_ROWS = {
+    KEY_VAULT: Credential(KEY_VAULT, DEFAULT_KEY, KEY_VAULT, "provision", "vault"),
+    OPERATOR: Credential(OPERATOR, "", OPERATOR, "operator", "vault"),
+}
+"""The credentials that are secrets of the key vault, or settings, by their ids."""
 
 
 def credential_in(row: Row) -> Credential:

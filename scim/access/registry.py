@@ -229,6 +229,8 @@ class Registry:
     async def note_use(self, credential_id: str) -> None:
         """Keep today as the day of the last use."""
         row, today = await self._read(f"u.{credential_id}"), self.now.date().isoformat()
+        if row is None:
+            await self.prepare()  # a deployment of one directory may have no registry yet
         if row is None or row.body < today or not _is_day(row.body):
             try:
                 await self._rows.commit(self._name, [_put(f"u.{credential_id}", today, row)])

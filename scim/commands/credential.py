@@ -3,14 +3,12 @@
 import argparse
 from typing import Any
 
-from scim.access.credential import Federation
+from scim.access.credential import SCOPES, Federation
 from scim.app import App
 from scim.commands.command import Parser, WrongUsage
 from scim.commands.operating import add_host, fields, parser_of, run, table, url
 from scim.management import documents
 from scim.management.administration import CLIENT_LIFE, CLOUDS, Wanted, expiry
-
-SCOPES = ("provision", "read", "events", "admin")
 
 
 def main(arguments: list[str]) -> int:
@@ -23,7 +21,7 @@ def main(arguments: list[str]) -> int:
 def _parser() -> Parser:
     parser, action = parser_of("credential", "Operate the credentials of tenants.", add_host)
     create = action("create", "make a credential; its secret is shown once")
-    create.add_argument("--tenant", metavar="KEY", required=True)
+    create.add_argument("--tenant", metavar="KEY", help="required, but for the scope operator")
     create.add_argument("--scope", choices=SCOPES, required=True)
     create.add_argument("--name", required=True, help="for people: what it is for")
     create.add_argument(
@@ -36,8 +34,8 @@ def _parser() -> Parser:
     create.add_argument("--subject", metavar="SUB", action="append", help="the object id that assertions name")
     create.add_argument("--audience", metavar="AUD", action="append", help="the audience that assertions name")
     create.add_argument("--cloud", choices=CLOUDS, default="public")
-    listed = action("list", "list the credentials of a tenant")
-    listed.add_argument("--tenant", metavar="KEY", required=True)
+    listed = action("list", "list the credentials of a tenant, or the operators'")
+    listed.add_argument("--tenant", metavar="KEY", help="default: those of operators, who belong to no tenant")
     for name, text in {
         "renew": "make a new one beside it; both are valid until the old one is revoked",
         "revoke": "refuse it from now on",
@@ -51,7 +49,9 @@ def _parser() -> Parser:
 
 
 async def _create(app: App, asked: argparse.Namespace) -> dict[str, Any]:
-    address = url(app, (await app.administration.tenant(asked.tenant)).key, asked.host)  # before anything is made
+    if (asked.tenant is None) != (asked.scope == "operator"):
+        raise WrongUsage("--tenant is required, but for --scope operator, which belongs to none")
+    address = await _address(app, asked.tenant or "", asked.host)  # before anything is made
     wanted = Wanted(
         name=asked.name,
         scope=asked.scope,
@@ -60,8 +60,13 @@ async def _create(app: App, asked: argparse.Namespace) -> dict[str, Any]:
         expires=expiry(asked.expires) if asked.expires else None,
         strict=asked.strict,
     )
-    issued = await app.administration.issue(asked.tenant, wanted)
+    issued = await app.administration.issue(asked.tenant or "", wanted)
     return documents.issued(issued, app.administration.now, address)
+
+
+async def _address(app: App, tenant: str, host: str | None) -> str:
+    """Return the Tenant URL; an operator has none."""
+    return url(app, (await app.administration.tenant(tenant)).key, host) if tenant else ""
 
 
 def _federation(asked: argparse.Namespace) -> Federation | None:
@@ -76,13 +81,13 @@ def _federation(asked: argparse.Namespace) -> Federation | None:
 
 
 async def _list(app: App, asked: argparse.Namespace) -> dict[str, Any]:
-    listed = await app.administration.credentials(asked.tenant)
+    listed = await app.administration.credentials(asked.tenant or "")
     return {"credentials": [documents.credential(each, app.administration.now, used) for each, used in listed]}
 
 
 async def _renew(app: App, asked: argparse.Namespace) -> dict[str, Any]:
     old, _ = await app.administration.credential(asked.id)
-    address = url(app, old.tenant, asked.host)
+    address = await _address(app, old.tenant, asked.host)
     issued = await app.administration.renew(asked.id, expiry(asked.expires) if asked.expires else None)
     return documents.issued(issued, app.administration.now, address)
 

@@ -21,7 +21,7 @@ export function Credentials({ api, path, operator, tenant, show }) {
     const mine = (each) => operator || DELEGATED.includes(each.scope)
     const actions = (each) => {
       const one = `${below}/${encodeURIComponent(each.id)}`
-      if (!mine(each)) return null
+      if (!mine(each) || each.kind === 'vault') return null // that one is changed where it lies
       if (each.status !== 'active') return html`<${Action} label=${words.remove} about=${each.name} run=${async () => { await api.send('DELETE', one); again() }} />`
       return html`<${Action} label=${words.rotate} about=${each.name} hint=${words.rotateHint} run=${async () => told(await api.send('POST', `${one}/renew`))} />
         <${Action} label=${words.revoke} about=${each.name} sure=${say(words.revokeSure, { name: each.name })} run=${async () => { await api.send('POST', `${one}/revoke`); again() }} />`

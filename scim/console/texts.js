@@ -226,7 +226,7 @@ export const texts = {
     credentials: 'Credentials',
     scope: 'Scope',
     kind: 'Kind',
-    kinds: { token: 'token', client: 'OAuth client', federated: 'federated' },
+    kinds: { token: 'token', client: 'OAuth client', federated: 'federated', vault: 'secret of the key vault' },
     expires: 'Expires',
     lastUsed: 'Last used',
     rotate: 'Rotate',

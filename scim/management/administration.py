@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
 
-from scim.access.credential import Credential, Federation, Kind, Scope
+from scim.access.credential import KEY_VAULT, OPERATOR, WITHOUT_ROWS, Credential, Federation, Kind, Scope
 from scim.access.registry import Registry
 from scim.access.tenants import DEFAULT_KEY, MAX_NAME, TenantRecord, as_key
 from scim.access.token import made
@@ -29,6 +29,7 @@ MAX_GUARDED = 20
 """Guarded groups of one tenant: each is looked at when a user is disabled or deleted."""
 MAX_SCHEMA = 64 * 1024
 """Characters of one extension schema of a tenant."""
+_SECRETS = {KEY_VAULT: ("scim-token", "SCIM_TOKEN"), OPERATOR: ("scim-admin-token", "SCIM_ADMIN_TOKEN")}
 CLOUDS = ("public", "usgov", "china")
 CHANGEABLE: dict[str, str] = {
     "name": "name",
@@ -179,30 +180,35 @@ class Administration:
     # Credentials
 
     async def credentials(self, key: str) -> list[tuple[Credential, str]]:
-        """Return the tenant's credentials, each with the day of its last use."""
-        record = await self.tenant(key)
-        listed = await self._registry.credentials(record.key)
+        """Return the tenant's credentials, each with the day of its last use; for an empty key the operators'."""
+        place = await self._place(key)
+        listed = [each for each in WITHOUT_ROWS.values() if each.tenant == place]
+        listed += await self._registry.credentials(place)
         return [(each, await self._registry.last_used(each.id)) for each in listed]
 
     async def credential(self, credential_id: str, tenant: str | None = None) -> tuple[Credential, str]:
-        """Return a credential, of that tenant if one is named, with the day of its last use. Raises NotFound."""
-        found = await self._registry.credential(credential_id)
-        if found is None or found.kind == "access" or (tenant is not None and found.tenant != as_key(tenant)):
+        """Return a credential with the day of its last use.
+
+        It is of that tenant if one is named, an operator's if an empty one is. Raises NotFound.
+        """
+        found = WITHOUT_ROWS.get(credential_id) or await self._registry.credential(credential_id)
+        place = as_key(tenant) if tenant else tenant
+        if found is None or found.kind == "access" or (tenant is not None and found.tenant != place):
             raise NotFound(f"There is no credential '{credential_id[:64]}'.")
         return found, await self._registry.last_used(credential_id)
 
     async def issue(self, key: str, wanted: Wanted) -> Issued:
-        """Return a new credential of the tenant with its secret, which is kept nowhere."""
-        record = await self.tenant(key)
-        if record.status == "deleting":
+        """Return a new credential of the tenant, for an empty key of an operator, with its secret, kept nowhere."""
+        place = await self._place(key)
+        if place and (await self.tenant(place)).status == "deleting":
             raise InvalidValue("The tenant is being deleted; resume it first.")
-        _check(wanted, self.now)
-        if len(await self._registry.credentials(record.key)) >= MAX_CREDENTIALS:
-            raise InvalidValue(f"A tenant has {MAX_CREDENTIALS} credentials at most; revoke and remove some first.")
+        _check(place, wanted, self.now)
+        if len(await self._registry.credentials(place)) >= MAX_CREDENTIALS:
+            raise InvalidValue(f"There are {MAX_CREDENTIALS} credentials at most; revoke and remove some first.")
         token = made()
         credential = Credential(
             id=token.id,
-            tenant=record.key,
+            tenant=place,
             name=_name(wanted.name),
             scope=wanted.scope,
             kind=wanted.kind,
@@ -217,13 +223,13 @@ class Administration:
 
     async def renew(self, credential_id: str, expires: datetime | None = None) -> Issued:
         """Return a new credential beside an old one, which stays valid until it is revoked: that is the rotation."""
-        old, _ = await self.credential(credential_id)
+        old = await self._with_row(credential_id)
         wanted = Wanted(old.name, old.scope, old.kind == "client", old.federation, expires, old.strict)
         return await self.issue(old.tenant, wanted)
 
     async def revoke(self, credential_id: str) -> Credential:
         """Return a credential that is refused from now on, in every process within ten seconds."""
-        await self.credential(credential_id)
+        await self._with_row(credential_id)
         time = self._registry.time()
         return await self._registry.change_credential(
             credential_id, lambda each: each if each.revoked else replace(each, revoked=time)
@@ -231,11 +237,26 @@ class Administration:
 
     async def remove(self, credential_id: str) -> None:
         """Take a credential that was revoked or has expired off the list, with its access tokens."""
-        found, _ = await self.credential(credential_id)
+        found = await self._with_row(credential_id)
         if found.valid(self.now):
             raise InvalidValue("The credential is valid; revoke it first.")
         await self._registry.remove_credentials(await self._registry.access_tokens(credential_id))
         await self._registry.remove_credentials([credential_id])
+
+    async def _place(self, key: str) -> str:
+        """Return the key of a tenant as it is kept; an empty one stays so, for the operators. Raises NotFound."""
+        return (await self.tenant(key)).key if key else ""
+
+    async def _with_row(self, credential_id: str) -> Credential:
+        """Return a credential that can be changed here. Raises NotFound, and InvalidValue of a secret of the vault."""
+        found, _ = await self.credential(credential_id)
+        if found.kind == "vault":
+            secret, setting = _SECRETS[found.id]
+            raise InvalidValue(
+                f"'{found.id}' is the secret '{secret}' of the key vault, or the setting {setting}: add a version there"
+                " to renew it, and disable one to revoke it."
+            )
+        return found
 
     async def _changed(self, key: str, change: Any, refused: str = "deleted") -> TenantRecord:
         record = await self.tenant(key)
@@ -270,11 +291,13 @@ class Administration:
         return format_date_time(self.now + CLIENT_LIFE) if wanted.kind == "client" else ""
 
 
-def _check(wanted: Wanted, now: datetime) -> None:
-    if wanted.scope == "operator":
+def _check(place: str, wanted: Wanted, now: datetime) -> None:
+    if place and wanted.scope == "operator":
         raise InvalidValue("A credential of a tenant is of scope provision, read, events or admin.")
-    if wanted.kind != "token" and wanted.scope == "admin":
-        raise InvalidValue("The scope admin cannot be had by OAuth; make a secret token.")
+    if not place and wanted.scope != "operator":
+        raise InvalidValue("A credential without a tenant is of scope operator.")
+    if wanted.kind != "token" and wanted.scope in ("admin", "operator"):
+        raise InvalidValue(f"The scope {wanted.scope} cannot be had by OAuth; make a secret token.")
     if wanted.expires is not None and wanted.expires <= now:
         raise InvalidValue("The credential would have expired already; name a later date.")
     if (federation := wanted.federation) is not None:

@@ -35,7 +35,7 @@ def credential(each: Credential, now: datetime, used: str) -> dict[str, Any]:
         "scope": each.scope,
         "kind": each.kind,
         "status": each.status(now),
-        "created": each.created,
+        "created": each.created or None,
         "expires": each.expires or None,
         "lastUsed": used or None,
         "strict": each.strict,

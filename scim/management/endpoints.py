@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from scim.access.address import Permitted
 from scim.access.admission import Admission
 from scim.access.audit import Audit, given
-from scim.access.credential import Credential, Federation, Scope
+from scim.access.credential import SCOPES, Credential, Federation, Scope
 from scim.access.tenants import as_key
 from scim.directory.roles import Roles
 from scim.management import documents
@@ -167,7 +167,7 @@ class Management:
 
     async def list_credentials(self, _request: Request, _caller: Credential, parameters: Parameters) -> Response:
         """The tenant's credentials."""
-        listed = await self._administration.credentials(parameters["key"])
+        listed = await self._administration.credentials(parameters.get("key", ""))
         now = self._administration.now
         return _answer(200, {"credentials": [documents.credential(each, now, used) for each, used in listed]})
 
@@ -176,13 +176,13 @@ class Management:
         wanted = _wanted(request)
         if caller.scope == "admin" and wanted.scope not in DELEGATED:
             raise InsufficientScope("An administrator makes credentials of scope read and events only.", "operator")
-        issued = await self._administration.issue(parameters["key"], wanted)
+        issued = await self._administration.issue(parameters.get("key", ""), wanted)
         url = self._address(request, issued.credential.tenant)
         return _answer(201, documents.issued(issued, self._administration.now, url))
 
     async def get_credential(self, _request: Request, _caller: Credential, parameters: Parameters) -> Response:
         """One credential."""
-        found, used = await self._administration.credential(parameters["id"], parameters["key"])
+        found, used = await self._administration.credential(parameters["id"], parameters.get("key", ""))
         return _answer(200, documents.credential(found, self._administration.now, used))
 
     async def renew_credential(self, request: Request, caller: Credential, parameters: Parameters) -> Response:
@@ -319,7 +319,7 @@ class Management:
         return _answer(200, await (await self._webhooks(parameters["key"])).test(parameters["id"]))
 
     async def _may_change(self, caller: Credential, parameters: Parameters) -> None:
-        found, _ = await self._administration.credential(parameters["id"], parameters["key"])
+        found, _ = await self._administration.credential(parameters["id"], parameters.get("key", ""))
         if caller.scope == "admin" and found.scope not in DELEGATED:
             raise InsufficientScope("An administrator changes credentials of scope read and events only.", "operator")
 
@@ -369,16 +369,13 @@ def _from(request: Request) -> str:
     return cursor
 
 
-_SCOPES: tuple[Scope, ...] = ("provision", "read", "events", "admin")
-
-
 def _wanted(request: Request) -> Wanted:
     body = members(
         request, {"name": str, "scope": str, "oauth": bool, "expires": str, "strict": bool, "federation": dict}
     )
-    scope = next((each for each in _SCOPES if each == body.get("scope")), None)
+    scope = next((each for each in SCOPES if each == body.get("scope")), None)
     if scope is None:
-        raise InvalidValue(f"scope must be one of {', '.join(_SCOPES)}.")
+        raise InvalidValue(f"scope must be one of {', '.join(SCOPES)}.")
     return Wanted(
         name=body.get("name", ""),
         scope=scope,

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from scim.access.credential import SCOPES
 from scim.access.tenants import MAX_NAME
 from scim.directory.capture import MAX_MINUTES, MAX_REQUESTS
 from scim.directory.events import TYPES
@@ -27,7 +28,7 @@ _FORM: Schema = {"enum": ["standard", "security-event"]}
 _SUBJECT: Schema = {"enum": list(SUBJECT_FORMATS), "description": "How the receiver knows users."}
 _SUBJECT_ISSUER: Schema = {"type": "string", "description": "Of `iss_sub`: who has given users their externalId."}
 _GUARD: Schema = {"enum": list(MODES)}
-_SCOPE: Schema = {"enum": ["provision", "read", "events", "admin"]}
+_SCOPE: Schema = {"enum": list(SCOPES)}
 
 
 def _object(required: str, **properties: Schema) -> Schema:
@@ -148,9 +149,9 @@ SCHEMAS: dict[str, Schema] = {
         tenant=TEXT,
         name=TEXT,
         scope=_SCOPE,
-        kind={"enum": ["token", "client", "federated"]},
+        kind={"enum": ["token", "client", "federated", "vault"]},
         status={"enum": ["active", "expired", "revoked"]},
-        created=_TIME,
+        created=_or_null(_TIME),
         expires=_or_null(_TIME),
         lastUsed=_or_null({"type": "string", "format": "date"}),
         strict={"type": "boolean"},

@@ -30,6 +30,35 @@ def _reading(name: str, path: str, operation: str, summary: str) -> tuple[Manage
     return (ManageRoute(name, "GET", f"tenants/{{key}}/{path}", operation, "admin", summary),)
 
 
+def _of_credentials(noun: str, path: str, scope: Scope, summary: str) -> tuple[ManageRoute, ...]:
+    """Return the routes of the credentials below a path."""
+    one, renewed = f"{path}/{{id}}", "A new credential beside the old one, which stays valid."
+    return (
+        ManageRoute(f"List{noun}s", "GET", path, "list_credentials", scope, summary),
+        ManageRoute(
+            f"Create{noun}",
+            "POST",
+            path,
+            "create_credential",
+            scope,
+            "A new credential, with its secret, shown this once.",
+        ),
+        ManageRoute(f"Get{noun}", "GET", one, "get_credential", scope, "One credential."),
+        ManageRoute(
+            f"Remove{noun}",
+            "DELETE",
+            one,
+            "remove_credential",
+            scope,
+            "Take a credential that is not valid any more off the list.",
+        ),
+        ManageRoute(f"Renew{noun}", "POST", f"{one}/renew", "renew_credential", scope, renewed),
+        ManageRoute(
+            f"Revoke{noun}", "POST", f"{one}/revoke", "revoke_credential", scope, "Refuse a credential from now on."
+        ),
+    )
+
+
 ROUTES = (
     ManageRoute("DescribeManagement", "GET", "openapi.json", "describe", None, "The OpenAPI document of these routes."),
     ManageRoute("ListTenants", "GET", "tenants", "list_tenants", "admin", "All tenants, or the caller's own."),
@@ -53,42 +82,8 @@ ROUTES = (
         "operator",
         "Close a tenant now, and drop it after the grace period, or with `now=true` in five minutes.",
     ),
-    ManageRoute(
-        "ListCredentials", "GET", "tenants/{key}/credentials", "list_credentials", "admin", "The tenant's credentials."
-    ),
-    ManageRoute(
-        "CreateCredential",
-        "POST",
-        "tenants/{key}/credentials",
-        "create_credential",
-        "admin",
-        "A new credential, with its secret, shown this once.",
-    ),
-    ManageRoute("GetCredential", "GET", "tenants/{key}/credentials/{id}", "get_credential", "admin", "One credential."),
-    ManageRoute(
-        "RemoveCredential",
-        "DELETE",
-        "tenants/{key}/credentials/{id}",
-        "remove_credential",
-        "admin",
-        "Take a credential that is not valid any more off the list.",
-    ),
-    ManageRoute(
-        "RenewCredential",
-        "POST",
-        "tenants/{key}/credentials/{id}/renew",
-        "renew_credential",
-        "admin",
-        "A new credential beside the old one, which stays valid.",
-    ),
-    ManageRoute(
-        "RevokeCredential",
-        "POST",
-        "tenants/{key}/credentials/{id}/revoke",
-        "revoke_credential",
-        "admin",
-        "Refuse a credential from now on.",
-    ),
+    *_of_credentials("Credential", "tenants/{key}/credentials", "admin", "The tenant's credentials."),
+    *_of_credentials("Operator", "operators", "operator", "The credentials of operators, who belong to no tenant."),
     ManageRoute(
         "ListAccess", "GET", "tenants/{key}/access", "list_access", "admin", "The groups that give roles, and which."
     ),

@@ -5,7 +5,10 @@ import secrets
 
 import pytest
 
+from scim.access.credential import KEY_VAULT
+from scim.access.registry import Registry, registry_name
 from scim.app import open_store
+from scim.azure.account import Account
 from scim.azure.connections import Connections
 from scim.azure.tables import TableRows
 from scim.protocol.errors import Unavailable
@@ -49,6 +52,17 @@ async def test_a_table_is_made_for_a_new_tenant(azurite: str, table: str) -> Non
     await rows.commit("t", [Insert("a", "")])
     assert await rows.read("t", "a") is not None
     await rows.close()
+
+
+async def test_the_first_use_is_noted_where_there_is_no_registry_yet(azurite: str, table: str) -> None:
+    """A deployment of one directory has none until something is to be kept there."""
+    store = Account(not_an_emulator(azurite))
+    registry = Registry(store, registry_name(table))
+    assert await registry.last_used(KEY_VAULT) == ""
+    for _ in range(2):
+        await registry.note_use(KEY_VAULT)
+    assert await registry.last_used(KEY_VAULT) == registry.time()[:10]
+    await store.close()
 
 
 def test_azure_is_no_emulator() -> None:

@@ -16,6 +16,7 @@ from scim.commands.command import DONE, FAILED, WRONG_USAGE
 from scim.settings import Settings
 from scim.storage.sqlite import SqliteRows
 from tests.conftest import TOKEN, Http
+from tests.management.managing import Manager
 from tests.server import serving
 
 Capture = pytest.CaptureFixture[str]
@@ -120,6 +121,30 @@ def test_a_credential_is_made_rotated_and_ended(folder: Path, capsys: Capture) -
     listed = told(capsys, "credential", "list", "--tenant", key)["credentials"]
     assert {each["name"] for each in listed} == {"first token", "report"}
     assert all("secretToken" not in each for each in listed)
+
+
+def test_an_operator_is_made_and_revoked(folder: Path, capsys: Capture) -> None:
+    """The one in the key vault is not the only one; whoever has a token of this scope belongs to no tenant."""
+    made = told(capsys, "credential", "create", "--scope", "operator", "--name", "Night shift")
+    assert (made["scope"], made["tenant"]) == ("operator", "")
+
+    async def manages(app: App) -> int:
+        return (await Manager(app, made["secretToken"]).ask("GET", "/tenants")).status
+
+    assert served(manages) == 200
+    listed = told(capsys, "credential", "list")["credentials"]
+    assert [each["id"] for each in listed] == ["operator-token", made["id"]]
+    new = told(capsys, "credential", "renew", made["id"])
+    assert told(capsys, "credential", "revoke", made["id"])["status"] == "revoked"
+    assert served(manages) == 401
+    assert new["scope"] == "operator"
+
+
+@pytest.mark.parametrize("options", [("--scope", "read"), ("--scope", "operator", "--tenant", "scim")])
+def test_only_an_operator_is_of_no_tenant(folder: Path, capsys: Capture, options: tuple[str, ...]) -> None:
+    """What is left out by mistake makes nothing."""
+    assert main(["credential", "create", "--name", "n", *options]) == WRONG_USAGE
+    assert "--tenant is required" in capsys.readouterr().err
 
 
 def test_a_tenant_has_settings_of_its_own(folder: Path, capsys: Capture) -> None:
