@@ -116,8 +116,12 @@ def make_app(rows: Rows, clock: Clock, **settings: Any) -> App:
         return None
 
     tenant = Tenant(rows, "scim", now=clock, new_id=lambda _: f"{next(numbers):032x}", pause=no_pause, rest=no_pause)
-    app = build(Settings(storage="sqlite::memory:", token=(TOKEN,), **settings), tenant)
-    app.admission._used.update(dict.fromkeys(WITHOUT_ROWS, math.inf))  # nor does it note the day of their last use
+    return unnoted(build(Settings(storage="sqlite::memory:", token=(TOKEN,), **settings), tenant))
+
+
+def unnoted(app: App) -> App:
+    """Return the service, which notes no day of last use of its tokens: that is done beside requests, and is a call."""
+    app.admission._used.update(dict.fromkeys(WITHOUT_ROWS, math.inf))
     return app
 
 

@@ -17,7 +17,7 @@ from scim.protocol.schema import load_schemas
 from scim.settings import Settings
 from scim.storage.rows import Rows
 from scim.storage.sqlite import SqliteRows
-from tests.conftest import TOKEN, Answer, Http
+from tests.conftest import TOKEN, Answer, Http, unnoted
 
 START = datetime(2026, 1, 31, 12, 0, tzinfo=UTC)
 PATCH_OP = "urn:ietf:params:scim:api:messages:2.0:PatchOp"
@@ -48,7 +48,7 @@ def make_app(
     )
     chosen = {"filterable": FILTERABLE} | settings
     with patch("scim.app.load_schemas", _load_schemas_once):
-        return build(Settings(storage="sqlite::memory:", token=(TOKEN,), **chosen), tenant)
+        return unnoted(build(Settings(storage="sqlite::memory:", token=(TOKEN,), **chosen), tenant))
 
 
 _load_schemas_once = cache(load_schemas)

@@ -18,7 +18,7 @@ from scim.protocol.errors import Unavailable
 from scim.settings import Settings
 from scim.storage import deadline
 from tests.azure.throttled.busy import ASKED, Asked, Busy, Manner, Spells
-from tests.conftest import TOKEN, Answer, Http
+from tests.conftest import TOKEN, Answer, Http, unnoted
 from tests.crash.replay import check_told
 from tests.crash.world import FILTERABLE, PATCH_OP, START, findings
 
@@ -166,7 +166,7 @@ async def stage(clock: Callable[[], float], manner: Manner) -> AsyncIterator[Sta
         new_mark=lambda: f"{ids.getrandbits(64):016x}",
     )
     settings = Settings(storage="sqlite::memory:", token=(TOKEN,), journal=False, filterable=FILTERABLE)
-    made = Stage(build(settings, tenant), busy, clock)
+    made = Stage(unnoted(build(settings, tenant)), busy, clock)
     try:
         yield made
     finally:
