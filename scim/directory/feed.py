@@ -25,7 +25,7 @@ from collections.abc import Awaitable, Callable, Collection, Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime, timedelta
 from functools import partial
-from itertools import takewhile
+from itertools import accumulate, takewhile
 from typing import Any
 
 from scim.directory import keys
@@ -45,8 +45,12 @@ MAX_SCANNED = 5_000
 """Events that one page looks at for those of the types that are asked for."""
 PUBLICATIONS = 20
 """Transactions that a reader spends on what waits in the outbox; there is more then, for the next one."""
-HELD = 2_000
+_AT_ONCE = 100
+"""Transactions of the timer between two readings of the outbox, each of which reads all that waits."""
+HELD = 5_000
 """Outbox rows that are kept in memory to be sorted."""
+_HELD_CHARACTERS = 10_000_000
+"""Characters of these rows, after which further ones are left out."""
 _BYTES = 1_000_000
 """Characters of the events in one publication, far below the bytes that a transaction takes."""
 
@@ -97,8 +101,7 @@ class Feed:
         Raises InvalidCursor for what is no cursor of this feed, CursorExpired for one of another epoch or older than
         what is kept, FeedBroken when an event is missing, Damaged when one or the head cannot be read.
         """
-        waiting = await self.publish()
-        head, _ = await self.head()
+        waiting, head = await self._publish(PUBLICATIONS)
         place = self._place(after, head)
         events: list[Event] = []
         about: set[str] = set()
@@ -262,19 +265,24 @@ class Feed:
 
         Raises FeedBroken where a row stands in the way of the next event, Damaged when the head cannot be read.
         """
+        return (await self._publish(most))[0]
+
+    async def _publish(self, most: int) -> tuple[bool, Head]:
+        """Do that; return the head too, read when nothing waited: so it counts all that was committed before."""
         done, refused = 0, ""
         while done < most:
-            head, version = await self.head()
-            rows, more = await self._parked(head) if head.opening else (await self._pending(), False)
+            seen = await self._tenant.under(keys.outbox(), keys_only=True)
+            head, version = await self.head()  # before the rows that it will count
+            rows, more = await self._parked(head) if head.opening else (await self._pending(seen), False)
             if not rows and not head.opening:
-                return False
+                return False, (await self.head())[0] if seen else head  # what was seen somebody else has published
             try:
                 done += await self._published(head, version, rows, more, most - done)
             except RowConflict:  # somebody else has published, and the head is another one now
                 if version == refused:
                     raise self._broken(head.last) from None
                 done, refused = done + 1, version
-        return True
+        return True, (await self.head())[0]
 
     async def publish_all(self, end: float) -> int:
         """Publish until nothing waits or a monotonic time; return how many events."""
@@ -283,23 +291,24 @@ class Feed:
         before, _ = await self.head()
         more = True
         while more and time.monotonic() < end:
-            more = await self.publish()
+            more = await self.publish(_AT_ONCE)
         if more:
             logger.warning("feed behind: tenant %s has more changes than can be numbered in a run", self._tenant.name)
         return (await self.head())[0].last - before.last
 
-    async def _pending(self) -> list[Row]:
+    async def _pending(self, seen: Sequence[Row]) -> list[Row]:
         """Return outbox rows in the order of their commits, with none missing before any of them.
 
-        One that cannot be read stays where it is: others are published, and `verify` tells of it.
+        `seen` are those that the first reading has found. One that cannot be read stays where it is: others are
+        published, and `verify` tells of it.
         """
-        seen = await self._tenant.under(keys.outbox(), keys_only=True)
         if not seen:
             return []
         last = max(row.order for row in seen)
         rows: list[Row] = []
         async for page in self._tenant.pages(keys.outbox()):
-            rows = heapq.nsmallest(HELD, [*rows, *(row for row in page if row.order <= last)], key=_by_commit)
+            found = [*rows, *(row for row in page if row.order <= last)]
+            rows = _held(heapq.nsmallest(HELD, found, key=_by_commit))
         return [row for row in rows if _is_readable(row)]
 
     async def _parked(self, head: Head) -> tuple[list[Row], bool]:
@@ -366,6 +375,12 @@ class Feed:
 
 def _by_commit(row: Row) -> tuple[str, str]:
     return row.order, row.key
+
+
+def _held(rows: Sequence[Row]) -> list[Row]:
+    """Return the first rows, as many as may be kept in memory."""
+    sizes = accumulate(len(row.body) for row in rows)
+    return [row for row, size in zip(rows, sizes, strict=True) if size <= _HELD_CHARACTERS]
 
 
 def head_in(row: Row) -> Head:

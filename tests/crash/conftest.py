@@ -2,9 +2,11 @@
 
 import asyncio
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
 
+from scim.security_events.signing import new_pem
 from scim.storage.sqlite import SqliteRows
 from tests.crash.world import Start, populated
 
@@ -15,6 +17,14 @@ def start() -> Iterator[Start]:
     rows = SqliteRows(":memory:")
     yield Start(rows, asyncio.run(populated(rows)))
     rows._db.close()
+
+
+@pytest.fixture(scope="session")
+def signing_key(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A file with a key that signs tokens."""
+    path = tmp_path_factory.mktemp("crash") / "signing-key.pem"
+    path.write_text(new_pem())
+    return path
 
 
 @pytest.fixture

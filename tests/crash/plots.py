@@ -6,7 +6,7 @@ from typing import Any
 
 from scim.storage.sqlite import SqliteRows
 from tests.crash import workers
-from tests.crash.hooks import Receiver, delivered_at_last, make_webhook
+from tests.crash.hooks import Receiver, delivered_at_last, events, make_webhook
 from tests.crash.replay import Application, check_told
 from tests.crash.schedule import Scheduler, Worker
 from tests.crash.workers import Facts
@@ -256,5 +256,5 @@ async def _check(rows: SqliteRows, facts: Facts) -> None:
         assert application.last == head.last
     for receiver in facts.receivers:
         await delivered_at_last(rows, receiver)
-        receiver.check(list(range(1, head.last + 1)))
+        receiver.check(events(*range(1, head.last + 1)))
     assert not facts.deleted & (users.keys() | groups.keys() | set().union(*members.values()))
