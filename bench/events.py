@@ -2,21 +2,25 @@
 
     python -m bench.events [--events 100000] [--writes 400] [--changes 40] [--write]
 
-Three measurements in one process on loopback, over SQLite files: that many events are published and read; users are
-created and changed in turns with and without the row that takes a change to the feed; and changes are delivered to a
-webhook by each way alone, the time counted from the answer to the change to the arrival at the receiver.
+Measurements in one process on loopback, over SQLite files: that many events are published and read; users are
+created and changed in turns with and without the row that takes a change to the feed; security event tokens are
+fetched; and changes are delivered to a webhook by each way alone, the time counted from the answer to the change to the
+arrival at the receiver.
 """
 
 import argparse
 import asyncio
+import gc
 import random
 import statistics
 import sys
 import tempfile
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager, contextmanager, nullcontext
+from dataclasses import dataclass
 from functools import partial
+from pathlib import Path
 from unittest.mock import patch
 
 from azure.storage.queue.aio import QueueClient
@@ -31,6 +35,7 @@ from scim.directory.events import outbox_row
 from scim.directory.feed import MAX_LIMIT
 from scim.directory.tenant import Tenant
 from scim.management.administration import Wanted
+from scim.security_events.signing import ALGORITHMS, Algorithm, new_pem
 from scim.service.hints import Hints
 from scim.settings import Settings
 from scim.storage.rows import Insert, Row, RowChange, Rows
@@ -47,8 +52,18 @@ LOOK = 1.0
 CUSTOMERS = 20
 """Tenants whose changes are hinted; each may send one hint in ten seconds."""
 Milliseconds = list[float]
-Writes = dict[bool, tuple[float, float]]
-"""Of a write with (True) and without the outbox: milliseconds of processor time, and calls."""
+
+
+@dataclass(frozen=True)
+class Writes:
+    """Of a write without and with the outbox: milliseconds of processor time, calls, and the ratio of pairs of windows.
+
+    Three quartiles of the ratio: noise of the machine is in both windows of a pair.
+    """
+
+    milliseconds: tuple[float, float]
+    calls: tuple[float, float]
+    ratio: list[float]
 
 
 @asynccontextmanager
@@ -140,18 +155,19 @@ def without_outbox() -> Iterator[None]:
 
 
 async def written(open_rows: Callable[[str], Rows], writes: int) -> Writes:
-    """Return, with and without the outbox, milliseconds of processor time and calls of one write.
+    """Return what a write costs without and with the outbox.
 
     Half of them create a user, half change one; the two kinds of service take turns, ten writes each.
     """
-    stores = {kind: CountedRows(open_rows(f"writes{int(kind)}")) for kind in (True, False)}
-    spent: dict[bool, Milliseconds] = {True: [], False: []}
-    calls = {True: 0, False: 0}
+    stores = {kind: CountedRows(open_rows(f"writes{int(kind)}")) for kind in (False, True)}
+    spent: dict[bool, Milliseconds] = {False: [], True: []}
+    calls = {False: 0, True: 0}
     clients = {}
     for kind, rows in stores.items():
         app = build(Settings("sqlite::memory:", (TOKEN,), journal=False, rate=100_000), Tenant(rows))
         clients[kind] = Http(app)
     for turn in range(writes // 10 + 1):
+        gc.collect()
         for kind in (True, False) if turn % 2 else (False, True):
             before, began = stores[kind].calls, time.thread_time()
             with nullcontext() if kind else without_outbox():
@@ -161,7 +177,13 @@ async def written(open_rows: Callable[[str], Rows], writes: int) -> Writes:
                 calls[kind] += stores[kind].calls - before
     for rows in stores.values():
         await rows.close()
-    return {kind: (statistics.median(spent[kind]), calls[kind] / (10 * (writes // 10))) for kind in spent}
+    ratios = [with_it / without for without, with_it in zip(spent[False], spent[True], strict=True)]
+    count = 10 * (writes // 10)
+    return Writes(
+        (statistics.median(spent[False]), statistics.median(spent[True])),
+        (calls[False] / count, calls[True] / count),
+        statistics.quantiles(ratios, n=4),
+    )
 
 
 async def _ten_writes(http: Http, turn: int) -> None:
@@ -171,6 +193,32 @@ async def _ten_writes(http: Http, turn: int) -> None:
         answer = await http.request("PATCH", f"/Users/{user['id']}", change)
         if answer.status != 200:
             raise SystemExit(f"PATCH answered {answer.status}: {answer.body}")
+
+
+# Security events
+
+
+async def polled(folder: str, algorithm: Algorithm, tokens: int) -> float:
+    """Return milliseconds of processor time for each of so many tokens that are fetched, signed and acknowledged."""
+    key = Path(folder) / f"{algorithm}.pem"
+    key.write_text(new_pem(algorithm))
+    rows = SqliteRows(f"{folder}/{algorithm}.db")
+    settings = Settings("sqlite::memory:", (TOKEN,), journal=False, rate=100_000, signing_key=key)
+    app = build(settings, Tenant(rows))
+    stream = await (await app.streams()).create("https://scim.example/scim/v2", wait=0)
+    for turn in range(tokens // 10):
+        await _ten_writes(Http(app), turn)
+    await app.feed.publish_all(time.monotonic() + 600)
+    receiver, path = Http(app, stream["secretToken"]), f"/events/sets/{stream['id']}"
+    began, had, answer = time.process_time(), 0, await receiver.request("POST", path)
+    while sets := answer.body["sets"]:
+        had += len(sets)
+        answer = await receiver.request("POST", path, {"ack": list(sets), "returnImmediately": True})
+    if had != tokens:
+        raise SystemExit(f"{had} tokens of {tokens}")
+    milliseconds = (time.process_time() - began) / tokens * 1000
+    await app.close()
+    return milliseconds
 
 
 # How late a webhook is
@@ -269,7 +317,11 @@ async def late(folder: str, changes: int) -> dict[str, Milliseconds]:
 
 
 def report(
-    events: int, seconds: tuple[float, float], writes: dict[str, Writes], lateness: dict[str, Milliseconds]
+    events: int,
+    seconds: tuple[float, float],
+    writes: dict[str, Writes],
+    fetched: Mapping[Algorithm, float],
+    lateness: dict[str, Milliseconds],
 ) -> str:
     """Return all figures as Markdown."""
     lines = [
@@ -278,15 +330,21 @@ def report(
         f"| published | {seconds[0]:.1f} | {seconds[0] / events * 1000:.3f} |",
         f"| read, 1,000 a page | {seconds[1]:.1f} | {seconds[1] / events * 1000:.3f} |",
         "",
-        "| a write | without the outbox | with it | ratio |",
-        "|---|--:|--:|--:|",
+        "| a write | without the outbox | with it | ratio, median | quartiles of the ratio |",
+        "|---|--:|--:|--:|--:|",
     ]
     for store, found in writes.items():
-        (with_cpu, with_calls), (without_cpu, without_calls) = found[True], found[False]
+        (without, with_it), (few, many), (low, middle, high) = found.milliseconds, found.calls, found.ratio
         lines += [
-            f"| {store}: processor time, ms | {without_cpu:.2f} | {with_cpu:.2f} | {with_cpu / without_cpu:.2f} |",
-            f"| calls of the store | {without_calls:.2f} | {with_calls:.2f} | {with_calls / without_calls:.2f} |",
+            f"| {store}: processor time, ms | {without:.2f} | {with_it:.2f} | {middle:.2f} | {low:.2f} to {high:.2f} |",
+            f"| calls of the store | {few:.2f} | {many:.2f} | {many / few:.2f} | |",
         ]
+    lines += [
+        "",
+        "| security event tokens, 100 an answer | each, ms | a second |",
+        "|---|--:|--:|",
+    ]
+    lines += [f"| {name} | {each:.2f} | {1000 / each:,.0f} |" for name, each in fetched.items()]
     lines += [
         "",
         "| to a webhook by one way alone, from the answer to the arrival | changes | p50, ms | p95, ms |",
@@ -299,7 +357,7 @@ def report(
 
 
 async def measured(options: argparse.Namespace) -> str:
-    """Take all three measurements."""
+    """Take all measurements."""
     with tempfile.TemporaryDirectory() as folder:
         async with service(folder) as app:
             seconds = await fed(app, options.events)
@@ -307,7 +365,8 @@ async def measured(options: argparse.Namespace) -> str:
         with azurite.running() as connection:
             tables = partial(TableRows.from_connection_string, connection)
             writes["Table Storage (Azurite)"] = await written(tables, options.writes)
-        return report(options.events, seconds, writes, await late(folder, options.changes))
+        fetched = {each: await polled(folder, each, options.tokens) for each in ALGORITHMS}
+        return report(options.events, seconds, writes, fetched, await late(folder, options.changes))
 
 
 def main() -> int:
@@ -315,6 +374,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description="What the feed costs, and how late a webhook is.")
     parser.add_argument("--events", type=int, default=100_000, help="that are published and read (%(default)s)")
     parser.add_argument("--writes", type=int, default=400, help="with and without the outbox (%(default)s)")
+    parser.add_argument("--tokens", type=int, default=1_000, help="that are fetched (%(default)s)")
     parser.add_argument("--changes", type=int, default=40, help="to a webhook by each way (%(default)s)")
     parser.add_argument("--write", action="store_true", help="write docs/benchmarks.md")
     options = parser.parse_args()
@@ -323,7 +383,8 @@ def main() -> int:
     if options.write:
         taken = described(["aiohttp", "azure-storage-queue"], further=[f"commit {revision()}", load()])
         command = (
-            f"python -m bench.events --events {options.events} --writes {options.writes} --changes {options.changes}"
+            f"python -m bench.events --events {options.events} --writes {options.writes} --tokens {options.tokens}"
+            f" --changes {options.changes}"
         )
         write_section("events", f"`{command} --write`; {taken}.\n\n{text}")
     return 0

@@ -7,7 +7,7 @@ from scim.directory import keys
 from scim.directory.memberships import Plan
 from scim.directory.stored import Kind, etag
 from scim.protocol.active import is_active
-from scim.protocol.resource import Resource, to_json
+from scim.protocol.resource import Resource, to_stored_json
 from scim.storage.damage import FORM, Damaged, check_form, object_in
 from scim.storage.rows import Insert, Row
 
@@ -24,24 +24,38 @@ TYPES = (
     ROLES_CHANGED,
 )
 _NAMES = {"u": "userName", "g": "displayName"}
+_WORDS = {"u": "user", "g": "group"}
 
 Event = dict[str, Any]
 
 
 def events_of(
-    kind: Kind, resource_id: str, before: Resource | None, after: Resource | None, plan: Plan, mark: str
+    kind: Kind,
+    resource_id: str,
+    before: Resource | None,
+    after: Resource | None,
+    changed: Sequence[str],
+    plan: Plan,
+    mark: str,
 ) -> list[Event]:
     """Return the events of a transaction on one resource: their `type` and `data`, in the order of their effect.
 
-    `before` is None for what is created, `after` for what is deleted; `mark` is that of the commit. One change of a
-    user is one event. One of a group is up to three, since each of them names one thing: what changed in the group,
-    who became a member, and who is none any more. Nothing changed, nothing said.
+    `before` is None for what is created, `after` for what is deleted; `changed` are the `changed_paths` between them,
+    all of what is created; `mark` is that of the commit. One change of a user is one event. One of a group is up to
+    three, since each of them names one thing: what changed in the group, who became a member, and who is none any more.
+    Nothing changed, nothing said.
     """
     document = after if after is not None else before or {}
     who = _who(kind, resource_id, document)
     if after is not None:
         who["version"] = etag(mark)
-    found = _of_user(who, before, after) if kind.letter == "u" else _of_group(who, before, after)
+    word, data = _WORDS[kind.letter], {**who, "changed": list(changed[:MAX_CHANGED])}
+    if before is None:
+        found = [{"type": f"{word}.created", "data": data}]
+    elif after is None:
+        found = [{"type": f"{word}.deleted", "data": dict(who)}]
+    else:
+        found = [_of_change(kind, before, after, data)] if changed else []
     if plan.added:
         found.append({"type": MEMBERS_CHANGED[0], "data": {**who, "members": [edge.id for edge in plan.added]}})
     if plan.removed:
@@ -67,7 +81,7 @@ def outbox_row(
     makes and which has parked events.
     """
     said = {"timestamp": now, "actor": {name: text for name, text in actor.items() if text}, "method": method}
-    body = to_json({**said, "events": events} | ({"opens": opens} if opens else {}))
+    body = to_stored_json({**said, "events": events} | ({"opens": opens} if opens else {}))
     return Insert(keys.parked(parked, mark) if parked else keys.outbox(mark), body, now)
 
 
@@ -105,28 +119,11 @@ def _check(row: Row, read: dict[str, Any], **wanted: type) -> None:
             raise Damaged(row.key, "its roles are no list of texts")
 
 
-def _of_user(who: Mapping[str, Any], before: Resource | None, after: Resource | None) -> list[Event]:
-    if before is None:
-        return [{"type": "user.created", "data": {**who, "changed": _made_of(after)}}]
-    if after is None:
-        return [{"type": "user.deleted", "data": dict(who)}]
-    changed = changed_paths(before, after)
-    if not changed:
-        return []
-    data = {**who, "changed": changed[:MAX_CHANGED]}
-    if is_active(before) == is_active(after):
-        return [{"type": "user.updated", "data": data}]
-    kind = "user.activated" if is_active(after) else "user.deactivated"
-    return [{"type": kind, "data": {**data, "activeBefore": is_active(before)}}]
-
-
-def _of_group(who: Mapping[str, Any], before: Resource | None, after: Resource | None) -> list[Event]:
-    if before is None:
-        return [{"type": "group.created", "data": {**who, "changed": _made_of(after)}}]
-    if after is None:
-        return [{"type": "group.deleted", "data": dict(who)}]
-    changed = changed_paths(before, after)
-    return [{"type": "group.updated", "data": {**who, "changed": changed[:MAX_CHANGED]}}] if changed else []
+def _of_change(kind: Kind, before: Resource, after: Resource, data: dict[str, Any]) -> Event:
+    if kind.letter == "g" or is_active(before) == is_active(after):
+        return {"type": f"{_WORDS[kind.letter]}.updated", "data": data}
+    what = "user.activated" if is_active(after) else "user.deactivated"
+    return {"type": what, "data": {**data, "activeBefore": is_active(before)}}
 
 
 def _who(kind: Kind, resource_id: str, document: Resource) -> dict[str, Any]:
@@ -139,11 +136,6 @@ def _who(kind: Kind, resource_id: str, document: Resource) -> dict[str, Any]:
     if kind.letter == "u":
         who["active"] = is_active(document)
     return who
-
-
-def _made_of(document: Resource | None) -> list[str]:
-    """Return the paths of the attributes that a new resource has, as if all of them had changed."""
-    return [*changed_paths({}, document or {})][:MAX_CHANGED]
 
 
 def changed_paths(before: Resource, after: Resource) -> Sequence[str]:

@@ -33,7 +33,7 @@ from scim.directory.events import Event, event_in, said_in
 from scim.directory.tenant import PAGE, Tenant
 from scim.directory.told import further_rows, told_roles
 from scim.protocol.errors import CursorExpired, FeedBroken, InvalidCursor
-from scim.protocol.resource import format_date_time, to_json
+from scim.protocol.resource import format_date_time, to_json, to_stored_json
 from scim.storage.damage import Damaged, Newer, record_in
 from scim.storage.rows import MAX_CHANGES, Delete, Insert, Replace, Row, RowChange, RowConflict
 
@@ -336,7 +336,7 @@ class Feed:
         return most
 
     def _row(self, number: int, event: Event) -> Insert:
-        return Insert(keys.event(number), to_json(event), self._tenant.time())
+        return Insert(keys.event(number), to_stored_json(event), self._tenant.time())
 
     # Expiring
 

@@ -229,7 +229,7 @@ class Directory:
                 *passage.rows,
                 *await counts.changes(self.tenant, kind, resource_id, current.document, None),
                 self._audit(writing, current, [], Plan()),
-                self._said(writing, mark, events_of(kind, resource_id, current.document, None, Plan(), mark)),
+                self._said(writing, mark, events_of(kind, resource_id, current.document, None, (), Plan(), mark)),
             ]
             derived = _derived_deletes(current)
             if number or len(derived) > MAX_DERIVED:
@@ -287,7 +287,7 @@ class Directory:
         paths = changed_paths(before, after.document)
         audit = self._audit(writing, after, paths, first)
         known = None if writing.operation == "create" else before
-        events = events_of(after.kind, after.id, known, after.document, first, mark)
+        events = events_of(after.kind, after.id, known, after.document, paths, first, mark)
         opens = after.id if any(isinstance(each, Delete) and each.key == keys.making(after.id) for each in head) else ""
         edges = await self._edge_changes(after.id, first, writing.attempt)
         await self.tenant.commit([*fixed, audit, self._said(writing, mark, events, opens=opens), *edges], mark)
@@ -318,7 +318,7 @@ class Directory:
             head = Touch(parent, self.tenant.time())
             audit = self._audit(writing, group, [], plan)
             mark = self.tenant.new_mark()
-            events = events_of(group.kind, group.id, group.document, group.document, plan, mark)
+            events = events_of(group.kind, group.id, group.document, group.document, (), plan, mark)
             said = self._said(writing, mark, events, parked=group.id if parent == keys.making(group.id) else "")
             passage = await self._guards.members(group.id, plan, leaving)
             edges = await self._edge_changes(group.id, plan, number)

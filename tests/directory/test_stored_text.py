@@ -4,6 +4,7 @@ import json
 
 import pytest
 
+from scim.app import App
 from scim.protocol.resource import to_json, to_stored_json
 from tests.conftest import Http
 from tests.recording import RecordingRows
@@ -23,6 +24,21 @@ async def test_a_doubtful_character_is_stored_as_its_number(http: Http, rows: Re
     assert not [body for body in bodies if character in body]
     found = await http.request("POST", "/Users/.search", {"filter": f"nickName eq {json.dumps(character * 3)}"})
     assert found.body["totalResults"] == 1
+
+
+@pytest.mark.parametrize("character", DOUBTFUL, ids=ascii)
+async def test_an_event_that_repeats_it_is_stored_so_too(
+    app: App, http: Http, rows: RecordingRows, character: str
+) -> None:
+    """Names and externalIds stand in events, waiting ones and those with a number; readers get them as they were."""
+    external_id = f"a{character}b"
+    await http.user("mira", externalId=external_id)
+    waiting = await rows.range("scim", "o.", "o.~", 10)
+    page = await app.feed.page("")
+    assert page.events[0]["data"]["externalId"] == external_id
+    numbered = await rows.range("scim", "f.", "f.~", 10)
+    assert [len(waiting), len(numbered)] == [1, 1]
+    assert not [row.body for row in (*waiting, *numbered) if character in row.body]
 
 
 @pytest.mark.parametrize("character", KEPT, ids=ascii)
