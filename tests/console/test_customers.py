@@ -70,7 +70,7 @@ def test_copying_puts_the_text_on_the_clipboard(visitor: Visitor, base: str) -> 
 
 
 def test_a_credential_is_made_rotated_and_revoked(visitor: Visitor, base: str) -> None:
-    """The old one stays valid until it is revoked, and both are told apart."""
+    """The old one stays valid until it is revoked, and both are told apart; the vault's secret is shown beside them."""
     page = visitor.signed_in("#/scim/customers")
     form = page.get_by_role("form", name="New credential")
     form.get_by_label("Name").fill("Entra")
@@ -81,7 +81,9 @@ def test_a_credential_is_made_rotated_and_revoked(visitor: Visitor, base: str) -
     second = secret(page, "Secret Token")
     page.get_by_role("button", name="I have copied it").click()
     listed = section(page, "Credentials")
-    expect(listed.get_by_role("row")).to_have_count(3)
+    expect(listed.get_by_role("row")).to_have_count(4)
+    expect(listed.get_by_text("secret of the key vault")).to_have_count(1)
+    expect(page.get_by_role("button", name=": key-vault")).to_have_count(0)
     for token in (first, second):
         with scim(base, token=token) as client:
             assert client.get("/Users").status_code == 200
@@ -90,12 +92,12 @@ def test_a_credential_is_made_rotated_and_revoked(visitor: Visitor, base: str) -
     expect(dialog).to_contain_text("is refused from now on")
     visitor.accessible()
     dialog.get_by_role("button", name="Cancel").click()
-    expect(listed.get_by_text("active", exact=True)).to_have_count(2)
+    expect(listed.get_by_text("active", exact=True)).to_have_count(3)
     page.get_by_role("button", name="Revoke: Entra").first.click()
     dialog.get_by_role("button", name="Revoke").click()
     expect(listed.get_by_text("revoked", exact=True)).to_have_count(1)
     page.get_by_role("button", name="Remove: Entra").click()
-    expect(listed.get_by_role("row")).to_have_count(2)
+    expect(listed.get_by_role("row")).to_have_count(3)
     visitor.accessible()
 
 
