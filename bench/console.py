@@ -1,37 +1,41 @@
-"""What the console adds to the package and to a cold start: `python -m bench.console`.
+"""What the console adds to the package and to a cold start: `python -m bench.console [--rounds 15] [--write]`.
 
-The package that Azure runs is built, and copied without the console: its files, its module, its two functions. Then a
-process is started in turn for each of both, and its processor time until `function_app` is imported is compared.
+The package that Azure runs is built, and copied without the console: its files, its module, its two functions. Both are
+started in turn under the real worker, as bench.cold_start does, and from the start of the process to the first answer
+of SCIM is compared. Then the first answer of the page itself.
 """
 
 import argparse
-import os
 import re
 import shutil
 import statistics
-import subprocess
 import sys
 import tempfile
 import zipfile
+from collections.abc import Iterator
 from pathlib import Path
 
+from bench.cold_start import USERS, Start
+from bench.hosts.stand_ins import TOKEN
 from tools import package
 
-STARTED = "import time; import function_app; print(time.process_time())"
 CONSOLE = re.compile(r"^_register\(\"Console\".*?\n\)\n", re.MULTILINE | re.DOTALL)
-SETTINGS = {"SCIM_STORAGE": "sqlite::memory:", "SCIM_TOKEN": "a-token-of-the-bench"}
+SETTINGS = {"SCIM_STORAGE": "sqlite::memory:", "SCIM_TOKEN": TOKEN}
+VERSION = "{}.{}".format(*sys.version_info)
+PAGE = "https://made.up/console"
 
 
 def without_console(package_folder: Path, copy: Path) -> None:
     """Make a copy of the package that never had a console."""
     shutil.copytree(package_folder, copy)
     shutil.rmtree(copy / "scim" / "console")
-    (copy / "scim" / "service" / "console.py").unlink()
+    (copy / "scim" / "management" / "console.py").unlink()
     main = copy / "function_app.py"
     text, changed = CONSOLE.subn("", main.read_text())
     if changed != 1 or "console" in text:
         raise SystemExit("the functions of the console are no longer where this looks for them")
     main.write_text(text)
+    package.compile_all(package.interpreter(VERSION), copy)
 
 
 def zipped(folder: Path) -> int:
@@ -43,42 +47,50 @@ def zipped(folder: Path) -> int:
         return file.tell()
 
 
-def started(folder: Path) -> float:
-    """Return the processor milliseconds of a process until the functions are registered."""
-    environment = {
-        "PATH": os.environ["PATH"],
-        **SETTINGS,
-        "PYTHONPATH": str(folder / ".python_packages/lib/site-packages"),
-    }
-    done = subprocess.run(  # noqa: S603 - the command is the one above
-        [sys.executable, "-c", STARTED], cwd=folder, env=environment, capture_output=True, check=True, text=True
-    )
-    return float(done.stdout.split()[-1]) * 1000
-
-
-def main(arguments: list[str]) -> int:
-    """Print the figures."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--rounds", type=int, default=21)
-    parser.add_argument("--cache", type=Path, help="where installed dependencies are kept")
-    options = parser.parse_args(arguments)
+def measured(rounds: int) -> str:
+    """Return the figures of both as Markdown."""
     with tempfile.TemporaryDirectory() as folder:
         having, without = Path(folder) / "with", Path(folder) / "without"
-        package.build_folder("3.13", having, cache=options.cache)
+        package.build_folder(VERSION, having, cache=package.ROOT / "build" / "package")
         without_console(having, without)
-        sizes = [zipped(each) for each in (without, having)]
-        figures: dict[Path, list[float]] = {having: [], without: []}
-        for _ in range(options.rounds + 1):
-            for each, found in figures.items():
-                found.append(started(each))
-    ratios = [one / other for one, other in zip(figures[having][1:], figures[without][1:], strict=True)]
-    kilobytes = [size / 1000 for size in sizes]
-    sys.stdout.write(f"package: {kilobytes[0]:,.0f} kB without, {kilobytes[1]:,.0f} kB with\n")
-    medians = [statistics.median(figures[each][1:]) for each in (without, having)]
-    sys.stdout.write(f"CPU until the functions are there: {medians[0]:.0f} ms without, {medians[1]:.0f} ms with; ")
-    sys.stdout.write(f"ratio of pairs {statistics.median(ratios):.3f}\n")
-    return 0
+        kilobytes = [zipped(each) / 1000 for each in (without, having)]
+        scim = ("ListUsers", USERS, TOKEN)
+        starts = [Start(each.name, each, scim, 200, SETTINGS) for each in (without, having)]
+        page = Start("page", having, ("Console", PAGE), 200, SETTINGS)
+        for _ in range(rounds):
+            for each in (*starts, page):
+                each.run()
+    return "\n".join(_table(kilobytes, starts, page)) + "\n"
+
+
+def _table(kilobytes: list[float], starts: list[Start], page: Start) -> Iterator[str]:
+    without, having = starts
+    yield "| what | without | with | ratio |"
+    yield "|---|--:|--:|--:|"
+    yield f"| package, kB | {kilobytes[0]:,.0f} | {kilobytes[1]:,.0f} | {kilobytes[1] / kilobytes[0]:.3f} |"
+    for name, one, other in (("to", without.wall, having.wall), ("processor time to", without.cpu, having.cpu)):
+        ratio = statistics.median(two / first for first, two in zip(one, other, strict=True))
+        first, two = statistics.median(one) * 1e3, statistics.median(other) * 1e3
+        yield f"| {name} the first answer of SCIM, ms | {first:.0f} | {two:.0f} | {ratio:.3f} |"
+    cpu = statistics.median(page.cpu) * 1e3
+    yield f"| processor time to the first answer of the page, ms | | {cpu:.0f} | |"
+
+
+def main() -> None:
+    """Measure and print."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--rounds", type=int, default=15)
+    parser.add_argument("--write", action="store_true", help="write docs/benchmarks.md")
+    options = parser.parse_args()
+    text = measured(options.rounds)
+    sys.stdout.write(text)
+    if options.write:
+        from bench.page.machine import described, load, revision
+        from bench.page.sections import write_section
+
+        taken = described(["azure-functions-runtime"], further=[f"commit {revision()}", load()])
+        write_section("console", f"`python -m bench.console --rounds {options.rounds} --write`; {taken}.\n\n{text}")
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    main()

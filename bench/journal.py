@@ -21,8 +21,8 @@ from tests.azurite import running
 TOKEN = "a-token-that-only-benchmarks-know"  # noqa: S105 - not a secret
 HEADERS = {"authorization": f"Bearer {TOKEN}", "user-agent": "bench"}
 RATE = 25.0
-TOGETHER = 50
-"""Requests of two seconds at 25 a second, the rate at which Entra comes."""
+TOGETHER = (50, 25)
+"""Requests of two seconds at 25 a second, the rate at which Entra comes, and at half of it."""
 
 
 async def ask(app: App, method: str, path: str, body: bytes = b"") -> int:
@@ -38,18 +38,19 @@ async def change(app: App, user: str, number: int) -> None:
     await ask(app, "PATCH", f"/Users/{user}", f'{{"schemas": ["{schema}"], "Operations": [{operation}]}}'.encode())
 
 
-async def together(app: App, user: str, rounds: int) -> float:
-    """Return the CPU milliseconds of each of many requests that follow each other: half reads, half changes.
+async def together(app: App, user: str, count: int) -> tuple[float, float]:
+    """Return the CPU milliseconds of each of many requests that follow each other, and of the commit for all of them.
 
-    The journal writes when they are through, as it does after two seconds at Entra's pace, which a busy machine misses.
+    Half are reads, half changes. The journal writes when they are through, as it does after two seconds at Entra's
+    pace, which a busy machine misses.
     """
     start = time.process_time()
-    for number in range(rounds):
-        for each in range(TOGETHER // 2):
-            await ask(app, "GET", f"/Users/{user}")
-            await change(app, user, number * TOGETHER + each)
-        await app.journals.flush()
-    return (time.process_time() - start) * 1000 / (rounds * TOGETHER)
+    for each in range(count // 2):
+        await ask(app, "GET", f"/Users/{user}")
+        await change(app, user, time.monotonic_ns() + each)
+    middle = time.process_time()
+    await app.journals.flush()
+    return (middle - start) * 1000 / count, (time.process_time() - middle) * 1000
 
 
 async def alone(app: App, user: str, times: int) -> float:
@@ -63,27 +64,39 @@ async def alone(app: App, user: str, times: int) -> float:
     return statistics.median(taken)
 
 
-async def compare(storage: str, rounds: int, repetitions: int) -> None:
+async def compare(storage: str, repetitions: int) -> None:
     """Print the figures of both, measured in turn."""
     settings = {name: Settings(storage=storage, token=(TOKEN,), journal=name == "with") for name in ("without", "with")}
     apps = {name: build(each) for name, each in settings.items()}
     first = apps["without"]
     body = {"userName": "mira@contoso.example"}
     user = (await first.directory.create(first.kinds["User"], body, Origin())).id
-    together_of: dict[str, list[float]] = {name: [] for name in apps}
     alone_of: dict[str, list[float]] = {name: [] for name in apps}
-    for _ in range(repetitions):
-        for name, app in random.sample(list(apps.items()), len(apps)):  # whoever is second finds a warmer machine
-            together_of[name].append(await together(app, user, rounds))
-            alone_of[name].append(await alone(app, user, 5))
-    for what, found in (("CPU ms of a request, 50 together", together_of), ("ms of a lone read", alone_of)):
-        without, having = statistics.median(found["without"]), statistics.median(found["with"])
-        ratios = [one / other for one, other in zip(found["with"], found["without"], strict=True)]
-        low, middle, high = statistics.quantiles(ratios, n=4)
-        sys.stdout.write(f"{what}: {without:.2f} without, {having:.2f} with; ratio of pairs {middle:.3f}")
-        sys.stdout.write(f" (half of them {low:.3f} to {high:.3f})\n")
+    for count in TOGETHER:
+        requests: dict[str, list[float]] = {name: [] for name in apps}
+        commits: list[float] = []
+        for _ in range(repetitions):
+            for name, app in random.sample(list(apps.items()), len(apps)):  # whoever is second finds a warmer machine
+                each, commit = await together(app, user, count)
+                requests[name].append(each)
+                commits += [commit] if name == "with" else []
+                alone_of[name].append(await alone(app, user, 3))
+        tell(f"CPU ms of a request, {count} together, without their commit", requests)
+        commit, usual = statistics.median(commits), statistics.median(requests["without"])
+        share = commit / count / usual
+        sys.stdout.write(f"CPU ms of the commit for {count}: {commit:.2f}, {share:.1%} of what the requests take\n")
+    tell("ms of a lone read", alone_of)
     for app in apps.values():
         await app.close()
+
+
+def tell(what: str, found: dict[str, list[float]]) -> None:
+    """Print the medians, and the median ratio of pairs."""
+    without, having = statistics.median(found["without"]), statistics.median(found["with"])
+    ratios = [one / other for one, other in zip(found["with"], found["without"], strict=True)]
+    low, middle, high = statistics.quantiles(ratios, n=4)
+    sys.stdout.write(f"{what}: {without:.2f} without, {having:.2f} with; ratio of pairs {middle:.3f}")
+    sys.stdout.write(f" (half of them {low:.3f} to {high:.3f})\n")
 
 
 async def soaked(storage: str, seconds: float, pairs: int) -> None:
@@ -117,7 +130,6 @@ def main() -> None:
     parser.add_argument("--soak", type=float, default=0, metavar="SECONDS", help="Entra's traffic for so long instead")
     parser.add_argument("--pairs", type=int, default=3)
     parser.add_argument("--sqlite", action="store_true", help="the soak over SQLite in place of Azurite")
-    parser.add_argument("--rounds", type=int, default=1)
     parser.add_argument("--repetitions", type=int, default=20)
     asked = parser.parse_args()
     if asked.soak and asked.sqlite:
@@ -129,7 +141,7 @@ def main() -> None:
         return
     journals.COLLECT_SECONDS = 3600.0
     with running() as storage:
-        asyncio.run(compare(storage, asked.rounds, asked.repetitions))
+        asyncio.run(compare(storage, asked.repetitions))
 
 
 if __name__ == "__main__":

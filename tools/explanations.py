@@ -1,7 +1,8 @@
 """Write what the console says of each error, from docs/errors.md: python -m tools.explanations.
 
 The page is the one source. It has a table, *At a glance*, and a section for each error: what it means, examples,
-**Do:** and **Entra:**. Links become their texts, since they lead to other pages.
+**Do:** and **Entra:**. Links become their texts, since they lead to other pages; examples, and what leads to them, are
+left out.
 """
 
 import json
@@ -57,7 +58,7 @@ def _explained(row: list[str], sections: dict[str, str]) -> dict[str, Any]:
         "name": title,
         "status": int(row[1]),
         "scimType": row[2].strip("`").replace("–", ""),
-        "means": [_meaning(each) for each in told if not re.match(r"\*\*\w+:\*\*", each)],
+        "means": [_meaning(each) for each in told if not re.match(r"\*\*\w+:\*\*|.*:$", each)],
         "do": _named(told, "Do"),
         "entra": [_sentence(row[3]), *_named(told, "Entra")],
         "begins": sorted({json.loads(each)[:BEGINNING] for each in details}),

@@ -23,8 +23,8 @@ from scim.directory.entry import Entry
 from scim.directory.journal import Journal
 from scim.directory.tenant import Tenant
 from scim.storage.sqlite import SqliteRows
-from tests.console.browser import OPERATOR, PROVISION, journaled, running, visiting
-from tests.server import serving
+from tests.console.browser import OPERATOR, PROVISION, journaled, running, settings_in, visiting
+from tests.server import environment, serving
 
 ROOT = Path(__file__).resolve().parent.parent
 IMAGES = ROOT / "docs" / "images"
@@ -64,18 +64,21 @@ def fill(path: Path) -> None:
 
 
 def ask(base: str, method: str, path: str, body: Any, token: str = PROVISION) -> Any:
-    """Send a request, and return the answer's JSON, of a failure too."""
+    """Send a request, and return the answer's JSON, of a client's failure too."""
     headers = {"Authorization": f"Bearer {token}", "Content-Type": "application/json", "User-Agent": "Entra"}
     request = urllib.request.Request(f"{base}{path}", json.dumps(body).encode(), headers, method=method)  # noqa: S310
     try:
         with urllib.request.urlopen(request) as answer:  # noqa: S310 - our own service
             return json.loads(answer.read() or b"null")
     except urllib.error.HTTPError as error:
+        if token == OPERATOR:
+            raise SystemExit(f"{method} {path}: {error.read().decode()}") from None
         return json.loads(error.read())
 
 
 def provision(base: str, folder: Path) -> None:
     """Play a cycle, and some requests that fail."""
+    ask(base, "POST", "/manage/v1/tenants/scim/capture", {"minutes": 60}, OPERATOR)
     (folder / "token").write_text(PROVISION)
     command = (
         *(sys.executable, "-m", "scim", "simulate", f"{base}/scim/v2"),
@@ -94,8 +97,14 @@ def provision(base: str, folder: Path) -> None:
         ask(base, "PATCH", f"/scim/v2/Users/{user['id']}", body)
     for name in ("Contoso", "Fabrikam", "Northwind"):
         ask(base, "POST", "/manage/v1/tenants", {"name": name}, OPERATOR)
+    own = "/manage/v1/tenants/scim"
     for name, scope in (("Entra", "provision"), ("Application", "events"), ("Helpdesk", "admin")):
-        ask(base, "POST", "/manage/v1/tenants/scim/credentials", {"name": name, "scope": scope}, OPERATOR)
+        ask(base, "POST", f"{own}/credentials", {"name": name, "scope": scope}, OPERATOR)
+    ask(base, "PATCH", own, {"seats": 60}, OPERATOR)
+    ask(base, "POST", f"{own}/webhooks", {"url": "https://app.contoso.example/scim-events"}, OPERATOR)
+    signing = (sys.executable, "-m", "scim", "signing-key", "create")
+    subprocess.run(signing, cwd=folder, env=environment(**settings_in(folder)), check=True, stdout=subprocess.DEVNULL)  # noqa: S603
+    ask(base, "POST", f"{own}/streams", {"types": ["user.deactivated", "user.deleted"]}, OPERATOR)
 
 
 def take(page: Page, name: str) -> None:
@@ -111,17 +120,29 @@ def tour(base: str) -> None:
             page = visitor.signed_in("#/scim/overview")
             page.locator(".plot canvas").first.wait_for()
             take(page, "overview")
+            page.get_by_label("Users in scope").fill("60")
+            page.get_by_text("users are here").scroll_into_view_if_needed()
+            take(page, "signs")
             visitor.go("Provisioning log")
             page.locator("summary", has_text="active must be").click()
             page.get_by_role("heading", name="What to do").wait_for()
             take(page, "log")
+            page.locator("summary", has_text="active must be").click()
+            page.get_by_text("what did the identity provider send?").click()
+            page.get_by_role("list", name="Captured requests").locator("summary", has_text="POST").first.click()
+            page.get_by_role("heading", name="Answer").wait_for()
+            page.get_by_text("It runs until").evaluate("(each) => each.scrollIntoView()")
+            take(page, "capture")
             page.goto(f"{base}/console#/scim/directory?find=Okafor")
             page.get_by_role("link", name="mira.okafor@contoso.example").click()
             page.get_by_text("Changed · title").wait_for()
             take(page, "directory")
             visitor.go("Customers")
-            page.get_by_text("Helpdesk").wait_for()
+            page.get_by_text("Helpdesk", exact=True).wait_for()
+            page.get_by_text("up to date").last.wait_for()
             take(page, "customers")
+            page.get_by_role("heading", name="New webhook").scroll_into_view_if_needed()
+            take(page, "webhooks")
         narrow = {"viewport": {"width": 390, "height": 800}, "color_scheme": "dark"}
         with visiting(browser, base, **narrow) as visitor:
             page = visitor.signed_in("#/scim/overview")
@@ -135,8 +156,7 @@ def main() -> int:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         fill(folder / "scim.db")
-        settings = {"SCIM_STORAGE": f"sqlite:{folder}/scim.db", "SCIM_TOKEN": PROVISION, "SCIM_ADMIN_TOKEN": OPERATOR}
-        with serving(folder, **settings) as server:
+        with serving(folder, **settings_in(folder)) as server:
             base = f"http://127.0.0.1:{server.port}"
             provision(base, folder)
             journaled(base, 100)

@@ -45,7 +45,8 @@ class Exchange extends Component {
   }
 }
 
-const Message = ({ heading, message }) => message && html`<section><h2>${heading}</h2>
-  <pre tabindex="0" aria-label=${heading}>${Object.entries(message.headers || {}).map(([name, value]) => `${name}: ${value}`).join('\n')}
-
-${message.body}</pre></section>`
+function Message({ heading, message }) {
+  if (!message) return null
+  const head = Object.entries(message.headers || {}).map(([name, value]) => `${name}: ${value}`)
+  return html`<section><h2>${heading}</h2><pre tabindex="0" aria-label=${heading}>${[...head, '', message.body].join('\n')}</pre></section>`
+}

@@ -36,7 +36,7 @@ export class Customers extends Component {
       <section class="gap"><h2><${Foreign} text=${nameOf(tenant)} /></h2>
         <h3>${words.connection}</h3>
         <dl class="facts connect"><div><dt>${words.tenantUrl}</dt><dd><code>${tenant.tenantUrl}</code> <${Copy} text=${tenant.tenantUrl} label=${words.tenantUrl} /></dd></div></dl>
-        <p class="muted">${words.connectionHint}</p></section>
+        <p class="muted"><${Rich} text=${tenant.key === 'scim' ? words.connectionDefault : words.connectionHint} /></p></section>
       <${Credentials} ...${shared} />
       <${Guards} ...${shared} />
       <${Webhooks} ...${shared} />

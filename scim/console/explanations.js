@@ -129,8 +129,7 @@ export const explanations = [
   "status": 400,
   "scimType": "invalidValue",
   "means": [
-   "A value is missing or does not fit its attribute: a required attribute is empty, the type is wrong, two values are primary, a name is blank, an address has blanks in it, an attribute or a query parameter is given twice with different values, a member does not exist, `members` is replaced with null, a resource has more look-up values than can be kept, a guard of the tenant stands in the way, or a query parameter is not as it should be: an unknown `sortBy`, a `sortOrder` that is neither `ascending` nor `descending`, or more names than the limit.",
-   "Of the guards, of which a tenant has none until somebody asks for them:"
+   "A value is missing or does not fit its attribute: a required attribute is empty, the type is wrong, two values are primary, a name is blank, an address has blanks in it, an attribute or a query parameter is given twice with different values, a member does not exist, `members` is replaced with null, a resource has more look-up values than can be kept, a guard of the tenant stands in the way, or a query parameter is not as it should be: an unknown `sortBy`, a `sortOrder` that is neither `ascending` nor `descending`, or more names than the limit."
   ],
   "do": [
    "Correct the expression of the mapping that the detail names. A blank in an address is written `%20`. For a missing member: was it deleted here behind Entra's back? Then *Restart provisioning* makes it again."

@@ -58,6 +58,7 @@ function options(width, series, format, daily) {
   return {
     width,
     height: HEIGHT,
+    padding: [10, 28, 0, 0], // the last mark is wider than what is left of it
     cursor: { drag: { x: false, y: false }, points: { show: false }, y: false },
     legend: { show: false },
     scales: { y: { range: (_, _least, most) => [0, Math.max(most * 1.08, 1)] } },

@@ -1,5 +1,5 @@
 // The streams of security events of a tenant: how far each receiver is, and what it has lost.
-import { number } from './format.js'
+import { fromNow, number } from './format.js'
 import { Action, Copy, Foreign, Form, html, Loaded, Time } from './parts.js'
 import { say, texts } from './texts.js'
 
@@ -34,7 +34,7 @@ function One({ stream, api, path, again }) {
   return html`<article class="hook"><h3><${Foreign} text=${stream.url} /> <${Copy} text=${stream.url} label=${words.url} /></h3>
     <dl class="facts">
       <div><dt>${words.waiting}</dt><dd>${waiting ? say(words.behind, { n: number(waiting), count: waiting }) : texts.customers.upToDate}</dd></div>
-      <div><dt>${words.acknowledged}</dt><dd>${say(words.upTo, { n: number(stream.acknowledgedUpTo) })}, <${Time} at=${stream.lastAcknowledged} /></dd></div>
+      <div><dt>${words.acknowledged}</dt><dd>${say(stream.lastAcknowledged ? words.upTo : words.nothing, { n: number(stream.acknowledgedUpTo), when: stream.lastAcknowledged && fromNow(stream.lastAcknowledged) })}</dd></div>
       <div><dt>${words.dropped}</dt><dd><span class=${`status ${dropped ? 'warn' : 'good'}`}>${number(dropped)}</span> ${dropped > 0 && words.droppedHint}</dd></div>
       ${refused > 0 && html`<div><dt>${words.refused}</dt><dd><span class="status warn">${number(refused)}</span> <${Foreign} text=${lastError} /></dd></div>`}
       <div><dt>${words.types}</dt><dd>${stream.types.length ? stream.types.join(', ') : texts.customers.allTypes}</dd></div>

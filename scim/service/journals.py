@@ -144,8 +144,11 @@ class Journals:
 
     async def _write(self, key: str, collected: _Collected) -> None:
         async with collected.lock:
-            while collected.entries and self._seconds() >= self._paused_until:
-                entries, collected.entries = collected.entries[:MOST], collected.entries[MOST:]
+            left = len(collected.entries)  # what comes meanwhile waits for its own time, together with what follows it
+            while left and collected.entries and self._seconds() >= self._paused_until:
+                count = min(left, MOST)
+                entries, collected.entries = collected.entries[:count], collected.entries[count:]
+                left -= count
                 await self._written(key, entries)
             if not collected.entries and not collected.timer and self._collected.get(key) is collected:
                 del self._collected[key]

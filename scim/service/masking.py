@@ -21,7 +21,7 @@ HEADERS = frozenset(
     (
         *("accept", "accept-charset", "accept-encoding", "accept-language", "content-type", "content-length"),
         *("content-encoding", "transfer-encoding", "if-match", "if-none-match", "user-agent", "host", "prefer"),
-        *("etag", "location", "retry-after", "cache-control", "allow"),
+        *("etag", "location", "retry-after", "cache-control", "allow", "x-content-type-options", "referrer-policy"),
     )
 )
 """Headers whose values are kept; of others the name is."""

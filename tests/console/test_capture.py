@@ -27,6 +27,8 @@ def test_what_was_sent_is_captured_shown_and_saved(base: str, visitor: Visitor) 
     shown = listed.inner_text()
     assert "mira@contoso.example" not in shown
     assert "Bearer" not in shown
+    assert "nosniff" in shown
+    assert re.search(r"\n\n\{.*@masked", listed.locator("pre").first.inner_text()), "a blank line before the body"
     visitor.accessible()
     with page.expect_download() as download:
         page.get_by_role("button", name="Download for replay").click()

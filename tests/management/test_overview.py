@@ -177,3 +177,30 @@ async def test_it_reads_few_rows(app: App, admin: Manager, http: Http, rows: Rec
     await told(admin)
     assert len(rows.calls) < 30
     assert rows.rows_read < 80
+
+
+async def test_a_month_of_a_million_requests_is_some_hundred_small_rows(
+    app: App, admin: Manager, rows: RecordingRows, clock: Clock
+) -> None:
+    """As the timer leaves them: the hours of two days, days before that; beside them all counts of a large directory.
+
+    The last two hours are of eight processes, since they are merged when they have been over for an hour.
+    """
+    letters = "0123456789abcdef"
+    counts = [Insert(keys.count(kind, a + b), "200") for kind in "ug" for a in letters for b in letters]
+    counts += [Insert(keys.count("i", a), "10") for a in letters]
+    spans = [(hour, 1) for hour in range(2, 48)] + [(48 + 24 * day, 24) for day in range(28)] + [(0, 1), (1, 1)] * 8
+    each = 1_000_000 // sum(hours for _, hours in spans)
+    for start in range(0, len(counts), 50):
+        await app.tenant.commit(counts[start : start + 50])
+    for ago, hours in spans:
+        ok, bad = each * hours * 19 // 20, each * hours // 20
+        said = {"statuses": {"200": ok, "409": bad}, "scim_types": {"uniqueness": bad}, "buckets": [each * hours] * 13}
+        await hour(app, clock, ago, requests=each * hours, failures=bad, last_request=1, **said)
+    written = await app.tenant.under(keys.HOURS)
+    assert max(len(row.body) for row in written) < 400
+    rows.forget()
+    month = (await told(admin))["month"]
+    assert 900_000 < month["requests"] <= 1_000_000
+    assert rows.rows_read <= 800
+    assert len(rows.calls) < 30

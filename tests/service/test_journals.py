@@ -77,6 +77,30 @@ async def test_a_hundred_are_written_without_waiting(app: App, http: Http, rows:
     assert await written(rows) == 2
 
 
+async def test_what_comes_during_a_transaction_waits_for_those_that_follow(
+    app: App, http: Http, rows: RecordingRows, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else each transaction under load had a small one behind it, and the journal cost twice as many."""
+    await http.request("GET", "/Users")
+    under_way, goes_on, commit = asyncio.Event(), asyncio.Event(), rows.commit
+
+    async def slow(*arguments: Any) -> Any:
+        under_way.set()
+        await goes_on.wait()
+        return await commit(*arguments)
+
+    monkeypatch.setattr(rows, "commit", slow)
+    for _ in range(MOST):
+        await http.request("GET", "/Schemas")
+    await under_way.wait()
+    for _ in range(3):
+        await http.request("GET", "/Schemas")
+    goes_on.set()
+    await asyncio.gather(*app.journals._tasks)
+    assert await written(rows) == 2, "the three are still collected"
+    assert len(await entries(app, count="200")) == 1 + MOST + 3
+
+
 async def test_a_failure_is_written_before_its_answer(app: App, http: Http, rows: RecordingRows) -> None:
     """With all that was collected before it, and with why it failed."""
     await http.request("GET", "/Users")
