@@ -11,6 +11,8 @@ from scim.protocol.errors import TooManyRequests
 
 RATE, BURST = 100, 200
 """Requests a second of one credential, and at once after a pause, where nobody has chosen others."""
+A_REQUEST = 8 * 1024
+"""Characters that a request may send and be answered without counting for more than one: about ten users."""
 MOST_KEPT = 10_000
 """Credentials of which a process knows how much they have asked lately; the others may ask afresh."""
 COMPANY_SECONDS = 10.0
@@ -41,14 +43,20 @@ class _Bucket:
 
     left: float
     at: float
+    burst: int
     under_way: int = 0
+
+    def weigh(self, size: int) -> None:
+        """Count a request for more, which sent and was answered so many characters; a debt is a burst at most."""
+        self.left = max(self.left - size // A_REQUEST, -self.burst)
 
 
 class Limits:
     """A bucket for each credential, in this process: another process has buckets of its own.
 
     A rate that was chosen always holds. The one that nobody has chosen, and the bound on requests under way, hold while
-    other credentials are served too: a lone job, such as an initial cycle, keeps nobody waiting.
+    other credentials are served too: a lone job, such as an initial cycle, keeps nobody waiting. Large requests and
+    answers count for several, when it is known how large they are.
     """
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
@@ -58,7 +66,7 @@ class Limits:
         self._company: tuple[str, float] = ("", -math.inf)
 
     @contextmanager
-    def under_way(self, credential: str, allowance: Allowance, *, company: bool = True) -> Iterator[None]:
+    def under_way(self, credential: str, allowance: Allowance, *, company: bool = True) -> Iterator["_Bucket"]:
         """Count the block as one request of the credential. Raises TooManyRequests before it when that is too much.
 
         Without `company` the request is none for others: what asks for an access token is the same job that uses it.
@@ -71,21 +79,21 @@ class Limits:
             raise _too_many(math.ceil((1 - bucket.left) / allowance.rate), allowance)
         if 0 < allowance.concurrent <= bucket.under_way and in_company:
             raise _too_many(1, allowance)
-        bucket.left = max(bucket.left - 1, 0)
+        bucket.left = max(bucket.left - 1, -bucket.burst)
         bucket.under_way += 1
         try:
-            yield
+            yield bucket
         finally:
             bucket.under_way -= 1
 
     def _filled(self, credential: str, allowance: Allowance) -> _Bucket:
         now = self._clock()
-        bucket = self._buckets.setdefault(credential, _Bucket(allowance.burst, now))
+        bucket = self._buckets.setdefault(credential, _Bucket(allowance.burst, now, allowance.burst))
         self._buckets.move_to_end(credential)
         if len(self._buckets) > MOST_KEPT:
             self._forget_one()
         bucket.left = min(allowance.burst, bucket.left + max(now - bucket.at, 0) * allowance.rate)
-        bucket.at = now
+        bucket.at, bucket.burst = now, allowance.burst
         return bucket
 
     def _forget_one(self) -> None:

@@ -28,6 +28,8 @@ thirty times as much memory, where values are short and many.
 """
 EDGE_SIZE = 100
 """Characters that a membership has in an answer, about."""
+LEAST_SIZE = 800
+"""Characters that the smallest resource counts for: it takes as long as they do, whatever it has."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -105,8 +105,10 @@ class Endpoints:
             return await self._tenants.default.operations.perform(request, route, parameters)
         tenant = await self._admitted(request, route.scope)
         try:
-            with self._limits.under_way(request.share, tenant.allowance):
-                return await tenant.operations.perform(request, route, parameters)
+            with self._limits.under_way(request.share, tenant.allowance) as share:
+                response = await tenant.operations.perform(request, route, parameters)
+                share.weigh(len(request.body) + response.size)
+                return response
         finally:  # also what fails may have changed something: a group of thousands is several transactions
             if route.scope == "provision":
                 await self._changed(tenant)

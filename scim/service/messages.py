@@ -109,7 +109,7 @@ class Request:
 class Response:
     """An HTTP response: status, headers and a body that becomes JSON; None is no body.
 
-    `written` is the JSON of the body where it was made already.
+    `written` is the JSON of the body where it was made already, `size` the characters of the rows that it was made of.
     """
 
     status: int
@@ -118,6 +118,7 @@ class Response:
     media_type: str = MEDIA_TYPE
     failure: ScimError | None = None
     written: bytes = b""
+    size: int = 0
 
     @property
     def outcome(self) -> str:

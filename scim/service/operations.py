@@ -12,7 +12,7 @@ from scim.access.credential import ALLOWED
 from scim.directory import notes
 from scim.directory.access import Access
 from scim.directory.aside import SHORT, aside
-from scim.directory.matching import EDGE_SIZE
+from scim.directory.matching import EDGE_SIZE, LEAST_SIZE
 from scim.directory.resources import Directory
 from scim.directory.search import Search
 from scim.directory.stored import Kind, Stored, etag
@@ -288,7 +288,7 @@ def _shown(stored: Stored, projection: Projection, base_url: str, names: Mapping
 
 
 def _answer_size(stored: Stored) -> int:
-    return stored.size + EDGE_SIZE * len(stored.edges or ())
+    return max(stored.size, LEAST_SIZE) + EDGE_SIZE * len(stored.edges or ())
 
 
 async def _written(
@@ -296,11 +296,11 @@ async def _written(
 ) -> Response:
     """Return a response whose body may be large: then it is made and written aside."""
     if size <= SHORT:
-        return Response(status, made(), headers or {})
+        return Response(status, made(), headers or {}, size=size)
 
     def written() -> Response:
         body = made()
-        return Response(status, body, headers or {}, written=in_pieces(body))
+        return Response(status, body, headers or {}, written=in_pieces(body), size=size)
 
     return await aside(written, size)
 

@@ -1,8 +1,10 @@
 """What one credential may ask of a process: enough for Entra, and never at another's cost."""
 
+import itertools
+
 import pytest
 
-from scim.access.limits import Allowance, Limits
+from scim.access.limits import A_REQUEST, Allowance, Limits
 from scim.app import App
 from scim.management import activity
 from scim.management.administration import Wanted
@@ -67,6 +69,38 @@ def test_a_burst_passes_and_then_the_rate_holds(clock_: Time) -> None:
     assert passed(limits, "a", ENTRA, 500) == 50
     clock_.seconds += 3600
     assert passed(limits, "a", ENTRA, 500) == 200
+
+
+def test_large_requests_and_answers_count_for_several(clock_: Time) -> None:
+    """Else a hundred pages a second, each of them work for many, would be no more than a hundred look-ups."""
+    limits = Limits(clock_)
+    with limits.under_way("a", ENTRA) as share:
+        share.weigh(100 * A_REQUEST)
+    assert passed(limits, "a", ENTRA, 500) == 200 - 1 - 100
+    with limits.under_way("b", ENTRA) as share:
+        share.weigh(A_REQUEST - 1)
+    assert passed(limits, "b", ENTRA, 500) == 200 - 1
+
+
+def test_one_that_is_very_large_keeps_nobody_out_for_long(clock_: Time) -> None:
+    """The debt is a burst: two seconds here, and as long as a pause would take to fill the bucket anywhere."""
+    limits = Limits(clock_)
+    with limits.under_way("a", ENTRA) as share:
+        share.weigh(1_000_000 * A_REQUEST)
+    assert passed(limits, "a", ENTRA, 5) == 0
+    clock_.seconds += 2.1
+    assert passed(limits, "a", ENTRA, 5) == 5
+
+
+async def test_a_page_counts_for_what_is_on_it(app: App, http: Http, rows: RecordingRows) -> None:
+    """And a body for what is in it; a look-up for one."""
+    for number in range(30):
+        await http.request("POST", "/Users", {"userName": f"user{number}", "title": "x" * 1_000})
+    left = [app.limits._buckets["key-vault"].left]
+    for query in ('?filter=userName eq "user1"'.replace(" ", "%20").replace('"', "%22"), "?count=30"):
+        assert (await http.request("GET", f"/Users{query}")).status == 200
+        left.append(app.limits._buckets["key-vault"].left)
+    assert [round(before - after) for before, after in itertools.pairwise(left)] == [1, 5]
 
 
 def test_each_credential_has_a_bucket_of_its_own(clock_: Time) -> None:
