@@ -18,10 +18,15 @@ def browser() -> Iterator[Browser]:
 
 
 @pytest.fixture(scope="module")
-def shared(browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+def shared_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where the service of all tests of a file runs, and what it keeps."""
+    return tmp_path_factory.mktemp("shared")
+
+
+@pytest.fixture(scope="module")
+def shared(browser: Browser, shared_folder: Path) -> Iterator[str]:
     """Scheme and host of one service for those tests of a file that leave each other alone: it takes a second."""
-    folder = tmp_path_factory.mktemp("shared")
-    with serving(folder, **settings_in(folder)) as made:
+    with serving(shared_folder, **settings_in(shared_folder)) as made:
         yield f"http://127.0.0.1:{made.port}"
 
 
