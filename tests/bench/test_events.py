@@ -40,7 +40,7 @@ async def test_a_receiver_that_gets_all_knows_the_directory() -> None:
         result = await hooks.played("SQLite", server, 1.0, 20.0)
     assert result.problems == []
     assert result.events >= result.changes > 0
-    assert "| SQLite |" in hooks.report([result])
+    assert "| SQLite |" in hooks.report(result)
 
 
 def test_a_gap_a_repeat_and_a_difference_are_noticed() -> None:
