@@ -49,6 +49,7 @@ class Push:
         """Return the request that tells of no event of the feed, but that the way to the receiver is open."""
         subject = {"format": "opaque", "id": webhook.id}
         told = enveloped(event, webhook.recipient, f"{webhook.id}.{event['id']}", subject, {VERIFICATION: {}})
+        del told["txn"]  # it belongs to no transaction
         return await self._signed([told])
 
     async def _session(self, webhook: Webhook, known_as: SubjectFormat, event: Event) -> list[Claims]:

@@ -214,6 +214,7 @@ async def test_a_test_sends_a_token_about_the_webhook_itself(
     [token] = await tokens(http, webhook, receiver)
     assert token["events"] == {VERIFICATION: {}}
     assert token["sub_id"] == {"format": "opaque", "id": webhook["id"]}
+    assert "txn" not in token
     refused(receiver, {"err": "invalid_key", "description": "unknown kid"})
     told = await (await app.webhooks()).test(webhook["id"])
     assert told["error"] == "the receiver answers 400 with invalid_key: unknown kid"
