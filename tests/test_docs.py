@@ -13,6 +13,7 @@ from scim.directory import access, matching, memberships, roles, search, stored
 from scim.protocol import errors, patch, projection, query, sizes, validation, work
 from scim.protocol import filter as grammar
 from scim.protocol.errors import MethodNotAllowed, ScimError
+from scim.security_events import token
 from scim.service import access as access_answers
 from scim.service import bulk, messages
 from scim.service.discovery import MAX_OPERATIONS
@@ -117,8 +118,8 @@ def test_each_limit_that_is_told_is_in_force() -> None:
         "rows that the operations of one Bulk request read and write": f"{bulk.MAX_TRAFFIC // 2**20} MiB",
         "webhooks of one tenant": f"{webhook.MAX_WEBHOOKS}",
         "request to a webhook": (
-            f"below {delivery.MAX_BODY:,} bytes, {sender.SECONDS:.0f} s, {sender.MAX_ANSWER // 2**10} KiB of the answer"
-            " are read"
+            f"below {delivery.MAX_BODY:,} bytes, a token below {token.MAX_TOKEN:,}; {sender.SECONDS:.0f} s,"
+            f" {sender.MAX_ANSWER // 2**10} KiB of the answer are read"
         ),
         "sorting looks at": f"the first {query.SORT_LENGTH} characters of a value",
     }

@@ -18,6 +18,8 @@ MEDIA_TYPE = "application/secevent+jwt"
 """RFC 8417 §7.2."""
 TOKEN_TYPES = tuple(each for each in TYPES if each != ROLES_CHANGED)
 """Events of the feed of which there are tokens: each but a change of roles, which SCIM does not know."""
+MAX_TOKEN = 30_000
+"""Bytes of a signed token, which the bounds of what an event repeats keep it below."""
 MAX_NAMES = 6_000
 """Characters of the names of attributes that a token lists; those behind them are left out."""
 JWKS = "events/jwks"
