@@ -224,12 +224,14 @@ class Directory:
             current.check_version(if_match)
             writing, mark = _Writing("delete", origin), self.tenant.new_mark()
             passage = await self._guards.deletion(kind, resource_id, current.document)
+            audit = self._audit(writing, current, [], Plan())
+            events = events_of(kind, resource_id, current.document, None, (), Plan(), mark)
             fixed: list[RowChange] = [
                 Delete(kind.key(resource_id), current.version),
                 *passage.rows,
                 *await counts.changes(self.tenant, kind, resource_id, current.document, None),
-                self._audit(writing, current, [], Plan()),
-                self._said(writing, mark, events_of(kind, resource_id, current.document, None, (), Plan(), mark)),
+                audit,
+                self._said(writing, mark, audit.modified, events),
             ]
             derived = _derived_deletes(current)
             if number or len(derived) > MAX_DERIVED:
@@ -290,7 +292,8 @@ class Directory:
         events = events_of(after.kind, after.id, known, after.document, paths, first, mark)
         opens = after.id if any(isinstance(each, Delete) and each.key == keys.making(after.id) for each in head) else ""
         edges = await self._edge_changes(after.id, first, writing.attempt)
-        await self.tenant.commit([*fixed, audit, self._said(writing, mark, events, opens=opens), *edges], mark)
+        said = self._said(writing, mark, audit.modified, events, opens=opens)
+        await self.tenant.commit([*fixed, audit, said, *edges], mark)
         passage.tell()
         notes.about(after.document.get(after.kind.naming))
         notes.change([*paths, after.kind.edges] if plan else paths)
@@ -319,7 +322,8 @@ class Directory:
             audit = self._audit(writing, group, [], plan)
             mark = self.tenant.new_mark()
             events = events_of(group.kind, group.id, group.document, group.document, (), plan, mark)
-            said = self._said(writing, mark, events, parked=group.id if parent == keys.making(group.id) else "")
+            parked = group.id if parent == keys.making(group.id) else ""
+            said = self._said(writing, mark, audit.modified, events, parked=parked)
             passage = await self._guards.members(group.id, plan, leaving)
             edges = await self._edge_changes(group.id, plan, number)
             await self.tenant.commit([head, audit, said, *passage.rows, *edges], mark)
@@ -361,15 +365,17 @@ class Directory:
         return Replace(key, after.id, row.version)
 
     def _said(
-        self, writing: _Writing, mark: str, events: Sequence[Event], *, parked: str = "", opens: str = ""
+        self, writing: _Writing, mark: str, now: str, events: Sequence[Event], *, parked: str = "", opens: str = ""
     ) -> RowChange:
-        """Return the row that takes the events of a change to the feed. It goes into the change's own transaction."""
+        """Return the row that takes the events of a change to the feed, with the time of its change row.
+
+        It goes into the change's own transaction.
+        """
         origin = writing.origin
         actor = {"credential": origin.credential, "client": origin.client[:200], "requestId": origin.request_id}
-        method, now = _METHODS[writing.operation], self.tenant.time()
-        return outbox_row(mark, events, actor, method, now, parked=parked, opens=opens)
+        return outbox_row(mark, events, actor, _METHODS[writing.operation], now, parked=parked, opens=opens)
 
-    def _audit(self, writing: _Writing, stored: Stored, paths: Sequence[str], plan: Plan) -> RowChange:
+    def _audit(self, writing: _Writing, stored: Stored, paths: Sequence[str], plan: Plan) -> Insert:
         """Return the change row: who changed what, never a value. It goes into the change's own transaction."""
         return self.tenant.change_row(
             resourceType=stored.kind.type.name,
