@@ -116,7 +116,7 @@ def take(page: Page, name: str) -> None:
 def tour(base: str) -> None:
     """Look at each page, and take its picture."""
     with running() as browser:
-        with visiting(browser, base, viewport={"width": 1200, "height": 680}) as visitor:
+        with visiting(browser, base, viewport={"width": 1200, "height": 660}) as visitor:
             page = visitor.signed_in("#/scim/overview")
             page.locator(".plot canvas").first.wait_for()
             take(page, "overview")
