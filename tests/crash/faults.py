@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from enum import Enum
 
 from scim.protocol.errors import Unavailable
+from scim.storage import deadline
 from scim.storage.rows import Delete, Insert, Replace, Row, RowChange, Rows
 
 
@@ -18,6 +19,7 @@ class Fault(Enum):
     CRASH_AFTER = "the process dies after the store has done it"
     REFUSED = "the store does not do it and does not answer"
     LOST = "the store does it, and its answer is lost"
+    OVER = "the deadline of the request has come: neither this call is made nor any behind it"
 
 
 class FaultyRows:
@@ -65,6 +67,8 @@ class FaultyRows:
         if fails and self._fault is Fault.CRASH_BEFORE:
             self._dead = True
             raise Crash
+        if self._fault is Fault.OVER and len(self.kinds) >= self._at:
+            raise deadline.current().over()
         if fails and self._fault is Fault.REFUSED:
             raise Unavailable("the store does not answer")
         return fails

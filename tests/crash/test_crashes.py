@@ -25,7 +25,7 @@ from tests.crash.world import (
     seen,
 )
 
-READ_FAULTS = (Fault.CRASH_BEFORE, Fault.REFUSED)
+READ_FAULTS = (Fault.CRASH_BEFORE, Fault.REFUSED, Fault.OVER)
 """A read that was done leaves nothing behind: that its answer is lost is the same as that it was refused."""
 
 
