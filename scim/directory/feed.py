@@ -189,12 +189,12 @@ class Feed:
         if row is None:
             return None
         head = head_in(row)
-        expected = head.first
+        expected, newest = head.first, head.last
         async for page in self._tenant.pages(keys.event(), keys.event(head.first - 1), keys_only=True):
             for number in (keys.number(each.key) for each in page):
                 if number != expected:
                     return await self._still_missing(expected)
-                if number > head.last and number > (head := (await self.head())[0]).last:
+                if number > newest and number > (newest := (await self.head())[0].last):
                     return number
                 expected += 1
         return await self._still_missing(expected) if expected <= head.last else None

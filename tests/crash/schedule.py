@@ -1,12 +1,15 @@
 """Several processes on one store, of which a random choice lets one call go on at a time."""
 
 import asyncio
+import math
 import random
 from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from typing import Any, TypeVar
 
 from scim.access.registry import registry_name
 from scim.protocol.errors import Unavailable
+from scim.storage import deadline
+from scim.storage.deadline import Deadline
 from scim.storage.rows import Row, RowChange, RowConflict, Rows
 from tests.conftest import Answer
 from tests.crash.faults import Crash, check_applied
@@ -82,12 +85,14 @@ class Scheduler:
 
 
 class ScheduledRows:
-    """The rows as one process sees them, which may die at any call."""
+    """The rows as one process sees them, which may die at any call, or find there that a request's time is over."""
 
     def __init__(self, rows: Rows, scheduler: Scheduler, worker: str, risk: float, late: float = 0.0) -> None:
         """`late` is the risk of a commit to be given up, and to arrive at the store later, or never."""
         self._rows, self._scheduler, self._worker, self._risk, self._late = rows, scheduler, worker, risk, late
         self._dead = False
+        self._over: Deadline | None = None
+        """The deadline of a request that can make no further call."""
 
     async def read(self, partition: str, key: str) -> Row | None:
         if partition != REGISTRY:  # who may call is no part of the plots
@@ -140,6 +145,14 @@ class ScheduledRows:
             raise Crash
         if self._unlucky():
             raise Unavailable("the store does not answer")
+        self._spend(deadline.current())
+
+    def _spend(self, request: Deadline) -> None:
+        """Let the time of a request be over by chance; commands and the timer have no deadline."""
+        if request.left() < math.inf and self._unlucky():
+            self._over = request
+        if request is self._over:
+            raise request.over()
 
     def _unlucky(self) -> bool:
         return self._scheduler.choice.random() < self._risk

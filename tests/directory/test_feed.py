@@ -333,6 +333,30 @@ async def test_a_missing_event_stops_readers_until_a_repair(app: App, http: Http
     assert not [line for line in said if line.startswith("s.")]
 
 
+async def test_events_that_come_while_they_are_verified_are_not_missing(
+    app: App, http: Http, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A repair would let every reader start anew for nothing."""
+
+    async def publish(name: str) -> None:
+        await http.user(name)
+        await app.feed.publish()
+
+    pages = type(app.tenant).pages
+
+    async def meanwhile(tenant: Any, *place: Any, **more: Any) -> Any:
+        monkeypatch.setattr(type(app.tenant), "pages", pages)
+        await publish("two")
+        async for page in pages(tenant, *place, **more):
+            await publish("three")
+            yield page
+
+    await publish("one")
+    monkeypatch.setattr(type(app.tenant), "pages", meanwhile)
+    assert await app.feed.missing() is None
+    assert await types(app) == ["user.created"] * 3
+
+
 async def test_a_publication_that_conflicts_is_begun_anew(app: App, http: Http, rows: RecordingRows) -> None:
     """Nothing is lost and nothing doubled when the head was moved in between."""
     await http.user("mira")
