@@ -266,3 +266,55 @@ async def test_a_message_of_the_queue_delivers(service: "FunctionsHost") -> None
         assert receiver.types == []
         await service.read("Deliver", "scim")
         assert receiver.types == ["user.created"]
+
+
+async def test_a_body_that_is_chunked_or_empty_is_told_of(service: "FunctionsHost") -> None:
+    """The host hands on neither; what needs none is done all the same."""
+    from tests.functions_host import Sent
+
+    async def answer(method: str, path: str, *headers: tuple[str, str], body: bytes = b"") -> tuple[int, str]:
+        usual = (("Host", "made.up"), ("Authorization", f"Bearer {TOKEN}"))
+        response = await service.answer(Sent(method, f"/scim/v2{path}", (*usual, *headers), body))
+        return response.status, json.loads(response.body)["detail"] if response.status >= 400 else ""
+
+    _, user = await call(service, "POST", "/scim/v2/Users", {"userName": "ada@made.up"})
+    path, chunked = f"/Users/{user['id']}", ("Transfer-Encoding", "chunked")
+    for method, where in (("POST", "/Users"), ("PUT", path), ("PATCH", path), ("POST", "/Bulk"), ("POST", "/.search")):
+        status, detail = await answer(method, where, chunked, body=b'{"userName": "mira"}')
+        assert (status, "Content-Length" in detail) == (400, True)
+        status, detail = await answer(method, where, ("Content-Length", "0"))
+        assert (status, "JSON" in detail) == (400, True)
+    assert await answer("GET", path, chunked, body=b"{}") == (200, "")
+    assert await answer("DELETE", path, chunked, body=b"{}") == (204, "")
+
+
+async def test_head_is_answered_as_get_without_what_get_shows(service: "FunctionsHost") -> None:
+    """By the same functions; the host leaves the body away, the headers are those of GET."""
+    from tests.worker import HttpRequest
+
+    _, user = await call(service, "POST", "/scim/v2/Users", {"userName": "ada@made.up"})
+    for path in (f"/Users/{user['id']}", "/Users", "/Users/nobody", "/Schemas", ""):
+        head, get = [
+            await service.send(
+                HttpRequest(method, f"https://made.up/scim/v2{path}", {"Authorization": f"Bearer {TOKEN}"}, b"")
+            )
+            for method in ("HEAD", "GET")
+        ]
+        assert (head.status, head.headers) == (get.status, get.headers)
+
+
+async def test_a_body_of_100_mb_is_refused_before_anything_is_built_of_it(service: "FunctionsHost") -> None:
+    """The host stops what is beyond its limit; one with a larger limit would hand it on: 413, or 401 without token."""
+    from scim.host import BODY_LIMIT
+    from tests.worker import HttpRequest
+
+    url, headers = "https://made.up/scim/v2/Users", {"authorization": f"Bearer {TOKEN}"}
+    large = b'{"userName": "' + b"a" * 100_000_000 + b'"}'
+    stopped = await service.send(HttpRequest("POST", url, headers, large))
+    assert (stopped.status, stopped.body) == (500, b"")
+    assert (await service.send(HttpRequest("POST", url, headers, large[:BODY_LIMIT]))).status == 413
+    for token, status in ((TOKEN, 413), ("another", 401)):
+        sent = HttpRequest("POST", url, {"authorization": f"Bearer {token}"}, large)
+        answered = await service.worker.invoke("CreateUser", sent)
+        assert (answered.status, len(answered.body) < 1_000) == (status, True)
+    assert (await call(service, "GET", "/scim/v2/Users"))[1]["totalResults"] == 0
