@@ -1,17 +1,19 @@
 """Finds rows of a tenant that cannot be read by themselves, beside those of users and groups, and a feed with a gap."""
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from typing import Protocol
 
 from scim.directory import keys
+from scim.directory.capture import Capture
 from scim.directory.entry import entries_in
 from scim.directory.events import event_in, said_in
 from scim.directory.feed import head_in
 from scim.directory.hours import counts_in
 from scim.directory.timer import runs_in
 from scim.directory.told import retell
+from scim.security_events.stream import stream_of
 from scim.service.tenants import TenantService
-from scim.storage.damage import Damaged, Newer, texts_in
+from scim.storage.damage import Damaged, Newer, object_in, record_in, texts_in
 from scim.storage.rows import Delete, Row
 from scim.webhooks.webhook import webhook_of
 
@@ -26,12 +28,32 @@ class Note(Protocol):
         ...
 
 
+def _capture_in(row: Row) -> object:
+    return record_in(row, Capture)
+
+
+_PASSING: Mapping[str, Read] = {
+    keys.REQUESTS: entries_in,
+    keys.HOURS: counts_in,
+    keys.MAINTENANCE: runs_in,
+    keys.CAPTURE: _capture_in,
+    keys.CAPTURED: object_in,
+}
+"""Rows that say what was, and are not missed: how each is read."""
+_MADE_BY_PEOPLE: Mapping[str, tuple[Read, str]] = {
+    keys.webhook(): (webhook_of, "delete the webhook and make it anew"),
+    keys.stream(): (stream_of, "delete the stream and make it anew"),
+    keys.roles(): (texts_in, "unmap the group and map it anew"),
+}
+"""Rows that nobody else knows the content of: how each is read, and what an administrator has to do."""
+
+
 class Unreadable:
     """Reads each of these rows as the service does. What a newer release has written is told of, and left alone.
 
     Repaired is what others follow from: the roles that the feed has told of, the row of the timer, and the feed, of
-    which a new epoch begins when it lacks an event, so that all readers start anew. Rows of the journal that nobody
-    can read go. A webhook, and the roles that a group gives, are for a person to make anew.
+    which a new epoch begins when it lacks an event, so that all readers start anew. Rows of the journal and of captures
+    that nobody can read go. A webhook, a stream, and the roles that a group gives, are for a person to make anew.
     """
 
     def __init__(self, service: TenantService, repair: bool, note: Note) -> None:
@@ -40,16 +62,12 @@ class Unreadable:
 
     async def check(self) -> None:
         """Note what cannot be read, and repair what can be."""
-        for prefix in (keys.REQUESTS, keys.HOURS):
-            read: Read = entries_in if prefix == keys.REQUESTS else counts_in
+        for prefix, read in _PASSING.items():
             async for row, damaged in self._damaged(prefix, read):
                 await self._delete(row, damaged)
-        async for row, damaged in self._damaged(keys.MAINTENANCE, runs_in):
-            await self._delete(row, damaged)
-        async for row, damaged in self._damaged(keys.webhook(), webhook_of):
-            self._note(f"{row.key}: {damaged.why}; delete the webhook and make it anew")
-        async for row, damaged in self._damaged(keys.roles(), texts_in):
-            self._note(f"{row.key}: {damaged.why}; unmap the group and map it anew")
+        for prefix, (read, advice) in _MADE_BY_PEOPLE.items():
+            async for row, damaged in self._damaged(prefix, read):
+                self._note(f"{row.key}: {damaged.why}; {advice}")
         async for row, damaged in self._damaged(keys.told_roles(), texts_in):
             await self._retell(row, damaged)
         if await self._check_head():

@@ -7,7 +7,7 @@ or a number; a newer release would put its form and a colon in front of them, or
 import json
 import logging
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import fields
 from functools import cache
 from types import UnionType
@@ -43,6 +43,16 @@ class Newer(Damaged):
 
     def __init__(self, key: str) -> None:
         super().__init__(key, "it was written by a newer release, which has to serve this directory again")
+
+
+def check_not_newer(row: Row, read: Callable[[Row], object]) -> None:
+    """Raise Newer for a row that a newer release has written; one that cannot be read otherwise may be deleted."""
+    try:
+        read(row)
+    except Newer:
+        raise
+    except Damaged:
+        return
 
 
 def is_newer(body: str) -> bool:
