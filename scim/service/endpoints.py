@@ -63,15 +63,15 @@ class Endpoints:
     async def respond_anywhere(self, request: Request) -> Response:
         """Answer a request that the host found no route for: perhaps only a slash or the method is in the way."""
         key, path = routes.inside(request.path)
-        allowed = [] if path is None else routes.allowed(path)
         found = None if path is None else routes.find(request.method, path)
         self._settle(request, unquote(key))
 
         async def operation() -> Response:
-            if request.method == "OPTIONS" and allowed:
-                return Response(204, headers={"Allow": ", ".join(allowed)})
             if found:
                 return await self._performed(request, *found)
+            allowed = [] if path is None else routes.allowed(path)
+            if request.method == "OPTIONS" and allowed:
+                return Response(204, headers={"Allow": ", ".join(allowed)})
             await self._admitted(request, "read")
             if allowed:
                 methods = ", ".join(allowed)
