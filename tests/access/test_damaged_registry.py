@@ -7,6 +7,7 @@ import pytest
 from scim.access.credential import Credential
 from scim.access.registry import registry_name
 from scim.app import App
+from scim.commands.verify import Report, _check_registry
 from scim.storage.damage import Newer
 from scim.storage.rows import Insert, Replace
 from tests.conftest import Clock, Http
@@ -138,3 +139,22 @@ async def test_the_default_tenant_without_a_row_is_served(http: Http, app: App) 
         await app.registry.prepare()
         await app.registry._rows.commit(REGISTRY, [Insert("t.scim", '{"key":"scim","form":2}')])
         await app.registry.tenant("scim")
+
+
+@pytest.mark.parametrize(
+    ("sort", "body"),
+    [(sort, body) for sort in "tcs" for body in (*DAMAGE, *NEWER) if sort != "s" or not body.startswith('{"')],
+)
+async def test_verify_tells_of_each_damaged_row_of_the_registry(
+    customers: Customers, sort: str, body: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """What it says names the row and what it is. A schema may be any object: its own tenant says what it lacks."""
+    sick = customers.sick
+    key = {"t": f"t.{sick}", "c": f"c.{sick[:10]}aaaaaa", "s": f"s.{sick}.made-up"}[sort]
+    await customers.spoil(key, body)
+    report = Report()
+    await _check_registry(customers.app.registry, report)
+    [finding] = report.findings
+    assert (key in finding, report.left) == (True, 1)
+    assert f"registry: {finding}" in capsys.readouterr().out
+    assert ("newer release" in finding) == (body in NEWER)

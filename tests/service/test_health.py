@@ -92,19 +92,20 @@ async def file(tmp_path: Path) -> AsyncIterator[SqliteRows]:
     await rows.close()
 
 
-async def test_a_store_that_can_be_read_and_not_written_is_not_well(file: SqliteRows, clock: Clock) -> None:
+@pytest.mark.parametrize("disk", ["full", "readonly"])
+async def test_a_store_that_can_be_read_and_not_written_is_not_well(file: SqliteRows, clock: Clock, disk: str) -> None:
     """A full disk answered every create with 503, while health said ok."""
     app = make_app(file, clock)
     http = Http(app)
     await http.user("mira")
     [(pages,)] = file._db.execute("PRAGMA page_count").fetchall()
-    file._db.execute(f"PRAGMA max_page_count = {pages}")
+    file._db.execute(f"PRAGMA max_page_count = {pages}" if disk == "full" else "PRAGMA query_only = 1")
     created = await http.request("POST", "/Users", {"userName": "omar", "title": "x" * 9_000})
     assert (created.status, (await http.request("GET", "/Users")).status) == (503, 200)
     response = await app.health.response()
     assert response.status == 503
     assert str(response.body["storage"]).startswith("The last change could not be written. The SQLite file")
-    assert "full" in response.body["storage"]
+    assert disk in response.body["storage"]
 
 
 async def test_a_write_that_cannot_be_marked_for_the_timer_is_a_failed_one(
