@@ -1,5 +1,6 @@
 """The composition root: settings become a service, or one line says which setting cannot be used."""
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -109,6 +110,16 @@ def test_a_service_without_azure_starts_without_what_is_slow_to_import() -> None
         "sys.exit(sorted(name for name in sys.modules if name.startswith(('azure', 'pydantic'))) != [])"
     )
     assert subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=False).returncode == 0  # noqa: S603
+
+
+def test_a_cold_start_imports_nothing_that_operators_and_oauth_clients_need() -> None:
+    """PyJWT, the token endpoint and the management are imported by the first request that wants them: few starts do."""
+    late = ("jwt", "cryptography", "scim.service.oauth", "scim.management", "scim.access.clients", "scim.access.issuer")
+    code = f"import sys, function_app; sys.exit([name for name in {late} if name in sys.modules] != [])"
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(("SCIM_", "AZURE_"))}
+    deployed = {"SCIM_STORAGE": "https://contoso.table.core.windows.net", "SCIM_KEY_VAULT": "https://c.vault.azure.net"}
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=False, env=kept | deployed)  # noqa: S603
+    assert done.returncode == 0
 
 
 @pytest.mark.parametrize(

@@ -96,3 +96,11 @@ def test_hostile_inputs_are_measured_one_by_one() -> None:
     lines = run("bench.hostile", "--users", "20", "--at-once", "1", "--only", "labels").splitlines()
 
     assert len(lines) == 3
+
+
+def test_activations_are_counted_with_seats_and_without() -> None:
+    """One row for one client and one for eight, each with a ratio."""
+    lines = run("bench.seats", "--rounds", "16", "--repeat", "1").splitlines()[1:]
+
+    assert [line.split("|")[1].strip() for line in lines] == ["1", "8"]
+    assert all(float(line.split("|")[4]) > 0 for line in lines)
