@@ -1,12 +1,14 @@
 """The emulator for the tests of this folder, and a service that can sign."""
 
+import secrets
 from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
 
-from scim.app import App
+from scim.app import App, build
 from scim.security_events.signing import new_pem
+from scim.settings import Settings
 from tests.azurite import azurite
 from tests.conftest import Clock, make_app
 from tests.recording import RecordingRows
@@ -25,6 +27,16 @@ def key_file(tmp_path: Path) -> Path:
 @pytest.fixture
 async def app(rows: RecordingRows, clock: Clock, key_file: Path) -> AsyncIterator[App]:
     """The service over a store in memory."""
-    made = make_app(rows, clock, signing_key=key_file)
+    made = make_app(rows, clock, signing_key=key_file, journal=True)
+    yield made
+    await made.close()
+
+
+@pytest.fixture
+async def on_tables(azurite: str, key_file: Path) -> AsyncIterator[App]:
+    """The service over an account of the emulator, with a default tenant of its own."""
+    made = build(
+        Settings(azurite, ("a-token-that-only-tests-know",), tenant=f"t{secrets.token_hex(8)}", signing_key=key_file)
+    )
     yield made
     await made.close()
