@@ -158,7 +158,7 @@ def in_pieces(body: Any) -> bytes:
 
 
 def _pieces(value: Any) -> Iterator[str]:
-    if isinstance(value, dict) and any(isinstance(item, list) for item in value.values()):
+    if isinstance(value, dict) and sum(map(_weight, value.values())) > _PIECE:
         for number, (name, item) in enumerate(value.items()):
             yield f"{',' if number else '{'}{to_json(name)}:"
             yield from _pieces(item)
@@ -174,6 +174,13 @@ def _pieces(value: Any) -> Iterator[str]:
         yield "]"
     else:
         yield to_json(value)
+
+
+def _weight(value: Any) -> int:
+    """Return how many values a list has; a list of resources, each of which may be large, has more than a piece."""
+    if not isinstance(value, list) or not value:
+        return 0
+    return _PIECE + 1 if isinstance(value[0], dict) and "schemas" in value[0] else len(value)
 
 
 _PIECE = 500
