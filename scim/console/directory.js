@@ -33,7 +33,7 @@ function Found({ route, data }) {
   }
   return html`<nav class="choice" aria-label=${words.kind}>${['users', 'groups'].map((each) => html`<a href=${linkTo(route.tenant, 'directory', [each])} aria-current=${each === kind ? 'true' : undefined}>${words[each]}</a>`)}</nav>
     <form class="filters" aria-label=${`${words.search}: ${words[kind]}`} onSubmit=${asked} key=${`${kind} ${find}`}>
-      <label>${words.find}<input name="find" value=${find} placeholder=${words.findHint} maxlength="200" /></label>
+      <label>${words.find}<input name="find" defaultValue=${find} placeholder=${words.findHint} maxlength="200" /></label>
       <div class="buttons"><button type="submit">${words.search}</button></div></form>
     ${!listed ? html`<p aria-busy="true">${texts.loading}</p>` : html`<${List} kind=${kind} listed=${listed} route=${route} />
       ${listed.length === 0 && html`<p class="muted">${data.nextCursor ? words.goesOn : find ? words.noneFound : kind === 'users' ? words.none : words.noneGroups}</p>`}

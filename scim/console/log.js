@@ -63,21 +63,23 @@ function Filters({ route, choice, credentials, filter, filtered }) {
   const given = (name) => route.query.get(name) || ''
   const statuses = { '': words.anyStatus, failed: words.failed, '2xx': words.succeeded, '4xx': words.refused, '5xx': words.broken }
   if (given('status') && !statuses[given('status')]) statuses[given('status')] = given('status')
-  return html`<form class="filters" onSubmit=${filter} aria-label=${words.search}>
-    <label>${words.status}<select name="status" value=${given('status')}>${Object.entries(statuses).map(([value, name]) => html`<option value=${value}>${name}</option>`)}</select></label>
-    ${choice.length > 0 && html`<label>${texts.tenant}<select name="tenant" value=${across(route) ? ALL : route.tenant}>
-      ${choice.length <= MOST_TENANTS && html`<option value=${ALL}>${words.allTenants}</option>`}
-      ${choice.map((each) => html`<option value=${each.key}>${nameOf(each)}</option>`)}</select></label>`}
-    <label>${words.user}<input name="user" value=${given('user')} placeholder=${words.userHint} maxlength="200" /></label>
-    <label>${words.text}<input name="text" value=${given('text')} placeholder=${words.textHint} maxlength="200" /></label>
+  const tenant = across(route) ? ALL : route.tenant
+  // What is typed and not sent yet stays when new rows arrive: fields begin with what the address says, and no more.
+  return html`<form key=${`${route.tenant} ${route.query}`} class="filters" onSubmit=${filter} aria-label=${words.search}>
+    <label>${words.status}<select name="status">${Object.entries(statuses).map(([value, name]) => html`<option value=${value} selected=${value === given('status')}>${name}</option>`)}</select></label>
+    ${choice.length > 0 && html`<label>${texts.tenant}<select name="tenant">
+      ${choice.length <= MOST_TENANTS && html`<option value=${ALL} selected=${tenant === ALL}>${words.allTenants}</option>`}
+      ${choice.map((each) => html`<option value=${each.key} selected=${each.key === tenant}>${nameOf(each)}</option>`)}</select></label>`}
+    <label>${words.user}<input name="user" defaultValue=${given('user')} placeholder=${words.userHint} maxlength="200" /></label>
+    <label>${words.text}<input name="text" defaultValue=${given('text')} placeholder=${words.textHint} maxlength="200" /></label>
     <div class="buttons"><button type="submit">${words.search}</button>
       ${filtered && html`<a class="small" role="button" href=${linkTo(route.tenant, 'log')}>${words.clear}</a>`}</div>
     <details class="more" open=${MORE.some(given)}><summary>${words.more}</summary><div>
-      <label>${words.client}<input name="client" value=${given('client')} placeholder=${words.clientHint} maxlength="200" /></label>
-      <label>${words.credential}<select name="credential" value=${given('credential')}><option value="">${words.anyCredential}</option>
+      <label>${words.client}<input name="client" defaultValue=${given('client')} placeholder=${words.clientHint} maxlength="200" /></label>
+      <label>${words.credential}<select name="credential"><option value="">${words.anyCredential}</option>
         ${credentials.map((each) => html`<option value=${each.id} selected=${each.id === given('credential')}>${each.name}</option>`)}</select></label>
-      <label>${words.since}<input type="datetime-local" name="since" value=${local(given('since'))} /></label>
-      <label>${words.until}<input type="datetime-local" name="until" value=${local(given('until'))} /></label></div></details>
+      <label>${words.since}<input type="datetime-local" name="since" defaultValue=${local(given('since'))} /></label>
+      <label>${words.until}<input type="datetime-local" name="until" defaultValue=${local(given('until'))} /></label></div></details>
   </form>`
 }
 

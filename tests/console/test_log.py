@@ -40,6 +40,21 @@ def failed(base: str) -> str:
     return str(user["id"])
 
 
+def test_what_is_typed_stays_when_new_rows_arrive(base: str, failed: str, visitor: Visitor) -> None:
+    """A page that asks again by itself takes no half of a name from under somebody's hands."""
+    page = visitor.signed_in("#/scim/log")
+    expect(rows(page)).not_to_have_count(0)
+    before = rows(page).count()
+    page.get_by_label("User or group").fill("half a na")
+    page.get_by_label("Status").select_option("Failed")
+    with scim(base) as client:
+        client.post("/Users", json={"userName": f"{failed}@contoso.example"})
+    page.get_by_role("button", name="Live").click()
+    expect(rows(page)).to_have_count(before + 1)
+    expect(page.get_by_label("User or group")).to_have_value("half a na")
+    expect(page.get_by_label("Status")).to_have_value("failed")
+
+
 def test_a_failed_patch_is_found_and_explained(failed: str, visitor: Visitor) -> None:
     """What to change in Entra, and when it tries again, in the words of docs/errors.md; and what else was changed."""
     page = visitor.signed_in("#/scim/log")
