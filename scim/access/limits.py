@@ -12,7 +12,7 @@ from scim.protocol.errors import TooManyRequests
 RATE, BURST = 100, 200
 """Requests a second of one credential, and at once after a pause, where nobody has chosen others."""
 A_REQUEST = 8 * 1024
-"""Characters that a request may send and be answered without counting for more than one: about ten users."""
+"""Characters that a request may send and be answered without counting for more than one: about eight users."""
 MOST_KEPT = 10_000
 """Credentials of which a process knows how much they have asked lately; the others may ask afresh."""
 COMPANY_SECONDS = 10.0

@@ -28,7 +28,7 @@ thirty times as much memory, where values are short and many.
 """
 EDGE_SIZE = 100
 """Characters that a membership has in an answer, about."""
-LEAST_SIZE = 800
+LEAST_SIZE = 1_000
 """Characters that the smallest resource counts for: it takes as long as they do, whatever it has."""
 
 
