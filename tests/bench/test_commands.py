@@ -79,8 +79,8 @@ def test_the_noise_of_a_tenant_is_served_as_far_as_its_limit_goes() -> None:
 
     served = [int(line.split("|")[2]) for line in lines]
     assert len(served) == 5
-    assert all(200 <= each < 1_000 for each in served[:3])
-    assert served[3] > 0  # computed on a thread, for which the time of the loop does not wait on a busy machine
+    assert all(200 <= each < 1_000 for each in served[:2])
+    assert all(0 < each < 200 for each in served[2:4])  # pages count for several
     assert served[4] == 0
 
 
