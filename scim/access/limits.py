@@ -43,12 +43,11 @@ class _Bucket:
 
     left: float
     at: float
-    burst: int
     under_way: int = 0
 
     def weigh(self, size: int) -> None:
-        """Count a request for more, which sent and was answered so many characters; a debt is a burst at most."""
-        self.left = max(self.left - size // A_REQUEST, -self.burst)
+        """Count a request for more, which sent and was answered so many characters."""
+        self.left -= size // A_REQUEST
 
 
 class Limits:
@@ -66,7 +65,7 @@ class Limits:
         self._company: tuple[str, float] = ("", -math.inf)
 
     @contextmanager
-    def under_way(self, credential: str, allowance: Allowance, *, company: bool = True) -> Iterator["_Bucket"]:
+    def under_way(self, credential: str, allowance: Allowance, *, company: bool = True) -> Iterator[_Bucket]:
         """Count the block as one request of the credential. Raises TooManyRequests before it when that is too much.
 
         Without `company` the request is none for others: what asks for an access token is the same job that uses it.
@@ -79,7 +78,7 @@ class Limits:
             raise _too_many(math.ceil((1 - bucket.left) / allowance.rate), allowance)
         if 0 < allowance.concurrent <= bucket.under_way and in_company:
             raise _too_many(1, allowance)
-        bucket.left = max(bucket.left - 1, -bucket.burst)
+        bucket.left -= 1
         bucket.under_way += 1
         try:
             yield bucket
@@ -88,12 +87,13 @@ class Limits:
 
     def _filled(self, credential: str, allowance: Allowance) -> _Bucket:
         now = self._clock()
-        bucket = self._buckets.setdefault(credential, _Bucket(allowance.burst, now, allowance.burst))
+        bucket = self._buckets.setdefault(credential, _Bucket(allowance.burst, now))
         self._buckets.move_to_end(credential)
         if len(self._buckets) > MOST_KEPT:
             self._forget_one()
-        bucket.left = min(allowance.burst, bucket.left + max(now - bucket.at, 0) * allowance.rate)
-        bucket.at, bucket.burst = now, allowance.burst
+        left = max(bucket.left, -allowance.burst)  # a debt is a burst at most
+        bucket.left = min(allowance.burst, left + max(now - bucket.at, 0) * allowance.rate)
+        bucket.at = now
         return bucket
 
     def _forget_one(self) -> None:
