@@ -163,8 +163,8 @@ def _pieces(value: Any) -> Iterator[str]:
             yield f"{',' if number else '{'}{to_json(name)}:"
             yield from _pieces(item)
         yield "}"
-    elif isinstance(value, list) and value and isinstance(value[0], dict) and "schemas" in value[0]:
-        for number, each in enumerate(value):  # resources, each of which may be large
+    elif _are_resources(value):
+        for number, each in enumerate(value):
             yield "," if number else "["
             yield from _pieces(each)
         yield "]"
@@ -176,11 +176,14 @@ def _pieces(value: Any) -> Iterator[str]:
         yield to_json(value)
 
 
+def _are_resources(value: Any) -> bool:
+    """Whether this is a list of resources, each of which may be large."""
+    return isinstance(value, list) and bool(value) and isinstance(value[0], dict) and "schemas" in value[0]
+
+
 def _weight(value: Any) -> int:
-    """Return how many values a list has; a list of resources, each of which may be large, has more than a piece."""
-    if not isinstance(value, list) or not value:
-        return 0
-    return _PIECE + 1 if isinstance(value[0], dict) and "schemas" in value[0] else len(value)
+    """Return how many values a list has; one of resources counts for more than a piece."""
+    return _PIECE + 1 if _are_resources(value) else len(value) if isinstance(value, list) else 0
 
 
 _PIECE = 500
