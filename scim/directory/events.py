@@ -1,12 +1,13 @@
 """Events: what one transaction changed, as the application behind the service hears of it."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any
 
 from scim.directory import keys
 from scim.directory.memberships import Plan
 from scim.directory.stored import Kind, etag
 from scim.protocol.active import is_active
+from scim.protocol.errors import InvalidValue
 from scim.protocol.resource import Resource, to_stored_json
 from scim.storage.damage import FORM, Damaged, check_form, object_in
 from scim.storage.rows import Insert, Row
@@ -27,6 +28,14 @@ _NAMES = {"u": "userName", "g": "displayName"}
 _WORDS = {"u": "user", "g": "group"}
 
 Event = dict[str, Any]
+
+
+def chosen(types: Iterable[str], known: Collection[str] = TYPES, what: str = "event") -> tuple[str, ...]:
+    """Return types, each once. Raises InvalidValue on one that is not known."""
+    found = tuple(dict.fromkeys(types))
+    if unknown := [each for each in found if each not in known]:
+        raise InvalidValue(f"There is no {what} of the type '{unknown[0][:60]}'. There are {', '.join(known)}.")
+    return found
 
 
 def events_of(

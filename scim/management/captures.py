@@ -38,8 +38,7 @@ class Captures:
         _check("requests", requests, MAX_REQUESTS)
         if values not in VALUES:
             raise InvalidValue(f"values must be {' or '.join(VALUES)}.")
-        if self._service.record.status != "active":
-            raise InvalidValue(f"The tenant is {self._service.record.status}.")
+        self._service.check_active()
         tenant = self._service.tenant
         capture = Capture(
             id=tenant.new_mark(),

@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+from scim.directory.events import chosen
 from scim.directory.feed import LATEST
 from scim.management.administration import Administration, Wanted
 from scim.protocol.errors import InvalidValue
@@ -41,18 +42,17 @@ class Streams:
         `issuer` is the Tenant URL, which each of its tokens names. Without the id of a credential of scope `events` one
         is made, whose secret is told this once. There must be a key that signs.
         """
-        chosen = checked_types(types)
+        wanted = chosen(types, TOKEN_TYPES, "token")
         seconds = self._wait if wait is None else wait
         if not 0 <= seconds <= MAX_WAIT:
             raise InvalidValue(f"wait must be a whole number from 0 to {MAX_WAIT}.")
-        if self._service.record.status != "active":
-            raise InvalidValue(f"The tenant is {self._service.record.status}.")
+        self._service.check_active()
         if await self._rows.count() >= MAX_STREAMS:
             raise InvalidValue(f"A tenant has {MAX_STREAMS} streams at most; delete one first.")
         await self._keys.signer()
         cursor = await self._latest()
         holder, secret = await self._credential(credential)
-        made = Stream(self._tenant.new_id(""), holder, issuer, cursor, self._tenant.time(), chosen, seconds)
+        made = Stream(self._tenant.new_id(""), holder, issuer, cursor, self._tenant.time(), wanted, seconds)
         await self._rows.add(made)
         return self._told(made, await self._last()) | ({"secretToken": secret} if secret else {})
 
@@ -121,11 +121,3 @@ class Streams:
             "lastError": stream.last_error or None,
             "dropped": stream.dropped,
         }
-
-
-def checked_types(types: Iterable[str]) -> tuple[str, ...]:
-    """Return types of events, each once. Raises InvalidValue on one of which there are no tokens."""
-    chosen = tuple(dict.fromkeys(types))
-    if unknown := [each for each in chosen if each not in TOKEN_TYPES]:
-        raise InvalidValue(f"There is no token of the type '{unknown[0][:60]}'. There are {', '.join(TOKEN_TYPES)}.")
-    return chosen

@@ -5,7 +5,7 @@ from dataclasses import replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, get_args
 
-from scim.directory.events import TYPES
+from scim.directory.events import TYPES, chosen
 from scim.directory.feed import LATEST
 from scim.protocol.errors import CursorExpired, InvalidValue
 from scim.security_events.session import SUBJECT_FORMATS
@@ -68,18 +68,17 @@ class Webhooks:
         """
         self._rules.check_url(url)
         tokens = _tokens(form, issuer, session_revoked, subject_issuer)
-        chosen = _checked_types(types, tokens)
+        wanted = _checked_types(types, tokens)
         if on_failure not in ("stop", "skip"):
             raise InvalidValue("onFailure must be stop or skip.")
-        if self._service.record.status != "active":
-            raise InvalidValue(f"The tenant is {self._service.record.status}.")
+        self._service.check_active()
         if len(await self._rows.all()) >= MAX_WEBHOOKS:
             raise InvalidValue(f"A tenant has {MAX_WEBHOOKS} webhooks at most; delete one first.")
         if tokens:
             await self._signing_keys.signer()
         key = "" if tokens else await self._keys.newest()
         cursor, now = await self._cursor(LATEST), self._tenant.time()
-        made = Webhook(self._tenant.new_id(""), url, cursor, now, key, chosen, on_failure, **tokens)
+        made = Webhook(self._tenant.new_id(""), url, cursor, now, key, wanted, on_failure, **tokens)
         await self._rows.add(made)
         self._deliveries.look_again(self._service.record.key)
         return as_told(made) | ({} if tokens else {"secret": await self._secret(made)})
@@ -216,9 +215,7 @@ def _tokens(form: str, issuer: str, session_revoked: str, subject_issuer: str) -
 
 def _checked_types(types: Iterable[str], tokens: Mapping[str, Any]) -> tuple[str, ...]:
     """Return types of events, each once. Raises InvalidValue on one that such a webhook cannot get, or lacks."""
-    chosen, known = tuple(dict.fromkeys(types)), TOKEN_TYPES if tokens else TYPES
-    if unknown := [each for each in chosen if each not in known]:
-        raise InvalidValue(f"There is no event of the type '{unknown[0][:60]}'. There are {', '.join(known)}.")
-    if chosen and tokens.get("session_revoked") and "user.deactivated" not in chosen:
+    wanted = chosen(types, TOKEN_TYPES if tokens else TYPES)
+    if wanted and tokens.get("session_revoked") and "user.deactivated" not in wanted:
         raise InvalidValue("sessionRevoked follows user.deactivated, which types must name.")
-    return chosen
+    return wanted

@@ -24,7 +24,7 @@ from scim.directory.search import Search
 from scim.directory.stored import Kind, kinds
 from scim.directory.tenant import Tenant
 from scim.directory.tombstones import Tombstones
-from scim.protocol.errors import InvalidPath
+from scim.protocol.errors import InvalidPath, InvalidValue
 from scim.protocol.filter import parse_attribute
 from scim.protocol.schema import Schemas, extended
 from scim.security_events.stream import left_behind
@@ -59,6 +59,11 @@ class TenantService:
     journal: Journal
     retention_days: int
     allowance: Allowance
+
+    def check_active(self) -> None:
+        """Return where the tenant may be given something new. Raises InvalidValue."""
+        if self.record.status != "active":
+            raise InvalidValue(f"The tenant is {self.record.status}.")
 
 
 class TenantServices:
