@@ -6,6 +6,7 @@ from functools import partial
 from scim.access.credential import Credential
 from scim.directory.aside import aside
 from scim.directory.capture import MAX_REQUESTS
+from scim.management.answers import answer
 from scim.management.captures import DEFAULT_MINUTES, MAX_CHARACTERS, Captures, as_file
 from scim.management.parameters import count_of, given, members
 from scim.service.answers import Parameters
@@ -27,22 +28,22 @@ class CaptureRoutes:
         state = await captures.start(
             body.get("minutes", DEFAULT_MINUTES), body.get("requests", MAX_REQUESTS), body.get("values", "masked")
         )
-        return Response(201, state, NO_STORE, JSON)
+        return answer(201, state)
 
     async def stop_capture(self, _request: Request, _caller: Credential, parameters: Parameters) -> Response:
         """Capture nothing more."""
-        return Response(200, await (await self._captures(parameters["key"])).stop(), NO_STORE, JSON)
+        return answer(200, await (await self._captures(parameters["key"])).stop())
 
     async def show_capture(self, request: Request, _caller: Credential, parameters: Parameters) -> Response:
         """What is captured, and a page of the exchanges."""
         asked = given(request.query(), PAGE, "a capture")
         captures = await self._captures(parameters["key"])
-        return Response(200, await captures.show(count_of(asked), asked.get("cursor", "")), NO_STORE, JSON)
+        return answer(200, await captures.show(count_of(asked), asked.get("cursor", "")))
 
     async def show_exchange(self, _request: Request, _caller: Credential, parameters: Parameters) -> Response:
         """One exchange."""
         captures = await self._captures(parameters["key"])
-        return Response(200, await captures.exchange(parameters["id"]), NO_STORE, JSON)
+        return answer(200, await captures.exchange(parameters["id"]))
 
     async def download_capture(self, _request: Request, _caller: Credential, parameters: Parameters) -> Response:
         """What was captured last, as a file that can be replayed."""

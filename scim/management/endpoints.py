@@ -1,7 +1,6 @@
 """Tenants and credentials over HTTP, for automation and for the console: `/manage/v1`, in plain JSON."""
 
 from collections.abc import Awaitable, Callable, Mapping
-from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
 from scim.access.address import Permitted
@@ -12,21 +11,20 @@ from scim.access.tenants import as_key
 from scim.directory.roles import Roles
 from scim.management import documents
 from scim.management.administration import GRACE, NOW, Administration, Wanted, expiry
+from scim.management.answers import answer, problem, unless_known
 from scim.management.parameters import members
 from scim.management.routes import PREFIX, ROUTES, ManageRoute
-from scim.protocol import entity_tag, sizes
+from scim.protocol import sizes
 from scim.protocol.errors import InsufficientScope, InvalidValue, MethodNotAllowed, NotFound, ScimError
 from scim.service.addresses import Addresses
 from scim.service.answers import Parameters, answered, origin_of
-from scim.service.messages import JSON, NO_STORE, Request, Response
+from scim.service.messages import JSON, Request, Response
 from scim.service.routes import matched
 from scim.service.tenants import TenantServices
 
 if TYPE_CHECKING:
     from scim.management.streams import Streams
     from scim.management.webhooks import Webhooks
-
-PROBLEM = "application/problem+json"
 
 Operation = Callable[[Request, Credential, Parameters], Awaitable[Response]]
 
@@ -133,19 +131,19 @@ class Management:
         found = await self._administration.tenants()
         own = [each for each in found if caller.scope == "operator" or each.key == caller.tenant]
         listed = [documents.tenant(each, self._address(request, each.key)) for each in own]
-        return _answer(200, {"caller": {"scope": caller.scope}, "tenants": listed})
+        return answer(200, {"caller": {"scope": caller.scope}, "tenants": listed})
 
     async def create_tenant(self, request: Request, _caller: Credential, _: Parameters) -> Response:
         """A new tenant, with its Secret Token, shown this once."""
         body = members(request, {"name": str})
         record, first = await self._administration.create(body.get("name", ""))
         url = self._address(request, record.key)
-        return _answer(201, documents.tenant(record, url) | {"secretToken": first.secret})
+        return answer(201, documents.tenant(record, url) | {"secretToken": first.secret})
 
     async def get_tenant(self, request: Request, _caller: Credential, parameters: Parameters) -> Response:
         """One tenant."""
         record = await self._administration.tenant(parameters["key"])
-        return _answer(200, documents.tenant(record, self._address(request, record.key)))
+        return answer(200, documents.tenant(record, self._address(request, record.key)))
 
     async def change_tenant(self, request: Request, _caller: Credential, parameters: Parameters) -> Response:
         """A tenant's name, status or settings."""
@@ -157,19 +155,19 @@ class Management:
         if "status" in body:
             turn = self._administration.resume if body["status"] == "active" else self._administration.suspend
             record = await turn(record.key)
-        return _answer(200, documents.tenant(record, self._address(request, record.key)))
+        return answer(200, documents.tenant(record, self._address(request, record.key)))
 
     async def delete_tenant(self, request: Request, _caller: Credential, parameters: Parameters) -> Response:
         """Close a tenant now, and drop it after the grace period, or with `now=true` in five minutes."""
         grace = NOW if ("now", "true") in request.query() else GRACE
         record = await self._administration.delete(parameters["key"], grace)
-        return _answer(202, documents.tenant(record, self._address(request, record.key)))
+        return answer(202, documents.tenant(record, self._address(request, record.key)))
 
     async def list_credentials(self, _request: Request, _caller: Credential, parameters: Parameters) -> Response:
         """The tenant's credentials."""
         listed = await self._administration.credentials(parameters.get("key", ""))
         now = self._administration.now
-        return _answer(200, {"credentials": [documents.credential(each, now, used) for each, used in listed]})
+        return answer(200, {"credentials": [documents.credential(each, now, used) for each, used in listed]})
 
     async def create_credential(self, request: Request, caller: Credential, parameters: Parameters) -> Response:
         """A new credential, with its secret, shown this once."""
@@ -178,12 +176,12 @@ class Management:
             raise InsufficientScope("An administrator makes credentials of scope read and events only.", "operator")
         issued = await self._administration.issue(parameters.get("key", ""), wanted)
         url = self._address(request, issued.credential.tenant)
-        return _answer(201, documents.issued(issued, self._administration.now, url))
+        return answer(201, documents.issued(issued, self._administration.now, url))
 
     async def get_credential(self, _request: Request, _caller: Credential, parameters: Parameters) -> Response:
         """One credential."""
         found, used = await self._administration.credential(parameters["id"], parameters.get("key", ""))
-        return _answer(200, documents.credential(found, self._administration.now, used))
+        return answer(200, documents.credential(found, self._administration.now, used))
 
     async def renew_credential(self, request: Request, caller: Credential, parameters: Parameters) -> Response:
         """A new credential beside the old one, which stays valid."""
@@ -191,63 +189,63 @@ class Management:
         expires = members(request, {"expires": str}).get("expires") if request.body else None
         issued = await self._administration.renew(parameters["id"], expiry(expires) if expires else None)
         url = self._address(request, issued.credential.tenant)
-        return _answer(201, documents.issued(issued, self._administration.now, url))
+        return answer(201, documents.issued(issued, self._administration.now, url))
 
     async def revoke_credential(self, _request: Request, caller: Credential, parameters: Parameters) -> Response:
         """Refuse a credential from now on."""
         await self._may_change(caller, parameters)
         revoked = await self._administration.revoke(parameters["id"])
-        return _answer(200, documents.credential(revoked, self._administration.now, ""))
+        return answer(200, documents.credential(revoked, self._administration.now, ""))
 
     async def remove_credential(self, _request: Request, caller: Credential, parameters: Parameters) -> Response:
         """Take a credential that is not valid any more off the list."""
         await self._may_change(caller, parameters)
         await self._administration.remove(parameters["id"])
-        return Response(204, None, NO_STORE, JSON)
+        return answer(204, None)
 
     async def list_access(self, _request: Request, _caller: Credential, parameters: Parameters) -> Response:
         """The groups of the tenant that give roles."""
         found = await (await self._roles(parameters)).mappings()
-        return _answer(200, {"groups": [documents.access(each) for each in found]})
+        return answer(200, {"groups": [documents.access(each) for each in found]})
 
     async def map_access(self, request: Request, _caller: Credential, parameters: Parameters) -> Response:
         """A group gives a role from now on."""
         body = members(request, {"group": str, "role": str})
         roles, origin = await self._roles(parameters), origin_of(request)
-        return _answer(200, documents.access(await roles.map(body.get("group", ""), body.get("role", ""), origin)))
+        return answer(200, documents.access(await roles.map(body.get("group", ""), body.get("role", ""), origin)))
 
     async def unmap_access(self, request: Request, _caller: Credential, parameters: Parameters) -> Response:
         """The group of an id does not give a role any more, or none at all."""
         role = dict(request.query()).get("role")
         roles, origin = await self._roles(parameters), origin_of(request)
-        return _answer(200, documents.access(await roles.unmap(parameters["id"], role, origin)))
+        return answer(200, documents.access(await roles.unmap(parameters["id"], role, origin)))
 
     async def _roles(self, parameters: Parameters) -> Roles:
         return (await self._tenants.of(await self._administration.tenant(parameters["key"]))).roles
 
     async def list_schemas(self, _request: Request, _caller: Credential, parameters: Parameters) -> Response:
         """The tenant's own extension schemas."""
-        return _answer(200, {"schemas": await self._administration.schemas(parameters["key"])})
+        return answer(200, {"schemas": await self._administration.schemas(parameters["key"])})
 
     async def put_schema(self, request: Request, _caller: Credential, parameters: Parameters) -> Response:
         """Keep an extension schema of the tenant."""
         urn = await self._administration.put_schema(parameters["key"], request.json(sizes.RESOURCE))
-        return _answer(200, {"id": urn})
+        return answer(200, {"id": urn})
 
     async def remove_schema(self, _request: Request, _caller: Credential, parameters: Parameters) -> Response:
         """Take an extension schema of the tenant away."""
         await self._administration.remove_schema(parameters["key"], parameters["urn"])
-        return Response(204, None, NO_STORE, JSON)
+        return answer(204, None)
 
     async def list_streams(self, _request: Request, _caller: Credential, parameters: Parameters) -> Response:
         """The tenant's streams."""
-        return _answer(200, {"streams": await (await self._streams(parameters["key"])).all()})
+        return answer(200, {"streams": await (await self._streams(parameters["key"])).all()})
 
     async def create_stream(self, request: Request, _caller: Credential, parameters: Parameters) -> Response:
         """A new stream, with the secret token of a new credential, unless one is named."""
         body = members(request, {"types": list, "wait": int, "credential": str}) if request.body else {}
         streams, issuer = await self._streams(parameters["key"]), self._address(request, request.tenant)
-        return _answer(
+        return answer(
             201, await streams.create(issuer, _texts(body, "types"), body.get("wait"), body.get("credential", ""))
         )
 
@@ -256,20 +254,20 @@ class Management:
         named = members(request, {"credential": str}).get("credential", "")
         if not named:
             raise InvalidValue("credential must be the id of a credential of the scope events.")
-        return _answer(200, await (await self._streams(parameters["key"])).bind(parameters["id"], named))
+        return answer(200, await (await self._streams(parameters["key"])).bind(parameters["id"], named))
 
     async def restart_stream(self, _request: Request, _caller: Credential, parameters: Parameters) -> Response:
         """Go on with what happens from now on."""
-        return _answer(200, await (await self._streams(parameters["key"])).restart(parameters["id"]))
+        return answer(200, await (await self._streams(parameters["key"])).restart(parameters["id"]))
 
     async def delete_stream(self, _request: Request, _caller: Credential, parameters: Parameters) -> Response:
         """Take a stream away."""
         await (await self._streams(parameters["key"])).delete(parameters["id"])
-        return Response(204, None, NO_STORE, JSON)
+        return answer(204, None)
 
     async def list_webhooks(self, _request: Request, _caller: Credential, parameters: Parameters) -> Response:
         """The tenant's webhooks."""
-        return _answer(200, {"webhooks": await (await self._webhooks(parameters["key"])).all()})
+        return answer(200, {"webhooks": await (await self._webhooks(parameters["key"])).all()})
 
     async def create_webhook(self, request: Request, _caller: Credential, parameters: Parameters) -> Response:
         """A new webhook, with its secret, or with what the receiver of its tokens has to know."""
@@ -285,65 +283,43 @@ class Management:
             session_revoked=body.get("sessionRevoked", ""),
             subject_issuer=body.get("subjectIssuer", ""),
         )
-        return _answer(201, made)
+        return answer(201, made)
 
     async def get_webhook(self, _request: Request, _caller: Credential, parameters: Parameters) -> Response:
         """One webhook, and how it fares."""
-        return _answer(200, await (await self._webhooks(parameters["key"])).show(parameters["id"]))
+        return answer(200, await (await self._webhooks(parameters["key"])).show(parameters["id"]))
 
     async def delete_webhook(self, _request: Request, _caller: Credential, parameters: Parameters) -> Response:
         """Take a webhook away."""
         await (await self._webhooks(parameters["key"])).delete(parameters["id"])
-        return Response(204, None, NO_STORE, JSON)
+        return answer(204, None)
 
     async def enable_webhook(self, request: Request, _caller: Credential, parameters: Parameters) -> Response:
         """Deliver again, from a cursor, from `latest`, or from where it stopped."""
         webhooks = await self._webhooks(parameters["key"])
-        return _answer(200, await webhooks.enable(parameters["id"], _from(request)))
+        return answer(200, await webhooks.enable(parameters["id"], _from(request)))
 
     async def disable_webhook(self, _request: Request, _caller: Credential, parameters: Parameters) -> Response:
         """Deliver nothing until the webhook is enabled."""
-        return _answer(200, await (await self._webhooks(parameters["key"])).disable(parameters["id"]))
+        return answer(200, await (await self._webhooks(parameters["key"])).disable(parameters["id"]))
 
     async def rotate_webhook(self, _request: Request, _caller: Credential, parameters: Parameters) -> Response:
         """A new secret, beside which the old one signs for 24 hours."""
-        return _answer(200, await (await self._webhooks(parameters["key"])).rotate(parameters["id"]))
+        return answer(200, await (await self._webhooks(parameters["key"])).rotate(parameters["id"]))
 
     async def replay_webhook(self, request: Request, _caller: Credential, parameters: Parameters) -> Response:
         """Deliver again from a cursor on; without one, what was skipped."""
         webhooks = await self._webhooks(parameters["key"])
-        return _answer(200, await webhooks.replay(parameters["id"], _from(request)))
+        return answer(200, await webhooks.replay(parameters["id"], _from(request)))
 
     async def test_webhook(self, _request: Request, _caller: Credential, parameters: Parameters) -> Response:
         """Send one event, and tell what the receiver made of it."""
-        return _answer(200, await (await self._webhooks(parameters["key"])).test(parameters["id"]))
+        return answer(200, await (await self._webhooks(parameters["key"])).test(parameters["id"]))
 
     async def _may_change(self, caller: Credential, parameters: Parameters) -> None:
         found, _ = await self._administration.credential(parameters["id"], parameters.get("key", ""))
         if caller.scope == "admin" and found.scope not in DELEGATED:
             raise InsufficientScope("An administrator changes credentials of scope read and events only.", "operator")
-
-
-def problem(error: ScimError) -> Response:
-    """Return problem details. RFC 9457."""
-    body = {"type": "about:blank", "title": HTTPStatus(error.status).phrase, "status": error.status}
-    return Response(error.status, body | {"detail": error.detail}, {**error.headers, **NO_STORE}, PROBLEM)
-
-
-def unless_known(request: Request, response: Response) -> Response:
-    """Return an answer with its entity tag, or 304 where the client has it: the console asks again and again."""
-    if response.status != 200 or response.body is None:
-        return response
-    content = response.content()
-    tag = entity_tag.of_content(content)
-    headers = {**response.headers, "ETag": tag}
-    if request.knows(tag):
-        return Response(304, None, headers, response.media_type)
-    return Response(200, response.body, headers, response.media_type, written=content)
-
-
-def _answer(status: int, body: Any) -> Response:
-    return Response(status, body, NO_STORE, JSON)
 
 
 def _said(request: Request) -> dict[str, Any]:

@@ -9,9 +9,10 @@ from scim.directory import counts, keys
 from scim.directory.guards import MODES
 from scim.directory.memberships import name_in
 from scim.management.administration import Administration
+from scim.management.answers import answer
 from scim.protocol import sizes
 from scim.protocol.errors import InvalidValue
-from scim.service.messages import JSON, NO_STORE, Request, Response
+from scim.service.messages import Request, Response
 from scim.service.tenants import TenantServices
 
 
@@ -74,4 +75,4 @@ class GroupGuards:
         tenant = (await self._tenants.of(record)).tenant
         active = await counts.total(tenant, "u") - await counts.total(tenant, counts.INACTIVE)
         told = {"seats": record.seats, "activeUsers": max(active, 0), "groups": groups}
-        return Response(200, told, NO_STORE, JSON)
+        return answer(200, told)

@@ -7,12 +7,13 @@ from scim.access.audit import Audit
 from scim.access.credential import Credential
 from scim.management import activity, download
 from scim.management.administration import Administration
+from scim.management.answers import answer
 from scim.management.overview import overview
 from scim.management.parameters import count_of, given
 from scim.management.roster import Roster, summary
 from scim.service.addresses import Addresses
 from scim.service.answers import Parameters
-from scim.service.messages import JSON, NO_STORE, Request, Response
+from scim.service.messages import Request, Response
 from scim.service.tenants import TenantService, TenantServices
 
 PAGE = ("count", "cursor")
@@ -42,7 +43,7 @@ class Reading:
         """How a tenant does."""
         service = await self._service(parameters)
         listed = await self._administration.credentials(service.record.key)
-        return _answer(await overview(service, self._administration.now, listed, self._health))
+        return answer(200, await overview(service, self._administration.now, listed, self._health))
 
     async def _health(self) -> Mapping[str, Any]:
         states: Mapping[str, Any] = (await self._asked_health()).body
@@ -60,7 +61,7 @@ class Reading:
         asked = given(request.query(), FIND, f"a list of {plural}")
         roster = Roster(await self._service(parameters))
         found, cursor = await roster.found(name, asked.get("find", ""), count_of(asked), asked.get("cursor", ""))
-        return _answer({plural: [summary(each) for each in found], "nextCursor": cursor or None})
+        return answer(200, {plural: [summary(each) for each in found], "nextCursor": cursor or None})
 
     async def get_user(self, request: Request, _caller: Credential, parameters: Parameters) -> Response:
         """One user, without its groups."""
@@ -73,7 +74,7 @@ class Reading:
     async def _shown(self, name: str, request: Request, parameters: Parameters) -> Response:
         service = await self._service(parameters)
         url = self._address(request, service.record.key)
-        return _answer(await Roster(service).shown(name, parameters["id"], url))
+        return answer(200, await Roster(service).shown(name, parameters["id"], url))
 
     async def list_groups_of_user(self, request: Request, _caller: Credential, parameters: Parameters) -> Response:
         """The groups that a user is a direct member of."""
@@ -86,13 +87,13 @@ class Reading:
     async def _groups(self, name: str, request: Request, parameters: Parameters) -> Response:
         asked = given(request.query(), PAGE, "a list of groups")
         roster = Roster(await self._service(parameters))
-        return _answer(await roster.groups(name, parameters["id"], count_of(asked), asked.get("cursor", "")))
+        return answer(200, await roster.groups(name, parameters["id"], count_of(asked), asked.get("cursor", "")))
 
     async def list_members(self, request: Request, _caller: Credential, parameters: Parameters) -> Response:
         """The members of a group."""
         asked = given(request.query(), PAGE, "a list of members")
         roster = Roster(await self._service(parameters))
-        return _answer(await roster.members(parameters["id"], count_of(asked), asked.get("cursor", "")))
+        return answer(200, await roster.members(parameters["id"], count_of(asked), asked.get("cursor", "")))
 
     async def get_user_history(self, request: Request, _caller: Credential, parameters: Parameters) -> Response:
         """Who changed which attributes of a user when, and its memberships."""
@@ -105,7 +106,7 @@ class Reading:
     async def _history(self, name: str, request: Request, parameters: Parameters) -> Response:
         asked = given(request.query(), PAGE, "a history")
         roster = Roster(await self._service(parameters))
-        return _answer(await roster.history(name, parameters["id"], count_of(asked), asked.get("cursor", "")))
+        return answer(200, await roster.history(name, parameters["id"], count_of(asked), asked.get("cursor", "")))
 
     async def list_audit(self, request: Request, _caller: Credential, _: Parameters) -> Response:
         """Who changed what, of all tenants or of one."""
@@ -119,22 +120,18 @@ class Reading:
 
     async def _audited(self, tenant: str | None, asked: Mapping[str, str]) -> Response:
         found, cursor = await self._audit.page(tenant, count_of(asked), asked.get("cursor", ""))
-        return _answer({"actions": found, "nextCursor": cursor})
+        return answer(200, {"actions": found, "nextCursor": cursor})
 
     async def list_requests(self, request: Request, _caller: Credential, parameters: Parameters) -> Response:
         """The requests of a tenant, as its journal has them."""
-        return _answer(await activity.log(await self._service(parameters), request.query()))
+        return answer(200, await activity.log(await self._service(parameters), request.query()))
 
     async def list_all_requests(self, request: Request, _caller: Credential, _: Parameters) -> Response:
         """The requests of all tenants together."""
         records = await self._administration.tenants()
-        return _answer(await activity.log_of_all(records, self._tenants.of, request.query()))
+        return answer(200, await activity.log_of_all(records, self._tenants.of, request.query()))
 
     async def download_requests(self, request: Request, _caller: Credential, parameters: Parameters) -> Response:
         """The same as a file."""
         address = request.url.partition("?")[0]
         return await download.requests(await self._service(parameters), request.query(), address)
-
-
-def _answer(body: object) -> Response:
-    return Response(200, body, NO_STORE, JSON)
