@@ -6,19 +6,15 @@ from typing import Any
 from scim.access.tenants import as_key
 from scim.app import App
 from scim.commands.command import Parser, WrongUsage
-from scim.commands.operating import run
+from scim.commands.operating import add_paging, first_with, paged, run
 from scim.management.parameters import count_of
-
-PAGES = 50
-"""Pages that are read for what is looked for, at most; the last line says how to go on."""
 
 
 def main(arguments: list[str]) -> int:
     """Print rows of the audit; 0 when that was done. Raises what scim/commands/command.py tells."""
     parser = Parser("python -m scim audit", description="Show who changed what: tenants, credentials, webhooks ...")
     parser.add_argument("--tenant", metavar="KEY", default="", help="of one tenant, deleted ones too; default: of all")
-    parser.add_argument("--count", metavar="N", default="50", help="how many at most, 1 to 200; default 50")
-    parser.add_argument("--cursor", metavar="TEXT", default="", help="go on where an earlier page stopped")
+    add_paging(parser)
     parser.add_argument("--json", action="store_true", help="print one JSON object")
     asked = parser.parse_args(arguments)
     key = as_key(asked.tenant) if asked.tenant else None
@@ -26,22 +22,20 @@ def main(arguments: list[str]) -> int:
         raise WrongUsage(f"'{asked.tenant[:60]}' can be the key of no tenant; `python -m scim tenant list` has them")
 
     async def work(app: App) -> dict[str, Any]:
-        count, cursor = count_of({"count": asked.count}), asked.cursor
-        for _ in range(PAGES):
+        count = count_of({"count": asked.count})
+
+        async def page(cursor: str) -> dict[str, Any]:
             found, following = await app.audit.page(key, count, cursor)
-            if found or following is None:
-                break
-            cursor = following
-        return {"actions": found, "nextCursor": following}
+            return {"actions": found, "nextCursor": following}
+
+        return await first_with("actions", asked.cursor, page)
 
     return run(work, _told, asked.json)
 
 
 def _told(page: dict[str, Any]) -> str:
     lines = [_line(each) for each in page["actions"]] or ["nobody has changed anything"]
-    if page["nextCursor"]:
-        lines.append(f"older ones: --cursor {page['nextCursor']}")
-    return "\n".join(lines)
+    return paged(lines, page["nextCursor"])
 
 
 def _line(told: dict[str, Any]) -> str:

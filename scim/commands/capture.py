@@ -6,7 +6,7 @@ from typing import Any
 
 from scim.app import App
 from scim.commands.command import Parser, WrongUsage
-from scim.commands.operating import fields, parser_of, run, table
+from scim.commands.operating import add_paging, fields, paged, parser_of, run, table
 from scim.directory.capture import MAX_MINUTES, MAX_REQUESTS
 from scim.management.captures import DEFAULT_MINUTES, VALUES
 
@@ -31,8 +31,7 @@ def _parser() -> Parser:
     made["start"].add_argument("--minutes", default=str(DEFAULT_MINUTES), help=f"1 to {MAX_MINUTES}")
     made["start"].add_argument("--requests", default=str(MAX_REQUESTS), help=f"at most so many, 1 to {MAX_REQUESTS}")
     made["start"].add_argument("--values", choices=VALUES, default=VALUES[0], help="whether values are masked")
-    made["list"].add_argument("--count", default="50", help="how many, 1 to 200")
-    made["list"].add_argument("--cursor", default="", help="go on where an earlier page stopped")
+    add_paging(made["list"])
     made["show"].add_argument("id", metavar="ID")
     return parser
 
@@ -60,8 +59,7 @@ def _number(text: str) -> int:
 def _told(asked: argparse.Namespace, result: Any) -> str:
     if asked.action == "list":
         columns = ("id", "time", "method", "target", "status", "bytesSent")
-        rest = f"\nolder ones: --cursor {result['nextCursor']}" if result["nextCursor"] else ""
-        return table(result["exchanges"], columns, "nothing was captured") + rest
+        return paged([table(result["exchanges"], columns, "nothing was captured")], result["nextCursor"])
     if asked.action in ("show", "download"):
         return json.dumps(result, ensure_ascii=False, indent=2)
     capture = result.get("capture", result)

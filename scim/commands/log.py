@@ -4,11 +4,8 @@ from typing import Any
 
 from scim.app import App
 from scim.commands.command import Parser, add_tenant
-from scim.commands.operating import run
+from scim.commands.operating import add_paging, first_with, paged, run
 from scim.management import activity
-
-PAGES = 50
-"""Pages that are read for what is looked for, at most; the last line says how to go on."""
 
 
 def main(arguments: list[str]) -> int:
@@ -19,8 +16,7 @@ def main(arguments: list[str]) -> int:
     parser.add_argument("--find", metavar="TEXT", help="those with this text in any part of them")
     parser.add_argument("--user", metavar="TEXT", help="those about the user or group with this id, or in its name")
     parser.add_argument("--since", metavar="TIME", help="not older than that, as 2027-12-31 or with a time behind")
-    parser.add_argument("--count", metavar="N", default="50", help="how many at most, 1 to 200; default 50")
-    parser.add_argument("--cursor", metavar="TEXT", default="", help="go on where an earlier page stopped")
+    add_paging(parser)
     parser.add_argument("--json", action="store_true", help="print one JSON object")
     asked = parser.parse_args(arguments)
     parts = {"status": "failed" if asked.failed else "", "text": asked.find, "user": asked.user, "since": asked.since}
@@ -28,22 +24,17 @@ def main(arguments: list[str]) -> int:
 
     async def work(app: App) -> dict[str, Any]:
         service = await app.serving(asked.tenant)
-        cursor: str | None = asked.cursor
-        for _ in range(PAGES):
-            page = await activity.log(service, [*given.items(), ("count", asked.count), ("cursor", cursor or "")])
-            cursor = page["nextCursor"]
-            if page["requests"] or cursor is None:
-                break
-        return page
+
+        async def page(cursor: str) -> dict[str, Any]:
+            return await activity.log(service, [*given.items(), ("count", asked.count), ("cursor", cursor)])
+
+        return await first_with("requests", asked.cursor, page)
 
     return run(work, _told, asked.json)
 
 
 def _told(page: dict[str, Any]) -> str:
-    lines = [_line(each) for each in page["requests"]] or ["no requests"]
-    if page["nextCursor"]:
-        lines.append(f"older ones: --cursor {page['nextCursor']}")
-    return "\n".join(lines)
+    return paged([_line(each) for each in page["requests"]] or ["no requests"], page["nextCursor"])
 
 
 def _line(told: dict[str, Any]) -> str:

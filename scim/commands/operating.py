@@ -19,6 +19,8 @@ LOCAL = f"http://127.0.0.1:7071/{routes.PREFIX}"
 
 COMMAND_LINE = "command-line"
 """In place of a credential's id: who runs a command has the store itself."""
+PAGES = 50
+"""Pages that are read for what is looked for, at most; the last line says how to go on."""
 READING = ("list", "show", "test", "download")
 """Actions that change nothing."""
 
@@ -43,6 +45,22 @@ def parser_of(
 def add_host(parser: Parser) -> None:
     """Let a command be told where the service is."""
     parser.add_argument("--host", metavar="URL", help="where the service is; default: SCIM_BASE_URL")
+
+
+def add_paging(parser: argparse.ArgumentParser) -> None:
+    """Let a command show a page, and the ones behind it."""
+    parser.add_argument("--count", metavar="N", default="50", help="how many at most, 1 to 200; default 50")
+    parser.add_argument("--cursor", metavar="TEXT", default="", help="go on where an earlier page stopped")
+
+
+async def first_with(name: str, cursor: str, page: Callable[[str], Awaitable[dict[str, Any]]]) -> dict[str, Any]:
+    """Return the first page behind a cursor that has something in the list of that name, PAGES of them at most."""
+    for _ in range(PAGES):
+        found = await page(cursor)
+        if found[name] or found["nextCursor"] is None:
+            break
+        cursor = found["nextCursor"]
+    return found
 
 
 def run(work: Work, tell: Callable[[Any], str], as_json: bool, command: str = "", asked: Any = None) -> int:
@@ -112,6 +130,11 @@ def table(rows: list[Mapping[str, Any]], columns: tuple[str, ...], nothing: str)
     widths = [max(len(line[number]) for line in cells) for number in range(len(columns))]
     lines = ["  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)) for line in cells]
     return "\n".join(line.rstrip() for line in lines)
+
+
+def paged(lines: list[str], cursor: str | None) -> str:
+    """Return the lines of a page, and how to go on behind it."""
+    return "\n".join([*lines, f"older ones: --cursor {cursor}"] if cursor else lines)
 
 
 def fields(told: Mapping[str, Any]) -> str:
