@@ -6,6 +6,8 @@ from typing import Any
 from scim.app import App
 from scim.commands.command import Failure, Parser
 from scim.commands.operating import fields, listed, parser_of, run, table, url
+from scim.security_events.session import SUBJECT_FORMATS
+from scim.webhooks.webhook import FORMS
 
 ACTIONS = {
     "list": "list the webhooks of a tenant",
@@ -38,13 +40,13 @@ def _parser() -> Parser:
     )
     create.add_argument(
         "--form",
-        choices=("standard", "security-event"),
+        choices=FORMS,
         default="standard",
         help="events signed by Standard Webhooks, or Security Event Tokens by RFC 8935; default: standard",
     )
     create.add_argument(
         "--session-revoked",
-        choices=("email", "iss_sub", "scim"),
+        choices=SUBJECT_FORMATS,
         default="",
         help="with security-event: one more token when a user's sessions end, for a receiver that knows users so",
     )

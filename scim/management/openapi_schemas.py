@@ -12,6 +12,7 @@ from scim.management.captures import DEFAULT_MINUTES, VALUES
 from scim.security_events.session import SUBJECT_FORMATS
 from scim.security_events.token import TOKEN_TYPES
 from scim.service.events import MAX_WAIT
+from scim.webhooks.webhook import FORMS
 
 Schema = dict[str, Any]
 
@@ -24,7 +25,7 @@ _TYPES: Schema = {"type": "array", "items": {"enum": list(TYPES)}}
 _TOKEN_TYPES: Schema = {"type": "array", "items": {"enum": list(TOKEN_TYPES)}}
 _WAIT: Schema = {"type": "integer", "minimum": 0, "maximum": MAX_WAIT}
 _ON_FAILURE: Schema = {"enum": ["stop", "skip"]}
-_FORM: Schema = {"enum": ["standard", "security-event"]}
+_FORM: Schema = {"enum": list(FORMS)}
 _SUBJECT: Schema = {"enum": list(SUBJECT_FORMATS), "description": "How the receiver knows users."}
 _SUBJECT_ISSUER: Schema = {"type": "string", "description": "Of `iss_sub`: who has given users their externalId."}
 _GUARD: Schema = {"enum": list(MODES)}

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, get_args
+from typing import TYPE_CHECKING, Any
 
 from scim.directory.events import TYPES, chosen
 from scim.directory.feed import LATEST
@@ -15,7 +15,17 @@ from scim.service.tenants import TenantService
 from scim.webhooks.address import AddressRules
 from scim.webhooks.delivery import Delivery
 from scim.webhooks.signature import WebhookKeys, secret, text_of
-from scim.webhooks.webhook import BOTH_SIGN, MAX_WEBHOOKS, Form, OnFailure, Webhook, WebhookRows, as_told, enabled
+from scim.webhooks.webhook import (
+    BOTH_SIGN,
+    FORMS,
+    MAX_WEBHOOKS,
+    Form,
+    OnFailure,
+    Webhook,
+    WebhookRows,
+    as_told,
+    enabled,
+)
 
 if TYPE_CHECKING:
     from scim.security_events.signing import SigningKeys
@@ -196,8 +206,8 @@ class Webhooks:
 
 def _tokens(form: str, issuer: str, session_revoked: str, subject_issuer: str) -> dict[str, Any]:
     """Return what a webhook has besides that gets tokens; nothing of any other one. Raises InvalidValue."""
-    if form not in get_args(Form):
-        raise InvalidValue(f"form must be one of {', '.join(get_args(Form))}.")
+    if form not in FORMS:
+        raise InvalidValue(f"form must be one of {', '.join(FORMS)}.")
     if session_revoked not in ("", *SUBJECT_FORMATS):
         raise InvalidValue(f"sessionRevoked must be one of {', '.join(SUBJECT_FORMATS)}.")
     if bool(subject_issuer) != (session_revoked == "iss_sub"):

@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime, timedelta
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 from scim.directory import keys
 from scim.directory.tenant import Tenant
@@ -23,6 +23,7 @@ _LONG_AGO = datetime.min.replace(tzinfo=UTC)
 
 OnFailure = Literal["stop", "skip"]
 Form = Literal["standard", "security-event"]
+FORMS: tuple[Form, ...] = get_args(Form)
 
 
 @dataclass(frozen=True, slots=True)
