@@ -247,14 +247,7 @@ def build(
     deliveries = Deliveries(partial(_delivery, settings, webhook_keys, signing_keys), hints)
     rounds = Rounds(store, registry, tenants, deliveries, Audit(registry, store.rows(name, may_be_missing=True), name))
     timer = Timer(tenant, rounds)
-
-    async def journal_of(key: str) -> Journal | None:
-        record = await admission.tenant(key)
-        return (await tenants.of(record)).journal if record and record.status == "active" else None
-
-    masked = settings.journal_names == "masked"
-    capturing = Capturing(tenants.of)
-    journals = Journals(journal_of if settings.journal else None, tenant.now, clock, masked)
+    capturing, journals = Capturing(tenants.of), _journals(settings, admission, tenants, tenant, clock)
     return App(
         settings=settings,
         store=store,
@@ -279,6 +272,19 @@ def build(
         tokens=tokens,
         clock=clock,
     )
+
+
+def _journals(
+    settings: Settings, admission: Admission, tenants: TenantServices, tenant: Tenant, clock: Callable[[], float]
+) -> Journals:
+    """Return what writes the journals of tenants, those that are active, or of none where the journal is off."""
+
+    async def journal_of(key: str) -> Journal | None:
+        record = await admission.tenant(key)
+        return (await tenants.of(record)).journal if record and record.status == "active" else None
+
+    masked = settings.journal_names == "masked"
+    return Journals(journal_of if settings.journal else None, tenant.now, clock, masked)
 
 
 def _seconds(tenant: Tenant) -> float:
