@@ -1,6 +1,6 @@
 """A store that fails at one chosen call."""
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from enum import Enum
 
 from scim.protocol.errors import Unavailable
@@ -20,6 +20,18 @@ class Fault(Enum):
     REFUSED = "the store does not do it and does not answer"
     LOST = "the store does it, and its answer is lost"
     OVER = "the deadline of the request has come: neither this call is made nor any behind it"
+
+
+async def at_each_call(calls: Sequence[str], play: Callable[[Fault, int], Awaitable[object]]) -> int:
+    """Play with each fault at each call; return how often. `calls` are their kinds, for whoever reads of a failure."""
+    faults = [(fault, number) for number in range(1, len(calls) + 1) for fault in Fault]
+    for fault, number in faults:
+        try:
+            await play(fault, number)
+        except AssertionError as error:
+            error.add_note(f"call {number} of {len(calls)} ({calls[number - 1]}): {fault.value}")
+            raise
+    return len(faults)
 
 
 class FaultyRows:

@@ -10,7 +10,7 @@ from scim.protocol.errors import Unavailable
 from scim.security_events.stream import Stream, StreamRows
 from scim.storage.sqlite import SqliteRows
 from tests.conftest import BASE_URL, Http
-from tests.crash.faults import Crash, Fault, FaultyRows
+from tests.crash.faults import Crash, Fault, FaultyRows, at_each_call
 from tests.crash.world import Client, copy_of, make_app, user_body
 
 EVENTS = {1, 2, 3, 4, 5}
@@ -120,16 +120,10 @@ async def test_each_token_is_had_whatever_happens(signing_key: Path, count_cases
         stream = await begun(start, signing_key)
         calls = await played(start, stream, None, 0, signing_key)
         assert {"read", "commit", "answer"} <= set(calls)
-        faults = [(number, fault) for number in range(1, len(calls) + 1) for fault in Fault]
-        for number, fault in faults:
-            try:
-                await played(start, stream, fault, number, signing_key)
-            except AssertionError as error:
-                error.add_note(f"call {number} of {len(calls)} ({calls[number - 1]}): {fault.value}")
-                raise
+        cases = await at_each_call(calls, lambda fault, at: played(start, stream, fault, at, signing_key))
     finally:
         start._db.close()
-    count_cases("crash cases", len(faults))
+    count_cases("crash cases", cases)
 
 
 async def test_what_expires_is_counted_once_whatever_happens(
@@ -145,12 +139,10 @@ async def test_what_expires_is_counted_once_whatever_happens(
         await receiver.poll(app)
         assert await noted(start) == {2}
         calls = await expired(start, None, 0)
-        faults = [(number, fault) for number in range(1, len(calls) + 1) for fault in Fault]
-        for number, fault in faults:
-            await expired(start, fault, number)
+        cases = await at_each_call(calls, lambda fault, at: expired(start, fault, at))
     finally:
         start._db.close()
-    count_cases("crash cases", len(faults))
+    count_cases("crash cases", cases)
 
 
 async def expired(start: SqliteRows, fault: Fault | None, at: int) -> list[str]:

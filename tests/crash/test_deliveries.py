@@ -11,7 +11,7 @@ from scim.protocol.errors import Unavailable
 from scim.storage.sqlite import SqliteRows
 from scim.webhooks.delivery import SKIPPED_AFTER
 from scim.webhooks.webhook import WebhookRows
-from tests.crash.faults import Crash, Fault, FaultyRows
+from tests.crash.faults import Crash, Fault, FaultyRows, at_each_call
 from tests.crash.hooks import KEY, LATER, SIGNS, Receiver, Told, delivered_at_last, delivery, events, make_webhook
 from tests.crash.world import Client, copy_of, make_app, user_body
 
@@ -102,16 +102,10 @@ async def test_each_event_comes_whatever_happens(
         await begun(start, case, signs)
         calls = await played(start, case, None, 0, signs)
         assert {"read", "commit", "send"} <= set(calls)
-        faults = [(number, fault) for number in range(1, len(calls) + 1) for fault in Fault]
-        for number, fault in faults:
-            try:
-                await played(start, case, fault, number, signs)
-            except AssertionError as error:
-                error.add_note(f"call {number} of {len(calls)} ({calls[number - 1]}): {fault.value}")
-                raise
+        cases = await at_each_call(calls, lambda fault, at: played(start, case, fault, at, signs))
     finally:
         start._db.close()
-    count_cases("crash cases", len(faults))
+    count_cases("crash cases", cases)
 
 
 async def played(start: SqliteRows, case: Case, fault: Fault | None, number: int, signs: Signs) -> list[str]:
