@@ -2,7 +2,6 @@
 
 import importlib.util
 import json
-from collections.abc import AsyncIterator
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -11,10 +10,11 @@ import azure.functions as func
 import pytest
 
 from scim.app import App
-from tests.conftest import Clock, Http, make_app
-from tests.recording import RecordingRows
-from tests.webhooks.conftest import KEY
-from tests.webhooks.receiver import Received, Receiver, receiving
+from tests.conftest import Clock, Http
+from tests.webhooks.conftest import app, receiver
+from tests.webhooks.receiver import Received, Receiver
+
+__all__ = ["app", "receiver"]
 
 SAMPLE = Path(__file__).parents[2] / "examples" / "forward" / "function_app.py"
 FUNCTIONS = ["to_service_bus", "to_event_grid"]
@@ -28,20 +28,6 @@ class Out:
 
     def set(self, value: Any) -> None:
         self.given.append(value)
-
-
-@pytest.fixture
-async def app(rows: RecordingRows, clock: Clock) -> AsyncIterator[App]:
-    """A service that can sign."""
-    made = make_app(rows, clock, webhook_key=KEY)
-    yield made
-    await made.close()
-
-
-@pytest.fixture
-async def receiver() -> AsyncIterator[Receiver]:
-    async with receiving() as made:
-        yield made
 
 
 @pytest.fixture

@@ -7,21 +7,13 @@ from pathlib import Path
 import pytest
 
 from scim.app import App, build
-from scim.security_events.signing import new_pem
 from scim.settings import Settings
 from tests.azurite import azurite
 from tests.conftest import Clock, make_app
 from tests.recording import RecordingRows
+from tests.security_events.conftest import key_file
 
-__all__ = ["azurite"]
-
-
-@pytest.fixture
-def key_file(tmp_path: Path) -> Path:
-    """A file with a key that signs."""
-    path = tmp_path / "key.pem"
-    path.write_text(new_pem())
-    return path
+__all__ = ["azurite", "key_file"]
 
 
 @pytest.fixture

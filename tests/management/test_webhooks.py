@@ -21,10 +21,10 @@ from tests.management.managing import Manager, administrator, fits
 from tests.recording import RecordingRows
 from tests.security_events.conftest import key_file
 from tests.tenancy import client, credential, tenant
-from tests.webhooks.conftest import KEY
+from tests.webhooks.conftest import KEY, receiver
 from tests.webhooks.receiver import Receiver, receiving
 
-__all__ = ["key_file"]
+__all__ = ["key_file", "receiver"]
 
 
 @pytest.fixture
@@ -34,12 +34,6 @@ async def app(rows: RecordingRows, clock: Clock) -> AsyncIterator[App]:
     made.deliveries.after_answers = True
     yield made
     await made.close()
-
-
-@pytest.fixture
-async def receiver() -> AsyncIterator[Receiver]:
-    async with receiving() as made:
-        yield made
 
 
 @pytest.fixture

@@ -15,8 +15,10 @@ from scim.storage.deadline import within
 from tests.conftest import Clock, Http, make_app
 from tests.recording import RecordingRows
 from tests.tenancy import client, tenant
-from tests.webhooks.conftest import KEY
+from tests.webhooks.conftest import KEY, receiver
 from tests.webhooks.receiver import Receiver, receiving
+
+__all__ = ["receiver"]
 
 
 @dataclass
@@ -82,12 +84,6 @@ async def app(rows: RecordingRows, clock: Clock, hints: Hints) -> AsyncIterator[
     made.deliveries.hints = hints
     yield made
     await made.close()
-
-
-@pytest.fixture
-async def receiver() -> AsyncIterator[Receiver]:
-    async with receiving() as made:
-        yield made
 
 
 @pytest.fixture
