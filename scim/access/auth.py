@@ -1,12 +1,11 @@
-"""Which requests may pass: bearer tokens compared through their SHA-256, from a source of tokens."""
+"""Secret tokens: the only form in which they are kept, where the valid ones come from, and what a refusal says."""
 
 import hashlib
-import hmac
 import re
 from collections.abc import Iterable
 from typing import Protocol
 
-from scim.protocol.errors import InvalidSyntax, Unauthorized
+from scim.protocol.errors import InvalidSyntax
 
 MISSING = "Send the secret token as 'Authorization: Bearer <token>'."
 WRONG = "The token is not valid. Copy the current secret token into the client's provisioning settings."
@@ -69,24 +68,3 @@ class FixedTokens:
 
     async def close(self) -> None:
         return None
-
-
-async def authorize(authorization: str | None, source: TokenSource) -> None:
-    """Return when the Authorization header carries a valid bearer token; the scheme's case is ignored.
-
-    Raises Unauthorized otherwise, and InvalidSyntax for two such headers, which the host joins by a comma.
-    RFC 7644 §2, RFC 6750 §2.1.
-    """
-    check_once(authorization)
-    scheme, _, token = (authorization or "").strip().replace("\t", " ").partition(" ")
-    token = token.strip()
-    if scheme.lower() != "bearer" or not token:
-        raise Unauthorized(MISSING)
-    presented = digest(token)
-    if not _among(presented, await source.digests()) and not _among(presented, await source.refreshed()):
-        raise Unauthorized(WRONG, presented=True)
-
-
-def _among(presented: bytes, valid: tuple[bytes, ...]) -> bool:
-    """Compare with every valid digest in constant time: timing does not tell which one matched."""
-    return any([hmac.compare_digest(presented, each) for each in valid])

@@ -47,10 +47,6 @@ class Fresh(Generic[T]):
         kept = self._kept.get(key)
         return None if kept is None else kept.value
 
-    def has_known(self, key: str) -> bool:
-        """Whether any answer for the key is kept, however old."""
-        return key in self._kept
-
     async def get(self, key: str) -> T:
         """Return the answer for the key, asking only if none is kept that is new enough."""
         kept = self._kept.get(key)

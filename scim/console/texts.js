@@ -79,7 +79,6 @@ export const texts = {
     means: 'What it means',
     toDo: 'What to do',
     entra: 'What Entra does',
-    noChange: 'It succeeded; there is nothing to do.',
     detail: 'Detail',
     scimType: 'scimType',
     attributes: 'Attributes',
@@ -304,7 +303,6 @@ export const texts = {
     again: 'Try again',
     limited: 'Too many requests from this address; wait a minute.',
     gone: 'The console asks for what is not there. A newer version may be in use: load the page again.',
-    notFound: 'There is no page at this address.',
   },
 
   overview: {
@@ -342,7 +340,6 @@ export const texts = {
     countedOn: 'counted {when}',
     countedDaily: 'counted once a day',
     requests: 'Requests',
-    requestsHint: 'in 24 hours',
     failures: 'Failures',
     failuresHint: '{share} of all',
     p95: 'p95',

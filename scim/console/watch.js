@@ -1,7 +1,7 @@
 // When the page asks again: each minute while it can be seen; live every five seconds, for ten minutes.
 
 export const MINUTE = 60_000
-export const LIVE_EVERY = 5_000
+const LIVE_EVERY = 5_000
 export const LIVE_FOR = 10 * MINUTE
 
 export class Watch {

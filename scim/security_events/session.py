@@ -14,7 +14,6 @@ SESSION_REVOKED = "https://schemas.openid.net/secevent/caep/event-type/session-r
 SubjectFormat = Literal["email", "iss_sub", "scim"]
 SUBJECT_FORMATS: tuple[SubjectFormat, ...] = get_args(SubjectFormat)
 """How a receiver knows a user: RFC 9493 §3.2.2, §3.2.4, and RFC 9967 §2.1."""
-ENDS_SESSIONS = ("user.deactivated", "user.deleted")
 
 
 def ends_sessions(event: Event) -> bool:

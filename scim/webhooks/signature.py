@@ -7,8 +7,6 @@ from collections.abc import Sequence
 from typing import Protocol
 
 PREFIX = "whsec_"
-LENGTH = 32
-"""Bytes of a secret; the specification asks for 24 to 64."""
 _SALT = b"scim webhook secret"
 
 
@@ -32,7 +30,7 @@ def secret(key: bytes, tenant: str, webhook_id: str, generation: int) -> bytes:
     """Return a secret of a webhook: HKDF with SHA-256 of the key, for this tenant, webhook and generation. RFC 5869."""
     pseudo_random = hmac.digest(_SALT, key, hashlib.sha256)
     about = "\0".join((tenant, webhook_id, str(generation))).encode()
-    return hmac.digest(pseudo_random, about + b"\x01", hashlib.sha256)  # one block is LENGTH bytes
+    return hmac.digest(pseudo_random, about + b"\x01", hashlib.sha256)  # 32 bytes, of the 24 to 64 asked for
 
 
 def text_of(secret_bytes: bytes) -> str:

@@ -2,9 +2,9 @@
 
 import asyncio
 
-from scim.access.auth import authorize
 from scim.azure.vault import VaultTokens
 from scim.protocol.errors import Unauthorized
+from tests.access.letting_in import let_in
 
 from .stand_in import Answer, hang
 
@@ -15,7 +15,7 @@ OTHER = "other-token-aaaabbbbccccdddd"
 
 async def accepts(tokens: VaultTokens, token: str) -> bool:
     try:
-        await authorize(f"Bearer {token}", tokens)
+        await let_in(f"Bearer {token}", tokens)
     except Unauthorized:
         return False
     return True

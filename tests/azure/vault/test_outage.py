@@ -6,9 +6,9 @@ from typing import Any
 import pytest
 from azure.core.credentials import AccessToken
 
-from scim.access.auth import authorize
 from scim.azure.vault import LOAD_BUDGET, PAUSE, REFRESH_BUDGET, TIME_LIMIT, VaultTokens
 from scim.protocol.errors import Unavailable
+from tests.access.letting_in import let_in
 from tests.azure.vault.asking import NEVER, OLD, accepts, settled, wait_for
 
 from .conftest import Clock, Connect, MadeUpIdentity
@@ -208,7 +208,7 @@ class TestFirstLoad:
         before = clock.seconds
 
         with pytest.raises(Unavailable, match=reason) as raised:
-            await authorize(f"Bearer {OLD}", tokens)
+            await let_in(f"Bearer {OLD}", tokens)
         assert (raised.value.status, int(raised.value.headers["Retry-After"]) >= PAUSE) == (503, True)
         assert clock.seconds - before <= LOAD_BUDGET
         vault.broken = None

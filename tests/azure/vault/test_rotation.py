@@ -4,9 +4,10 @@ import asyncio
 
 import pytest
 
-from scim.access.auth import authorize, digest
+from scim.access.auth import digest
 from scim.azure.vault import PAUSE, TIME_LIMIT, VaultTokens
 from scim.protocol.errors import Unavailable
+from tests.access.letting_in import let_in
 from tests.azure.vault.asking import NEW, OLD, OTHER, accepts, settled
 
 from .conftest import Clock, Connect
@@ -100,11 +101,11 @@ class TestRotation:
         first = vault.add("1", OLD)
 
         async def call(*held: str) -> None:
-            """Let eight clients that hold these tokens send 50 requests each; `authorize` raises if one is refused."""
+            """Let eight clients that hold these tokens send 50 requests each; `let_in` raises if one is refused."""
 
             async def client(token: str) -> None:
                 for _ in range(50):
-                    await authorize(f"Bearer {token}", tokens)
+                    await let_in(f"Bearer {token}", tokens)
                     await asyncio.sleep(0)
 
             await asyncio.gather(*(client(held[number % len(held)]) for number in range(8)))
