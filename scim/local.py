@@ -242,8 +242,11 @@ class _Timer(func.TimerRequest):
 
 def _announce(port: int) -> None:
     base = f"http://127.0.0.1:{port}"
-    token = os.environ.get("SCIM_TOKEN", "").split(",")[0] or "in the key vault, secret scim-token"
-    operator = os.environ.get("SCIM_ADMIN_TOKEN", "").split(",")[0] or "none: set SCIM_ADMIN_TOKEN"
+    if os.environ.get("SCIM_KEY_VAULT"):  # then the tokens of settings do not count
+        token, operator = "in the key vault, secret scim-token", "in the key vault, secret scim-admin-token"
+    else:
+        token = os.environ.get("SCIM_TOKEN", "").split(",")[0]
+        operator = os.environ.get("SCIM_ADMIN_TOKEN", "").split(",")[0] or "none: set SCIM_ADMIN_TOKEN"
     sys.stdout.write(
         f"\n  Tenant URL    {base}/{routes.PREFIX}\n  Secret token  {token}\n"
         f"  Console       {base}/console\n  Operator      {operator}\n  Health        {base}/health\n\n"
@@ -269,6 +272,6 @@ def main(arguments: list[str]) -> int:
 
 
 def _port(text: str) -> int:
-    if not text.isdecimal() or int(text) > MAX_PORT:
-        raise WrongUsage(f"the port must be a number up to {MAX_PORT}, not '{text}'")
+    if not text.isdecimal() or int(text[:6]) > MAX_PORT:
+        raise WrongUsage(f"the port must be a number up to {MAX_PORT}, not '{text[:40]}'")
     return int(text)

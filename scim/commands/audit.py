@@ -7,7 +7,6 @@ from scim.access.tenants import as_key
 from scim.app import App
 from scim.commands.command import Parser, WrongUsage
 from scim.commands.operating import add_paging, first_with, paged, run
-from scim.management.parameters import count_of
 
 
 def main(arguments: list[str]) -> int:
@@ -22,10 +21,8 @@ def main(arguments: list[str]) -> int:
         raise WrongUsage(f"'{asked.tenant[:60]}' can be the key of no tenant; `python -m scim tenant list` has them")
 
     async def work(app: App) -> dict[str, Any]:
-        count = count_of({"count": asked.count})
-
         async def page(cursor: str) -> dict[str, Any]:
-            found, following = await app.audit.page(key, count, cursor)
+            found, following = await app.audit.page(key, asked.count, cursor)
             return {"actions": found, "nextCursor": following}
 
         return await first_with("actions", asked.cursor, page)

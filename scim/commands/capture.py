@@ -5,7 +5,7 @@ import json
 from typing import Any
 
 from scim.app import App
-from scim.commands.command import Parser, WrongUsage
+from scim.commands.command import Parser, whole_number
 from scim.commands.operating import add_paging, fields, paged, parser_of, run, table
 from scim.directory.capture import MAX_MINUTES, MAX_REQUESTS
 from scim.management.captures import DEFAULT_MINUTES, VALUES
@@ -28,8 +28,12 @@ def main(arguments: list[str]) -> int:
 def _parser() -> Parser:
     parser, action = parser_of("capture", "Keep what a client sends to a tenant, for a day.")
     made = {name: action(name, text) for name, text in ACTIONS.items()}
-    made["start"].add_argument("--minutes", default=str(DEFAULT_MINUTES), help=f"1 to {MAX_MINUTES}")
-    made["start"].add_argument("--requests", default=str(MAX_REQUESTS), help=f"at most so many, 1 to {MAX_REQUESTS}")
+    for name, default, most in (
+        ("--minutes", DEFAULT_MINUTES, MAX_MINUTES),
+        ("--requests", MAX_REQUESTS, MAX_REQUESTS),
+    ):
+        text = f"at most so many, 1 to {most}; default {default}"
+        made["start"].add_argument(name, type=whole_number(1, most), metavar="N", default=default, help=text)
     made["start"].add_argument("--values", choices=VALUES, default=VALUES[0], help="whether values are masked")
     add_paging(made["list"])
     made["show"].add_argument("id", metavar="ID")
@@ -40,20 +44,14 @@ async def _work(app: App, asked: argparse.Namespace) -> Any:
     captures = await app.captures(asked.tenant)
     match asked.action:
         case "start":
-            return await captures.start(_number(asked.minutes), _number(asked.requests), asked.values)
+            return await captures.start(asked.minutes, asked.requests, asked.values)
         case "stop":
             return await captures.stop()
         case "list":
-            return await captures.show(min(_number(asked.count), 200), asked.cursor)
+            return await captures.show(asked.count, asked.cursor)
         case "show":
             return await captures.exchange(asked.id)
     return await captures.download()
-
-
-def _number(text: str) -> int:
-    if not (text.isascii() and text.isdecimal()) or int(text[:9]) < 1:
-        raise WrongUsage(f"'{text[:20]}' is no whole number above 0")
-    return int(text[:9])
 
 
 def _told(asked: argparse.Namespace, result: Any) -> str:

@@ -30,6 +30,17 @@ class Parser(argparse.ArgumentParser):
         raise WrongUsage(f"{message}; --help lists what there is")
 
 
+def whole_number(least: int, most: int) -> Callable[[str], int]:
+    """Return the type of an option that is a whole number within limits; any other text is a WrongUsage."""
+
+    def read(text: str) -> int:
+        if text.isascii() and text.isdecimal() and len(text) < 12 and least <= int(text) <= most:
+            return int(text)
+        raise argparse.ArgumentTypeError(f"must be a whole number from {least:,} to {most:,}, not '{text[:40]}'")
+
+    return read
+
+
 def add_tenant(parser: Parser) -> None:
     """Let a command be told which tenant it is for."""
     parser.add_argument("--tenant", metavar="KEY", default=DEFAULT_KEY, help="the segment of its Tenant URL")

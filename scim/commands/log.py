@@ -26,7 +26,7 @@ def main(arguments: list[str]) -> int:
         service = await app.serving(asked.tenant)
 
         async def page(cursor: str) -> dict[str, Any]:
-            return await activity.log(service, [*given.items(), ("count", asked.count), ("cursor", cursor)])
+            return await activity.log(service, [*given.items(), ("count", str(asked.count)), ("cursor", cursor)])
 
         return await first_with("requests", asked.cursor, page)
 

@@ -10,7 +10,8 @@ from typing import Any
 
 from scim.access.audit import given
 from scim.app import App, from_environ
-from scim.commands.command import DONE, Failure, Parser, add_tenant
+from scim.commands.command import DONE, Failure, Parser, add_tenant, whole_number
+from scim.management.parameters import MAX_COUNT
 from scim.service import routes
 from scim.service.addresses import tenant_url
 
@@ -49,7 +50,13 @@ def add_host(parser: Parser) -> None:
 
 def add_paging(parser: argparse.ArgumentParser) -> None:
     """Let a command show a page, and the ones behind it."""
-    parser.add_argument("--count", metavar="N", default="50", help="how many at most, 1 to 200; default 50")
+    parser.add_argument(
+        "--count",
+        type=whole_number(1, MAX_COUNT),
+        metavar="N",
+        default=50,
+        help=f"how many at most, 1 to {MAX_COUNT}; default 50",
+    )
     parser.add_argument("--cursor", metavar="TEXT", default="", help="go on where an earlier page stopped")
 
 

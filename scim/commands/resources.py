@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator, Mapping
 from typing import Any
 
 from scim.app import App
-from scim.commands.command import Parser, WrongUsage, add_tenant
+from scim.commands.command import Parser, add_tenant, whole_number
 from scim.commands.operating import run, table
 from scim.directory.stored import Kind, Stored
 from scim.management.roster import Roster
@@ -28,18 +28,18 @@ def _shown(command: str, name: str, arguments: list[str]) -> int:
     parser = Parser(f"python -m scim {command}", description=f"Show the {command} of a tenant; nothing is changed.")
     add_tenant(parser)
     parser.add_argument("--find", metavar="TEXT", default="", help="an id, or part of a name or externalId")
-    parser.add_argument("--count", metavar="N", default="100", help="how many at most; default 100")
+    parser.add_argument(
+        "--count", type=whole_number(1, MOST), metavar="N", default=100, help="how many at most; default 100"
+    )
     parser.add_argument("--json", action="store_true", help="print one JSON object, with all attributes")
     asked = parser.parse_args(arguments)
-    if not (asked.count.isascii() and asked.count.isdecimal()) or not 0 < int(asked.count[:9]) <= MOST:
-        raise WrongUsage(f"--count must be a whole number from 1 to {MOST}")
 
     async def work(app: App) -> dict[str, Any]:
         service = await app.serving(asked.tenant)
         kind = service.kinds[name]
         found: list[dict[str, Any]] = []
         async for each in _found(service, kind, asked.find.strip()):
-            if len(found) == int(asked.count):
+            if len(found) == asked.count:
                 return {command: found, "more": True}
             found.append(each.resource(""))
         return {command: found, "more": False}

@@ -4,8 +4,9 @@ import argparse
 from typing import Any
 
 from scim.app import App
-from scim.commands.command import Parser
+from scim.commands.command import Parser, whole_number
 from scim.commands.operating import fields, listed, parser_of, run, table, url
+from scim.service.events import MAX_WAIT
 
 ACTIONS = {
     "list": "list the streams of a tenant, and how they fare",
@@ -25,7 +26,12 @@ def _parser() -> Parser:
     parser, action = parser_of("stream", "Operate the streams of Security Event Tokens.")
     create = action("create", "make a stream, and print where it is fetched")
     create.add_argument("--types", metavar="A,B", default="", help="those events alone; default: all")
-    create.add_argument("--wait", type=int, metavar="0..20", help="seconds for which an empty answer is held open")
+    create.add_argument(
+        "--wait",
+        type=whole_number(0, MAX_WAIT),
+        metavar=f"0..{MAX_WAIT}",
+        help="seconds for which an empty answer is held open",
+    )
     create.add_argument(
         "--credential", metavar="ID", default="", help="of the scope events, which alone may fetch; default: a new one"
     )

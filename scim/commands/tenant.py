@@ -42,7 +42,15 @@ def main(arguments: list[str]) -> int:
         "guard": _guard,
         "test": _test,
     }[asked.action]
-    return run(lambda app: work(app, asked), lambda result: _told(asked, result), asked.json, "tenant", asked)
+    command = "" if _only_shows(asked) else "tenant"
+    return run(lambda app: work(app, asked), lambda result: _told(asked, result), asked.json, command, asked)
+
+
+def _only_shows(asked: argparse.Namespace) -> bool:
+    """Whether an action that can change something lists what there is, which the audit does not tell of."""
+    if asked.action == "schema":
+        return asked.add is None and asked.remove is None
+    return asked.action == "guard" and asked.group is None
 
 
 def _parser() -> Parser:

@@ -67,7 +67,6 @@ def test_a_stream_is_made_listed_bound_and_deleted(folder: Path, capsys: Capture
     [
         (("create", "--types", "user.born"), "user.created"),
         (("create", "--types", "group.roles_changed"), "group.members_added"),
-        (("create", "--wait", "21"), "0 to 20"),
         (("create", "--credential", "nobody"), "no credential"),
         (("delete", "no-such"), "no stream"),
         (("restart", "0" * 32), "no stream"),
