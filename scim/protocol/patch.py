@@ -131,7 +131,7 @@ class _Patch:
         elif operation.op == "remove":
             raise NoTarget("A remove operation needs a path that says what to remove.")
         elif is_strict():
-            raise NoTarget("The operation needs a path, since this credential is strict.")
+            raise InvalidSyntax("The operation needs a path, since this credential is strict.")
         else:
             self._apply_object(operation.op, value)
 

@@ -261,10 +261,14 @@ class Place:
         if op == "remove":
             return None
         read: Resource | None = read_single(self._attribute, value, self._where)
-        if op == "add" or not isinstance(value, dict):
+        if op == "add":
             return self._merged(before, read or {})
+        if read is None:
+            return None  # null, "" and {} are no value
+        if not isinstance(value, dict):
+            return self._merged(before, read)
         selected_by = _described(self._selection, self._attribute) or {}
-        return read and {**{name: before[name] for name in selected_by}, **read}
+        return {**{name: before[name] for name in selected_by}, **read}
 
     def _with_sub(self, before: Resource, value: Any) -> Resource:
         assert self._sub is not None  # noqa: S101

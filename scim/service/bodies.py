@@ -61,7 +61,9 @@ def _checked(message: TypeAdapter[_Message], body: Any, expected: str, most: int
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
         where = ".".join(_SPELLED.get(str(step), str(step)) for step in first["loc"]) or "the body"
-        raise InvalidSyntax(f"The body must be {expected}; {where}: {first['msg']}.") from None
+        # What pydantic says of this names a class of ours.
+        wrong = "must be a JSON object" if first["type"] == "dataclass_type" else first["msg"]
+        raise InvalidSyntax(f"The body must be {expected}; {where}: {wrong}.") from None
 
 
 def _named(body: Any, most: int | None = None) -> Any:

@@ -221,7 +221,9 @@ def parse_json(body: bytes) -> Any:
     except RecursionError:
         raise InvalidSyntax(_TOO_DEEP) from None
     except ValueError as error:
-        raise InvalidSyntax(f"The body is not JSON: {error}.") from None
+        # Python counts the digits of a number before it reads it, and tells its own programmers what to do.
+        what = "a number has too many digits" if "integer string conversion" in str(error) else error
+        raise InvalidSyntax(f"The body is not JSON: {what}.") from None
     _check_depth(value)
     return value
 

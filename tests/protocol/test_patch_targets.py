@@ -46,6 +46,15 @@ def test_a_value_that_would_not_be_what_the_filter_describes_does_not_come_to_be
             patched(BARE, op("replace", path, value))
 
 
+@pytest.mark.parametrize("nothing", [None, "", {}, {"value": ""}])
+def test_a_selected_value_that_is_replaced_by_nothing_is_gone(nothing: Any) -> None:
+    """RFC 7643 §2.5: null is no value. To add nothing changes nothing."""
+    path = 'emails[type eq "home"]'
+    assert [each["type"] for each in MIRA["emails"]] == ["work", "home"]
+    assert [each["type"] for each in patched(MIRA, op("replace", path, nothing))["emails"]] == ["work"]
+    assert patched(MIRA, op("add", path, nothing)) == MIRA
+
+
 def test_operations_on_one_described_value_fill_one_value() -> None:
     """Entra sends value, primary and type of one e-mail as operations of their own, in any order, primary as text."""
     operations = [

@@ -33,6 +33,23 @@ def test_the_same_holds_for_bulk() -> None:
             bulk_request(body)
 
 
+@pytest.mark.parametrize(
+    ("body", "told"),
+    [
+        ([TITLE], "the body: must be a JSON object"),
+        (None, "the body: must be a JSON object"),
+        ({"Operations": [5]}, "Operations.0: must be a JSON object"),
+        ({"Operations": TITLE}, "Operations: Input should be a valid list"),
+    ],
+)
+def test_what_is_no_message_is_told_in_words_of_json(body: Any, told: str) -> None:
+    """Whoever wrote the client knows none of the classes here."""
+    for read in (patch_operations, bulk_request):
+        with pytest.raises(InvalidSyntax, match=told) as raised:
+            read(body)
+        assert "instance of" not in raised.value.detail
+
+
 def test_a_patch_has_ten_thousand_operations_at_most() -> None:
     """One more is refused before any of them is looked at."""
     assert len(patch_operations({"Operations": [TITLE] * MAX_OPERATIONS})) == 10_000

@@ -43,7 +43,7 @@ def test_json_is_read(body: bytes, value: Any) -> None:
         (b'{"a": 1, "b": {"c": 2, "c": 2}}', "'c' is given twice"),
         (rb'{"a": "\ud800"}', "surrogate"),
         (rb'{"\udfff": 1}', "surrogate"),
-        (b"9" * 5000, "not JSON"),
+        (b"9" * 5000, "not JSON: a number has too many digits.$"),
         (nested(MAX_DEPTH + 1), "nests"),
         (nested(100_000), "nests"),
         (b'{"a":' * 30 + b"1" + b"}" * 30, "nests"),

@@ -51,7 +51,8 @@ async def test_an_operation_without_a_path_or_with_an_unknown_one_is_400(
     """PATCH, also within Bulk."""
     strict, user = await strict_client(app), await http.user("mira")
     path = f"/Users/{user['id']}"
-    assert (await strict.request("PATCH", path, {"Operations": [operation]})).status == 400
+    refused = await strict.request("PATCH", path, {"Operations": [operation]})
+    assert (refused.status, refused.body["scimType"]) == (400, "invalidSyntax")
     bulk = {"Operations": [{"method": "PATCH", "path": path, "data": {"Operations": [operation]}}]}
     [result] = (await strict.request("POST", "/Bulk", bulk)).body["Operations"]
     assert result["status"] == "400"
