@@ -4,7 +4,7 @@ import os
 import re
 import signal
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
@@ -41,12 +41,17 @@ def environment(**settings: str) -> dict[str, str]:
 
 
 @contextmanager
-def serving(folder: Path, *arguments: str, **settings: str) -> Iterator[Server]:
-    """Run `python -m scim serve` in a folder, on a free port unless arguments say otherwise, until the block ends."""
+def serving(
+    folder: Path, *arguments: str, command: Sequence[str] = ("scim", "serve"), **settings: str
+) -> Iterator[Server]:
+    """Run `python -m scim serve` in a folder, on a free port unless arguments say otherwise, until the block ends.
+
+    Another `command` of a module is to serve as well.
+    """
     with (
         (folder / "stderr").open("a") as errors,
         python(
-            *("-m", "scim", "serve", *(arguments or ("0",))),
+            *("-m", *command, *(arguments or ("0",))),
             cwd=folder,
             env=environment(**settings),
             stdout=subprocess.PIPE,

@@ -52,7 +52,7 @@ async def test_sixteen_who_want_five_seats(client: Client, crews: dict[str, list
     for _ in range(2):
         sleeping = [await client.created("/Users", userName=a_name(), active=False) for _ in range(8)]
         answers = await asyncio.gather(
-            *(client.send("POST", "/Users", {"userName": a_name()}) for _ in range(8)),
+            *(client.create("/Users", userName=a_name()) for _ in range(8)),
             *(client.patch(f"/Users/{each}", sets("active", True)) for each in sleeping),
         )
         seated = [each for each in answers if each.status in (200, 201)]

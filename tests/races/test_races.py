@@ -33,6 +33,22 @@ def statuses(answers: list[Answer]) -> Counter[int]:
     return Counter(answer.status for answer in answers)
 
 
+def won(answers: list[Answer], status: int, others: int) -> list[Answer]:
+    """Return the answer of the only one who got this status; all the others got theirs.
+
+    Nobody got it where a try that was not answered, and then repeated, has done it.
+    """
+    winners = [each for each in answers if each.status == status]
+    assert statuses(answers) == Counter({status: len(winners), others: len(answers) - len(winners)})
+    assert len(winners) == 1 or (not winners and any(each.repeated for each in answers))
+    return winners
+
+
+def is_gone(answer: Answer) -> bool:
+    """Whether a DELETE says that the resource is gone, by an earlier try of it perhaps."""
+    return answer.status == 204 or (answer.status == 404 and answer.repeated)
+
+
 def adds(*ids: str) -> dict[str, Any]:
     """Return the operation that adds members."""
     return {"op": "add", "path": "members", "value": [{"value": each} for each in ids]}
@@ -76,11 +92,10 @@ async def test_of_sixteen_creators_of_one_name_one_succeeds(client: Client, path
         answers = await asyncio.gather(
             *(client.send("POST", path, {attribute: spelt(name, number)}) for number in range(CREATORS))
         )
-        assert statuses(answers) == {201: 1, 409: CREATORS - 1}
+        winners = won(answers, 201, 409)
         assert {each.body["scimType"] for each in answers if each.status == 409} == {"uniqueness"}
-        winner = next(each.body for each in answers if each.status == 201)
-        found = await client.read(f'{path}?filter={attribute} eq "{name}"')
-        assert [each["id"] for each in found["Resources"]] == [winner["id"]]
+        [found] = (await client.read(f'{path}?filter={attribute} eq "{name}"'))["Resources"]
+        assert all(each.body["id"] == found["id"] for each in winners)
     assert await client.total(path) == before + 2
 
 
@@ -97,7 +112,7 @@ async def test_of_eight_renames_to_one_name_one_succeeds(client: Client, path: s
         shown = (await client.read(f"{path}/{each}"))[attribute]
         assert shown.lower() == (name if answer.status == 409 else new)
         again = await client.send("POST", path, {attribute: name})
-        assert again.status == (409 if answer.status == 409 else 201)
+        assert again.status == 409 if answer.status == 409 else again.status == 201 or again.repeated
 
 
 async def test_patches_of_one_user_that_set_other_attributes_are_all_kept(client: Client) -> None:
@@ -162,7 +177,7 @@ async def test_a_user_deleted_while_it_is_added_to_groups_leaves_no_ghost(client
             *(client.patch(f"/Groups/{each}", adds(user_id)) for each in ids),
             client.send("DELETE", f"/Users/{user_id}"),
         )
-        assert deleted.status == 204
+        assert is_gone(deleted)
         assert set(statuses(added)) <= {204, 400}
         assert [await members(client, each) for each in ids] == [[]] * 6
         assert (await client.send("GET", f"/Users/{user_id}")).status == 404
@@ -176,7 +191,7 @@ async def test_a_group_deleted_while_members_are_added_leaves_no_ghost(client: C
             *(client.patch(f"/Groups/{group_id}", adds(each)) for each in ids),
             client.send("DELETE", f"/Groups/{group_id}"),
         )
-        assert deleted.status == 204
+        assert is_gone(deleted)
         assert set(statuses(added)) <= {204, 404}
         assert [await groups_of(client, each) for each in ids] == [[]] * 6
         assert (await client.send("GET", f"/Groups/{group_id}")).status == 404
@@ -194,9 +209,9 @@ async def test_a_group_too_large_for_one_transaction_goes_while_its_members_chan
         *(client.patch(f"/Groups/{group_id}", adds(each)) for each in new),
         *(client.send("DELETE", f"/Users/{each}") for each in leaving),
     )
-    assert deleted.status == 204
+    assert is_gone(deleted)
     assert set(statuses(others[:3])) <= {204, 404}
-    assert statuses(others[3:]) == {204: 3}
+    assert all(map(is_gone, others[3:]))
     assert [await groups_of(client, each) for each in old[:2] + new] == [[]] * 5
 
 
@@ -206,21 +221,22 @@ async def test_of_ten_deletes_of_one_resource_one_succeeds(client: Client, path:
     before = await client.total(path)
     resource_id = await client.created(path, **{attribute: a_name()})
     answers = await asyncio.gather(*(client.send("DELETE", f"{path}/{resource_id}") for _ in range(10)))
-    assert statuses(answers) == {204: 1, 404: 9}
+    won(answers, 204, 404)
     assert await client.total(path) == before
 
 
 @pytest.mark.parametrize(("path", "attribute"), KINDS)
 async def test_of_ten_patches_of_one_version_one_succeeds(client: Client, path: str, attribute: str) -> None:
     """If-Match names the version that all of them have read; nine come too late."""
-    made = await client.send("POST", path, {attribute: a_name()})
+    made = await client.create(path, **{attribute: a_name()})
     resource, version = f"{path}/{made.body['id']}", made.body["meta"]["version"]
     answers = await asyncio.gather(
         *(client.patch(resource, sets("externalId", f"by-{number}"), if_match=version) for number in range(10))
     )
-    assert statuses(answers) == {PATCHED[path]: 1, 412: 9}
-    winner = next(number for number, answer in enumerate(answers) if answer.status != 412)
-    assert (await client.read(resource))["externalId"] == f"by-{winner}"
+    winners = won(answers, PATCHED[path], 412)
+    by = (await client.read(resource))["externalId"]
+    assert by in [f"by-{number}" for number, answer in enumerate(answers) if answer in winners or answer.repeated]
+    assert not winners or by == f"by-{answers.index(winners[0])}"
 
 
 @pytest.mark.parametrize(("path", "attribute"), KINDS)
@@ -229,17 +245,24 @@ async def test_a_name_created_and_deleted_by_many_belongs_to_one_at_most(
 ) -> None:
     """What stays at the end is what its creator did not delete, and the count says so."""
     name, before = a_name(), await client.total(path)
+    unknown: list[Answer] = []
+    """Refusals of requests an earlier try of which may have created what is there."""
+
+    async def create() -> Answer:
+        made = await client.send("POST", path, {attribute: name})
+        assert made.status in {201, 409}, made
+        unknown.extend([made] if made.status == 409 and made.repeated else [])
+        return made
 
     async def turns() -> int:
         for _ in range(4):
-            made = await client.send("POST", path, {attribute: name})
-            assert made.status in {201, 409}, made
+            made = await create()
             if made.status == 201:
-                assert (await client.send("DELETE", f"{path}/{made.body['id']}")).status == 204
-        return int((await client.send("POST", path, {attribute: name})).status == 201)
+                assert is_gone(await client.send("DELETE", f"{path}/{made.body['id']}"))
+        return int((await create()).status == 201)
 
     kept = sum(await asyncio.gather(*(turns() for _ in range(4))))
-    found = await client.read(f'{path}?filter={attribute} eq "{name}"')
-    assert kept <= 1
-    assert found["totalResults"] == kept
-    assert await client.total(path) == before + kept
+    found = (await client.read(f'{path}?filter={attribute} eq "{name}"'))["totalResults"]
+    assert kept <= found <= 1
+    assert kept == found or unknown
+    assert await client.total(path) == before + found
