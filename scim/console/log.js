@@ -50,7 +50,7 @@ export class Log extends Component {
     const choice = caller?.scope === 'operator' && tenants.length > 1 ? tenants : []
     const rows = data?.requests
     return html`
-      <${Filters} key=${asked(route).toString()} route=${route} choice=${choice} credentials=${credentials} filter=${this.filter} filtered=${filtered} />
+      <${Filters} key=${`${route.tenant} ${route.query}`} route=${route} choice=${choice} credentials=${credentials} filter=${this.filter} filtered=${filtered} />
       ${!rows && html`<p aria-busy="true">${texts.loading}</p>`}
       ${rows?.length > 0 && html`<${Rows} rows=${rows} names=${names} tenants=${across(route) && tenants} tenant=${route.tenant} />`}
       ${rows?.length === 0 && html`<p class="muted">${data.nextCursor ? words.goesOn : filtered ? words.emptyFiltered : words.empty}</p>`}
@@ -65,7 +65,7 @@ function Filters({ route, choice, credentials, filter, filtered }) {
   if (given('status') && !statuses[given('status')]) statuses[given('status')] = given('status')
   const tenant = across(route) ? ALL : route.tenant
   // What is typed and not sent yet stays when new rows arrive: fields begin with what the address says, and no more.
-  return html`<form key=${`${route.tenant} ${route.query}`} class="filters" onSubmit=${filter} aria-label=${words.search}>
+  return html`<form class="filters" onSubmit=${filter} aria-label=${words.search}>
     <label>${words.status}<select name="status">${Object.entries(statuses).map(([value, name]) => html`<option value=${value} selected=${value === given('status')}>${name}</option>`)}</select></label>
     ${choice.length > 0 && html`<label>${texts.tenant}<select name="tenant">
       ${choice.length <= MOST_TENANTS && html`<option value=${ALL} selected=${tenant === ALL}>${words.allTenants}</option>`}
