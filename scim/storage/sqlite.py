@@ -5,6 +5,7 @@ import random
 import sqlite3
 import time
 from collections.abc import Callable, Sequence
+from concurrent.futures import Executor, ThreadPoolExecutor
 from typing import TypeVar
 
 from scim.protocol.errors import Unavailable
@@ -22,8 +23,12 @@ from scim.storage.rows import (
     new_mark,
 )
 
+MEMORY = ":memory:"
+"""The path of a store that lives in memory, and ends with its one connection."""
 REST_SECONDS = 0.01
 """How long calls answer at once before the event loop gets a turn; those of a store on the network let it each time."""
+MANY = 200
+"""Rows above which a range is read on a thread of its own; a page of a hundred users is read at once."""
 BUSY_SECONDS = 5.0
 """How long a call waits for other processes to let go of the file before it is `Unavailable`."""
 
@@ -72,11 +77,12 @@ T = TypeVar("T")
 
 
 class SqliteRows:
-    """Rows in one file, which several processes of one machine may share; ":memory:" keeps them in memory.
+    """Rows in one file, which several processes of one machine may share; MEMORY keeps them in memory.
 
     Statements run on the caller's thread, inside the event loop: one takes microseconds, less than handing it
     to a thread and back, and SQLite lets only one write at a time anyway. Waiting for another process is
-    asynchronous.
+    asynchronous. Only a range of MANY rows is read on another thread, over a connection of its own: SQLite lets go of
+    the interpreter at each row, and while something long is computed on a thread it comes back later each time.
 
     An acknowledged commit survives the death of the process. When the machine itself loses power the last
     commits may be missing (synchronous = NORMAL), never parts of one. The file must be on a local disk, since
@@ -93,7 +99,7 @@ class SqliteRows:
         while True:
             try:
                 self._db = _opened(path)
-                return
+                break
             except sqlite3.DatabaseError as error:
                 if not _is_busy(error) or time.monotonic() > end:
                     raise Unavailable(
@@ -101,6 +107,7 @@ class SqliteRows:
                         " of the service, or to a new one in a folder that you may write to."
                     ) from error
             time.sleep(random.uniform(0.001, 0.02))  # noqa: S311 - spreads processes, no secret
+        self._apart = None if path == MEMORY else _Apart(path)
 
     async def read(self, partition: str, key: str) -> Row | None:
         found = await self._run(lambda: self._db.execute(_READ, (partition, key)).fetchone())
@@ -110,7 +117,10 @@ class SqliteRows:
         statement = _RANGE_OF_KEYS if keys_only else _RANGE
         # A negative LIMIT would mean no limit.
         values = (partition, after, before, max(limit, 0))
-        return [_row(found) for found in await self._run(lambda: self._db.execute(statement, values).fetchall())]
+        if limit > MANY and self._apart:
+            apart = self._apart
+            return await self._run(lambda: apart.range(statement, values), apart.thread)
+        return await self._run(lambda: _rows(self._db, statement, values))
 
     async def commit(self, partition: str, changes: Sequence[RowChange], mark: str = "") -> list[str]:
         check_key(partition)
@@ -121,6 +131,8 @@ class SqliteRows:
         await self._run(lambda: self._db.execute("SELECT last FROM counter").fetchone())
 
     async def close(self) -> None:
+        if self._apart:
+            self._apart.close()
         self._db.close()
 
     def _apply(self, partition: str, changes: Sequence[RowChange], mark: str) -> list[str]:
@@ -144,8 +156,8 @@ class SqliteRows:
                 cursor = self._db.execute(_TOUCH, (version, modified, partition, key, expected_or_any))
         return cursor.rowcount == 1
 
-    async def _run(self, work: Callable[[], T]) -> T:
-        """Return what `work` returns, tried again while another process holds the file.
+    async def _run(self, work: Callable[[], T], thread: Executor | None = None) -> T:
+        """Return what `work` returns, here or on a thread, tried again while another process holds the file.
 
         Not SQLite's own busy timeout, which would stop the event loop for as long as it waits.
         """
@@ -156,7 +168,7 @@ class SqliteRows:
         end = now + min(BUSY_SECONDS, deadline.current().left())
         while True:
             try:
-                return work()
+                return work() if thread is None else await loop.run_in_executor(thread, work)
             except sqlite3.DatabaseError as error:
                 if _code(error) in _DAMAGED:
                     text = f"The SQLite file is damaged ({error}). Make another one of a backup, with import."
@@ -166,6 +178,27 @@ class SqliteRows:
                 if not _is_busy(error) or loop.time() > end:
                     raise Unavailable(f"The SQLite file does not answer: {error}.") from error
             await asyncio.sleep(random.uniform(0.001, 0.02))  # noqa: S311 - spreads processes, no secret
+
+
+class _Apart:
+    """A thread and a connection that only reads; each of its reads sees what was committed before it."""
+
+    def __init__(self, path: str) -> None:
+        self.thread = ThreadPoolExecutor(1, "rows")
+        self._db = sqlite3.connect(path, timeout=0, isolation_level=None, check_same_thread=False)
+
+    def range(self, statement: str, values: tuple[str, str, str, int]) -> list[Row]:
+        """Return the rows of a range; to be called on the thread."""
+        return _rows(self._db, statement, values)
+
+    def close(self) -> None:
+        """Wait for the read under way, and close."""
+        self.thread.shutdown()
+        self._db.close()
+
+
+def _rows(db: sqlite3.Connection, statement: str, values: tuple[str, str, str, int]) -> list[Row]:
+    return [_row(found) for found in db.execute(statement, values).fetchall()]
 
 
 def _row(found: tuple[str, str, str, str]) -> Row:

@@ -82,6 +82,34 @@ async def test_two_stores_on_one_file_see_each_other(rows: SqliteRows, path: str
     await other.close()
 
 
+async def test_a_range_of_very_many_rows_is_read_on_another_thread(rows: SqliteRows) -> None:
+    """SQLite lets go of the interpreter at each row: somebody who computes on a thread would have it a thousand times.
+
+    What was just committed is there, as in every other read.
+    """
+    for start in range(0, sqlite.MANY, 50):
+        await rows.commit("t", [Insert(f"{number:04}", f"body {number}") for number in range(start, start + 50)])
+    told: list[str] = []
+    rows._db.set_trace_callback(told.append)
+    few = await rows.range("t", "0", "a", sqlite.MANY)
+    assert len(told) == 1
+    await rows.commit("t", [Insert("last", "")])
+    told.clear()
+    assert await rows.range("t", "0", "z", sqlite.MANY + 1) == [*few, *await rows.range("t", "a", "z", 1)]
+    assert len(told) == 1, "the one for the last row"
+
+
+async def test_a_store_closes_behind_what_it_reads(path: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A process that ends while somebody reads very much ends in order."""
+    monkeypatch.setattr(sqlite, "REST_SECONDS", float("inf"))  # the read begins at once
+    rows = SqliteRows(path)
+    await rows.commit("t", [Insert("a", "")])
+    reading = asyncio.create_task(rows.range("t", "", "z", sqlite.MANY + 1))
+    await asyncio.sleep(0)
+    await rows.close()
+    assert [row.key for row in await reading] == ["a"]
+
+
 class TestOutages:
     """What SQLite cannot do now is Unavailable, and leaves the rows as they were."""
 
