@@ -98,7 +98,8 @@ class Settings:
         if "storage" not in values:
             raise SettingsError(
                 "SCIM_STORAGE is not set. Set it to https://<account>.table.core.windows.net, to a storage connection"
-                " string (UseDevelopmentStorage=true for Azurite), or to sqlite:<path>."
+                " string (UseDevelopmentStorage=true for Azurite), or to sqlite:<path>, which is sqlite:.local/scim.db"
+                " with make run."
             )
         if serving and "token" not in values and "key_vault" not in values:
             raise SettingsError(

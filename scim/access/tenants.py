@@ -49,7 +49,7 @@ class TenantRecord:
 
     def body(self) -> str:
         """Return the text that the registry keeps."""
-        return to_json({name: value for name, value in asdict(self).items() if value not in (None, "", (), {})})
+        return to_json({name: value for name, value in asdict(self).items() if value not in (None, "", {})})
 
 
 def tenant_in(row: Row) -> TenantRecord:

@@ -184,7 +184,8 @@ def _denied(error: Exception) -> Unavailable | None:
         )
     if isinstance(error, ClientAuthenticationError):
         return Unavailable(
-            "The app's identity gets no access token for Table Storage: check the managed identity and its client id.",
+            "The app's identity gets no access token for Table Storage: check the managed identity and its client id;"
+            " at a desk, run `az login`.",
             retry_after=60,
         )
     return None

@@ -54,10 +54,17 @@ async def _work(app: App, asked: argparse.Namespace) -> Any:
     return await captures.download()
 
 
+def _state(capture: dict[str, Any] | None) -> str:
+    if capture is None or not capture["running"]:
+        return "nothing is being captured"
+    return f"captured until {capture['until']}: {capture['taken']} of up to {capture['requests']} requests so far"
+
+
 def _told(asked: argparse.Namespace, result: Any) -> str:
     if asked.action == "list":
         columns = ("id", "time", "method", "target", "status", "bytesSent")
-        return paged([table(result["exchanges"], columns, "nothing was captured")], result["nextCursor"])
+        listed = table(result["exchanges"], columns, "nothing was captured")
+        return paged([_state(result["capture"]), listed], result["nextCursor"])
     if asked.action in ("show", "download"):
         return json.dumps(result, ensure_ascii=False, indent=2)
     capture = result.get("capture", result)

@@ -4,11 +4,12 @@ import argparse
 from typing import Any
 
 from scim.access.credential import SCOPES, Federation
+from scim.access.issuer import CLOUDS
 from scim.app import App
 from scim.commands.command import Parser, WrongUsage
 from scim.commands.operating import add_host, fields, parser_of, run, table, url
 from scim.management import documents
-from scim.management.administration import CLIENT_LIFE, CLOUDS, Wanted, expiry
+from scim.management.administration import CLIENT_LIFE, Wanted, expiry
 
 
 def main(arguments: list[str]) -> int:
@@ -33,7 +34,9 @@ def _parser() -> Parser:
     create.add_argument("--entra-tenant", metavar="TID", help="of a federated client: the directory's tenant id")
     create.add_argument("--subject", metavar="SUB", action="append", help="the object id that assertions name")
     create.add_argument("--audience", metavar="AUD", action="append", help="the audience that assertions name")
-    create.add_argument("--cloud", choices=CLOUDS, default="public")
+    create.add_argument(
+        "--cloud", choices=tuple(CLOUDS), default="public", help="of a federated client; default: public"
+    )
     listed = action("list", "list the credentials of a tenant, or the operators'")
     listed.add_argument("--tenant", metavar="KEY", help="default: those of operators, who belong to no tenant")
     for name, text in {

@@ -4,6 +4,7 @@ import argparse
 import asyncio
 import getpass
 import json
+import re
 import sys
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
@@ -121,10 +122,10 @@ def url(app: App, key: str, host: str | None) -> str:
     """Return the Tenant URL of a tenant. Raises Failure when nobody says where the service is."""
     default = app.settings.base_url.rstrip("/")
     if host is not None:
-        default = f"{host.rstrip('/')}/{routes.PREFIX}"
+        default = f"{host.rstrip('/').removesuffix(f'/{routes.PREFIX}')}/{routes.PREFIX}"  # or a Tenant URL
     elif not default and app.settings.storage.startswith("sqlite:"):
         default = LOCAL
-    if not default.startswith(("https://", "http://")):
+    if not re.fullmatch(r"https?://[!-~]+", default):
         raise Failure("say where the service is: --host https://NAME.azurewebsites.net, or set SCIM_BASE_URL")
     return tenant_url(default, key)
 

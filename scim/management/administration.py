@@ -1,12 +1,14 @@
 """What an operator does with tenants and credentials, for the command line and for HTTP alike."""
 
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
 
 from scim.access.credential import KEY_VAULT, OPERATOR, WITHOUT_ROWS, Credential, Federation, Kind, Scope
+from scim.access.issuer import CLOUDS
 from scim.access.registry import Registry
 from scim.access.tenants import DEFAULT_KEY, MAX_NAME, TenantRecord, as_key
 from scim.access.token import made
@@ -30,7 +32,7 @@ MAX_GUARDED = 20
 MAX_SCHEMA = 64 * 1024
 """Characters of one extension schema of a tenant."""
 _SECRETS = {KEY_VAULT: ("scim-token", "SCIM_TOKEN"), OPERATOR: ("scim-admin-token", "SCIM_ADMIN_TOKEN")}
-CLOUDS = ("public", "usgov", "china")
+_TENANT_ID = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 CHANGEABLE: dict[str, str] = {
     "name": "name",
     "retentionDays": "retention_days",
@@ -303,7 +305,9 @@ def _check(place: str, wanted: Wanted, now: datetime) -> None:
     if (federation := wanted.federation) is not None:
         if federation.cloud not in CLOUDS:
             raise InvalidValue(f"The cloud is one of {', '.join(CLOUDS)}.")
-        if not (federation.entra_tenant and federation.subjects and federation.audiences):
+        if not _TENANT_ID.fullmatch(federation.entra_tenant):
+            raise InvalidValue("Entra's tenant id is a GUID, which its overview page shows, not a name or a domain.")
+        if not (federation.subjects and federation.audiences):
             raise InvalidValue("A federated client needs Entra's tenant id, a subject and an audience.")
 
 

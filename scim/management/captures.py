@@ -13,7 +13,7 @@ from scim.directory import keys
 from scim.directory.aside import aside
 from scim.directory.capture import MAX_MINUTES, MAX_REQUESTS, Capture, Captured, told
 from scim.management.replay import recording
-from scim.protocol.errors import InvalidCursor, InvalidValue
+from scim.protocol.errors import InvalidCursor, InvalidValue, NotFound
 from scim.protocol.resource import format_date_time
 from scim.service.tenants import TenantService
 
@@ -81,7 +81,7 @@ class Captures:
         """Return what was captured last as a recorded exchange, the oldest request first; see `replay`."""
         capture = await self._captured.capture()
         if capture is None:
-            return recording(self._service.record.key, None, [], 0)
+            raise NotFound("Nothing was captured of this tenant, or it is more than a day ago; start a capture first.")
         heads: list[Mapping[str, Any]] = []
         cursor: str | None = ""
         for _ in range(MAX_PAGES):

@@ -20,14 +20,13 @@ _CHANGING = ("meta", "id", "$ref", "groups", "members")
 """Members of an answer that another service, or another day, has otherwise."""
 
 
-def recording(key: str, capture: Capture | None, wholes: Sequence[Mapping[str, Any]], left_out: int) -> dict[str, Any]:
+def recording(key: str, capture: Capture, wholes: Sequence[Mapping[str, Any]], left_out: int) -> dict[str, Any]:
     """Return the recording of exchanges, the oldest first; `left_out` of them cannot be replayed."""
-    started = capture.started if capture else "never"
-    about = f"Captured from tenant {key}, {capture.values if capture else 'no'} values"
+    about = f"Captured from tenant {key}, {capture.values} values"
     about += f"; {left_out} exchanges are left out, which were cut or are no JSON." if left_out else "."
     names = _Names()
     exchanges = [_exchange(each, names) for each in wholes]
-    return {"about": about, "source": f"capture of {started}", "given": names.given, "exchanges": exchanges}
+    return {"about": about, "source": f"capture of {capture.started}", "given": names.given, "exchanges": exchanges}
 
 
 class _Names:

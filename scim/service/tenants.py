@@ -159,5 +159,5 @@ def kinds_of(schemas: Schemas, filterable: Iterable[str]) -> dict[str, Kind]:
             if all(target.leaf is None or target.leaf.type == "complex" for target in targets):
                 raise ValueError(f"'{text}' is complex; name one of its sub-attributes, such as {text}.value")
     except InvalidPath as error:
-        raise ValueError(error.detail) from error
+        raise ValueError(error.detail.removesuffix(".")) from error
     return known

@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 
 from scim.simulate.job.cycles import test_connection
 from scim.simulate.life import Life, Step
-from scim.simulate.options import Parser, UnusableOptions, add_endpoint, secret_token, usable_url
+from scim.simulate.options import TIMEOUT, Parser, UnusableOptions, add_endpoint, secret_token, usable_url
 from scim.simulate.simulation import advice
 from scim.simulate.wire.endpoint import Endpoint
 from scim.simulate.wire.failure import DROPPED, INCOMPATIBLE, Failure
@@ -42,7 +42,7 @@ def _parser() -> argparse.ArgumentParser:
         "in which Entra writes PATCH. Everything that it creates it deletes.",
     )
     add_endpoint(made)
-    made.add_argument("--timeout", type=float, default=30.0, help="seconds to wait for an answer (%(default)s)")
+    made.add_argument("--timeout", type=TIMEOUT, default=30.0, help="seconds to wait for an answer (%(default)s)")
     return made
 
 

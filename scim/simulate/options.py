@@ -47,6 +47,8 @@ def _count(least: int, most: int) -> Callable[[str], float]:
 
 
 _PERCENT = _number(0, 100)
+TIMEOUT = _number(0.1, 600)
+"""The type of an option that is how many seconds an answer is waited for."""
 _RATES = Rates()
 
 # Group -> option, type or choices, default, meaning.
@@ -74,7 +76,7 @@ _OPTIONS: dict[str, tuple[tuple[str, Any, Any, str], ...]] = {
         ("--match", sorted(MATCHING), "userName", "the matching attribute of users"),
         ("--concurrency", _count(1, 1_000), 8, "requests at a time"),
         ("--rate", _number(0, 100_000), 0, "most requests a second, 0 for as many as can be"),
-        ("--timeout", _number(0.1, 600), 30, "seconds to wait for an answer"),
+        ("--timeout", TIMEOUT, 30, "seconds to wait for an answer"),
         ("--max-wait", _number(0, 600), 5, "most seconds that Retry-After may ask for"),
         ("--members-per-patch", _count(1, 100_000), 100, "members in one PATCH"),
         ("--page-size", _count(1, 10_000), 100, "resources on one page when lists are read"),

@@ -38,6 +38,8 @@ def test_what_comes_after_the_start_is_shown_and_saved(storage: str, capsys: pyt
     """And nothing of what comes after the stop."""
     assert told(capsys, "start", "--minutes", "5")["running"] is True
     asyncio.run(provision(storage))
+    assert main(["capture", "list"]) == 0
+    assert "1 of up to 1000 requests so far" in capsys.readouterr().out
     assert told(capsys, "stop")["capture"]["taken"] == 1
     asyncio.run(provision_again(storage))
     (listed,) = told(capsys, "list")["exchanges"]
@@ -45,7 +47,8 @@ def test_what_comes_after_the_start_is_shown_and_saved(storage: str, capsys: pyt
     assert shown["method"] == "POST"
     assert "mira" not in json.dumps(shown)
     assert main(["capture", "list"]) == 0
-    assert "/Users" in capsys.readouterr().out
+    shown = capsys.readouterr().out
+    assert ("/Users" in shown, shown.startswith("nothing is being captured\n")) == (True, True)
     (saved,) = told(capsys, "download")["exchanges"]
     assert (saved["request"], saved["status"]) == ("POST /Users", 201)
 
@@ -59,7 +62,13 @@ async def provision_again(storage: str) -> None:
 @pytest.mark.usefixtures("storage")
 @pytest.mark.parametrize(
     "arguments",
-    [["start", "--minutes", "x"], ["start", "--minutes", "61"], ["show", "nothing"], ["start", "--tenant", "x"]],
+    [
+        ["start", "--minutes", "x"],
+        ["start", "--minutes", "61"],
+        ["show", "nothing"],
+        ["start", "--tenant", "x"],
+        ["download"],
+    ],
 )
 def test_what_makes_no_sense_is_one_line(capsys: pytest.CaptureFixture[str], arguments: list[str]) -> None:
     """With what to change, and nothing is captured."""

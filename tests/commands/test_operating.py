@@ -152,6 +152,8 @@ def test_a_tenant_has_settings_of_its_own(folder: Path, capsys: Capture) -> None
     key = told(capsys, "tenant", "create", "--name", "Contoso")["key"]
     changed = told(capsys, "tenant", "change", key, "--retention-days", "7", "--filterable", "externalId,title")
     assert (changed["retentionDays"], changed["filterable"]) == (7, ["externalId", "title"])
+    told(capsys, "tenant", "change", key, "--filterable", "")
+    assert told(capsys, "tenant", "show", key)["filterable"] == [], "none at all is another thing than the default"
     back = told(capsys, "tenant", "change", key, "--retention-days", "default", "--filterable", "default")
     assert "retentionDays" not in back
     assert "filterable" not in back
@@ -273,7 +275,15 @@ def test_an_operator_says_where_the_service_is(
     assert told(capsys, "tenant", "create", "--name", "a")["tenantUrl"].startswith("https://scim.contoso.example/")
     assert main(["tenant", "create", "--name", "a", "--host", "scim.contoso.example"]) == FAILED
     assert "--host" in capsys.readouterr().err
+    assert main(["tenant", "create", "--name", "a", "--host", "https://scim contoso.example"]) == FAILED
+    assert "--host" in capsys.readouterr().err
     assert len(told(capsys, "tenant", "list")["tenants"]) == 2
+
+
+@pytest.mark.parametrize("given", ["https://id.example", "https://id.example/", "https://id.example/scim/v2"])
+def test_a_tenant_url_says_where_the_service_is_too(folder: Path, capsys: Capture, given: str) -> None:
+    """It is what lies at hand to be pasted; its path must not come twice."""
+    assert told(capsys, "tenant", "show", "scim", "--host", given)["tenantUrl"] == "https://id.example/scim/v2"
 
 
 def test_a_tenant_is_tested_beside_a_serving_process(folder: Path, capsys: Capture) -> None:

@@ -148,6 +148,10 @@ async def test_nobody_comes_in_without_a_token(app: App, token: str | None) -> N
         fits("Problem", answer.body)
 
 
+OF_A_DOMAIN = {"entraTenant": "contoso.com", "subjects": ["s"], "audiences": ["a"]}
+"""A federation whose assertions name the tenant otherwise: nobody could ever come in."""
+
+
 @pytest.mark.parametrize(
     ("method", "path", "body"),
     [
@@ -170,6 +174,7 @@ async def test_nobody_comes_in_without_a_token(app: App, token: str | None) -> N
         ("POST", "/tenants/KEY/credentials", {"name": "a", "scope": "read", "expires": "soon"}),
         ("POST", "/tenants/KEY/credentials", {"name": "a", "scope": "admin", "oauth": True}),
         ("POST", "/tenants/KEY/credentials", {"name": "a", "scope": "read", "federation": {"entraTenant": "t"}}),
+        ("POST", "/tenants/KEY/credentials", {"name": "a", "scope": "read", "federation": OF_A_DOMAIN}),
         ("PUT", "/tenants/KEY/schemas", {"id": "urn:a:Person", "attributes": []}),
         ("PUT", "/tenants/KEY/schemas", {"id": "urn:ietf:params:scim:schemas:core:2.0:User", "attributes": []}),
         ("PUT", "/tenants/KEY/schemas", {"name": "x"}),

@@ -134,7 +134,16 @@ def test_without_a_user_there_is_no_group(
     assert failures(capsys.readouterr().out) == ["user: create: no users, please"]
 
 
-@pytest.mark.parametrize("options", [["ftp://host/", "--token", "x"], ["http://127.0.0.1:1/scim/v2"], ["--nonsense"]])
+@pytest.mark.parametrize(
+    "options",
+    [
+        ["ftp://host/", "--token", "x"],
+        ["http://127.0.0.1:1/scim/v2"],
+        ["--nonsense"],
+        ["--token", "x", "--timeout", "nan"],
+        ["--token", "x", "--timeout", "0"],
+    ],
+)
 def test_wrong_usage_is_one_line(options: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     """With the exit code that every command has for it."""
     assert main(options) == 2
