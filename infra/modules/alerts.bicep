@@ -27,7 +27,9 @@ param healthUrl string
 // itemCount undoes the sampling. The name of a request is that of its function; a timer's has the result code 0. These
 // functions are no client's: a scanner that asks for /.env ends in the last one.
 var notClients = '"Deliver", "Health", "Maintenance", "ZAnywhere"'
-var notScim = '${notClients}, "Console", "ConsoleFiles", "DescribeOAuth", "IssueToken", "ListEvents", "Manage"'
+// Nor do these come from who provisions: operators, and the application that follows what happens.
+var application = '"GetAccess", "GetKeys", "ListEvents", "PollSets", "SearchAccess"'
+var notScim = '${notClients}, ${application}, "Console", "ConsoleFiles", "DescribeOAuth", "IssueToken", "Manage"'
 // Lines of the log that somebody should see: what each is about, and the level from which on it counts, 2 for a warning
 // and 3 for an error. A test holds that the code writes each of them.
 var remarkable = loadJsonContent('../log-lines.json')

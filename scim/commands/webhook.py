@@ -1,6 +1,8 @@
 """`python -m scim webhook`: makes, shows, stops, replays and tests the webhooks of tenants."""
 
 import argparse
+import json
+import sys
 from typing import Any
 
 from scim.app import App
@@ -94,6 +96,8 @@ async def _work(app: App, asked: argparse.Namespace) -> dict[str, Any]:
             return {"id": asked.id, "deleted": True}
     told = await webhooks.test(asked.id)
     if not told["ok"]:
+        if asked.json:
+            sys.stdout.write(json.dumps(told) + "\n")
         raise Failure(f"the test failed after {told['milliseconds']} ms: {told['error']}")
     return told
 

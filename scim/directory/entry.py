@@ -12,7 +12,8 @@ class Entry:
     """One request and its answer. `at` is when it was answered, in milliseconds since 1970; `ms` how long it took.
 
     No body and no value, but for the name of whom it is about. `times` is above 1 where requests that were refused
-    alike are told as one.
+    alike are told as one. `application` says that no provisioning client has made it, but the application behind the
+    service: it tells nothing of how provisioning does.
     """
 
     function: str
@@ -32,6 +33,7 @@ class Entry:
     request: str = ""
     changed: bool = False
     test: bool = False
+    application: bool = False
     times: int = 1
 
     def kept(self) -> dict[str, Any]:

@@ -213,12 +213,13 @@ class Feed:
         if not cursor:
             return head.first - 1
         epoch, number = self._decoded(cursor)
-        if epoch != head.epoch or number < head.first - 1:
+        # A number that the feed has not reached yet was told before the store was put back to an earlier state.
+        if epoch != head.epoch or not head.first - 1 <= number <= head.last:
             raise CursorExpired(
                 "The cursor is older than what is kept, or than a restore: events between are gone. Take after=latest,"
                 " read all users and groups, then go on from the cursor that after=latest gave."
             )
-        return min(number, head.last)
+        return number
 
     async def _numbered(self, after: int, limit: int) -> Sequence[Row]:
         """Return the rows of the next events, at least one. Raises FeedBroken when one is missing."""

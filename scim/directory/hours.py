@@ -37,10 +37,11 @@ class Counts:
 
     @classmethod
     def of(cls, entries: Iterable[Entry]) -> "Counts":
-        """Return the counts of some requests."""
+        """Return the counts of some requests; those of the application behind the service count for nothing."""
         counts = cls()
         for entry in entries:
-            counts._add(entry)
+            if not entry.application:
+                counts._add(entry)
         return counts
 
     def _add(self, entry: Entry) -> None:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from scim.directory.events import TYPES, chosen
 from scim.directory.feed import LATEST
 from scim.protocol.errors import CursorExpired, InvalidValue
+from scim.protocol.resource import format_date_time
 from scim.security_events.session import SUBJECT_FORMATS
 from scim.security_events.token import TOKEN_TYPES
 from scim.service.deliveries import Deliveries
@@ -201,7 +202,7 @@ class Webhooks:
     def _both_until(self, webhook: Webhook) -> str | None:
         if len(webhook.secrets(self._tenant.now())) < 2:
             return None
-        return (datetime.fromisoformat(webhook.rotated) + BOTH_SIGN).isoformat().replace("+00:00", "Z")
+        return format_date_time(datetime.fromisoformat(webhook.rotated) + BOTH_SIGN)
 
 
 def _tokens(form: str, issuer: str, session_revoked: str, subject_issuer: str) -> dict[str, Any]:

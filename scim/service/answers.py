@@ -92,6 +92,7 @@ def _entry(
     entry.name, entry.calls = on_one_line(noted.name)[:MAX_NAME], noted.calls
     entry.attributes = tuple(each[:MAX_ATTRIBUTE] for each in noted.attributes[:MAX_ATTRIBUTES])
     entry.changed, entry.test = noted.changed and failure is None, noted.test
+    entry.application = name in routes.APPLICATION
     if failure is not None:
         entry.scim_type, entry.detail = failure.scim_type or "", on_one_line(failure.detail)[:MAX_DETAIL]
         entry.attributes = (failure.attribute[:MAX_ATTRIBUTE],) if failure.attribute else ()

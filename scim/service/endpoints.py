@@ -8,7 +8,7 @@ from scim.access.admission import Admission
 from scim.access.credential import Scope
 from scim.access.limits import Limits
 from scim.access.tenants import DEFAULT_KEY, as_key
-from scim.protocol.errors import MethodNotAllowed, NotFound, Unauthorized
+from scim.protocol.errors import InsufficientScope, MethodNotAllowed, NotFound, Unauthorized
 from scim.service import routes
 from scim.service.addresses import Addresses, metadata_url
 from scim.service.answers import SECONDS, answered
@@ -17,6 +17,9 @@ from scim.service.journals import Journals
 from scim.service.messages import Request, Response
 from scim.service.routes import Route
 from scim.service.tenants import TenantService, TenantServices
+
+NOT_KEPT = {"Cache-Control": "no-store"}
+"""What is answered without a route, which may be below an address whose answers nobody keeps."""
 
 Parameters = Mapping[str, str]
 Operation = Callable[[TenantService], Awaitable[Response]]
@@ -84,7 +87,7 @@ class Endpoints:
         name, parameters = (found[0].name, found[1]) if found else (routes.ANYWHERE, {})
         answer = answered(request, name, parameters, operation, seconds=self._seconds)
         response = await self._noted(request, answer)
-        return _cached(found[0], response) if found else response
+        return _cached(found[0], response) if found else replace(response, headers={**NOT_KEPT, **response.headers})
 
     async def _noted(self, request: Request, answer: Awaitable[Response]) -> Response:
         """Return the answer after the journal was told of it, and the capture where there is one."""
@@ -118,6 +121,9 @@ class Endpoints:
             caller = await self._admission.admit(
                 request.tenant, request.headers.get("authorization"), needed, request.address
             )
+        except InsufficientScope:
+            request.known = self._admission.known(request.tenant)  # whose journal tells of it
+            raise
         except Unauthorized as error:
             request.known = self._admission.known(request.tenant)
             metadata = "" if request.tenant == "-" else metadata_url(request.base_url)

@@ -19,6 +19,8 @@ POLL_SECONDS = 1.0
 MAX_INCLUDED = 100
 """Different users and groups in one page."""
 _KINDS = {"user": "User", "group": "Group"}
+_SINGLE = ("after", "limit", "wait", "include")
+_KNOWN = (*_SINGLE, "types", "attributes", "excludedAttributes")
 
 
 class Events:
@@ -38,7 +40,8 @@ class Events:
 
         `after`: a cursor, `latest`, or nothing for the oldest; `limit`: 1 to 1000; `types`: names, separated by commas;
         `wait`: seconds, 0 to 20, for which an empty answer is held open; `include=resource`: with each event the user
-        or group as it is now, at most 100 different ones, for those who may read users and groups.
+        or group as it is now, at most 100 different ones, for those who may read users and groups, and `attributes` and
+        `excludedAttributes` choose from it.
 
         Raises InvalidValue, InsufficientScope, InvalidCursor, CursorExpired, FeedBroken.
         """
@@ -78,12 +81,17 @@ class Events:
 
 
 def _single(parameters: Sequence[tuple[str, str]]) -> dict[str, str]:
-    """Return the parameters of the feed by their names; `types` may be repeated, the others with one value only."""
+    """Return the parameters of the feed by their names; `types` may be repeated, the others with one value only.
+
+    One that is not known is refused: a mistyped name would leave out what it asks for. Raises InvalidValue.
+    """
     query: dict[str, str] = {}
     for name, value in ((name.lower(), value.strip()) for name, value in parameters if value.strip()):
+        if name.partition("[")[0] not in map(str.lower, _KNOWN):  # lists may be written as `attributes[]`
+            raise InvalidValue(f"'{name[:60]}' is not known; there are {', '.join(_KNOWN)}.")
         if name == "types":
             value = ",".join(filter(None, (query.get(name), value)))
-        elif query.get(name, value) != value and name in ("after", "limit", "wait", "include"):
+        elif query.get(name, value) != value and name in _SINGLE:
             raise InvalidValue(f"{name} is given more than once, with different values.")
         query[name] = value
     return query

@@ -25,8 +25,6 @@ FAILURES_A_MINUTE = 60
 """Failures of one tenant and address that have rows of their own in a minute; further ones are counted in one."""
 REFUSALS_A_MINUTE = 1
 """The same of refused logins, and of clients that ask for too much."""
-UNTOLD = ("ListEvents",)
-"""What is told of only when it fails: who reads the feed does so all the time."""
 MOST_ADDRESSES = 1_000
 MOST_TENANTS = 1_000
 """Tenants for which something is collected at a time."""
@@ -53,8 +51,9 @@ class Journals:
     A failure is written before its answer leaves, but for refused logins: how long they take must not tell whether
     there is such a tenant. So is a success that has been alone for COLLECT_SECONDS: where
     one request comes now and then, the host may stop the process right after the answer. All others are collected for
-    COLLECT_SECONDS or until there are MOST, and written as one transaction for each tenant. A journal that cannot be
-    written, or is slow, changes no answer: it is logged, and what it had is lost.
+    COLLECT_SECONDS or until there are MOST, and written as one transaction for each tenant. What the application behind
+    the service calls is told of only when it fails: it does so all the time, and waits for no write. A journal that
+    cannot be written, or is slow, changes no answer: it is logged, and what it had is lost.
 
     `find` returns the journal of an active tenant, None for any other key, `seconds` counts up, `now` tells the time.
     Without `find` the journal is off.
@@ -93,7 +92,7 @@ class Journals:
         if collected is None:
             self._lost += 1
             return
-        told = [each for each in request.entries if each.status >= 400 or each.function not in UNTOLD]
+        told = [each for each in request.entries if each.status >= 400 or not each.application]
         refused = not request.credential or response.status == 429
         own_rows = [self._collect(collected, each, (tenant.key, request.address, refused)) for each in told]
         if any(own_rows) and (alone or response.status >= 400) and not refused:

@@ -91,13 +91,16 @@ ROUTES = (
     Route("GetServiceProviderConfig", ("GET", "HEAD"), "ServiceProviderConfig", "get_service_provider_config", "read"),
     Route("GetAccess", ("GET", "HEAD"), "access", "access", "events", cache="no-store"),
     Route("SearchAccess", ("POST",), f"access/{SEARCH}", "search_access", "events", cache="no-store"),
-    Route("ListEvents", ("GET",), "events", "events", "events", cache="no-store"),
+    Route("ListEvents", ("GET", "HEAD"), "events", "events", "events", cache="no-store"),
     Route("PollSets", ("POST",), "events/sets/{id}", "poll_sets", "events", cache="no-store"),
     Route("GetKeys", ("GET", "HEAD"), "events/jwks", "get_keys", None, cache="no-store"),
     Route("Me", ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"), "Me", "me", "read"),
     Route("Root", ("GET", "HEAD"), "", "list", "read"),
 )
 """RFC 7644 §3.2, the literal paths before those with a parameter."""
+
+APPLICATION = frozenset(each.name for each in ROUTES if each.scope in ("events", None))
+"""What the application behind the service calls, again and again, and what says nothing of how provisioning does."""
 
 
 def inside(path: str) -> tuple[str, str | None]:

@@ -13,6 +13,9 @@ from scim.protocol.errors import InvalidValue
 MAX_URL = 2_000
 HTTPS = 443
 _HOST = re.compile(r"[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?|\[[0-9a-f:.]+\]")
+_NUMBER = re.compile(r"(.*\.)?([0-9]+|0x[0-9a-f]*)")
+"""A host that ends in a number, which resolvers take for an IPv4 address in another form, such as 2130706433, 127.1 or
+0x7f.1 (https://url.spec.whatwg.org/#ends-in-a-number-checker)."""
 
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
@@ -81,8 +84,11 @@ class AddressRules:
         self._check_scheme(parts.scheme, host, port)
         if host.rstrip(".") in self.own:
             raise InvalidValue("url must not be an address of this service itself.")
-        if (literal := literal_of(host)) is not None:
+        literal = literal_of(host)
+        if literal is not None:
             self.check_address(host, literal)
+        elif _NUMBER.fullmatch(host):
+            raise InvalidValue(f"url must have an IPv4 address as four decimal numbers, not as {host[:60]}.")
 
     def _check_scheme(self, scheme: str, host: str, port: int | None) -> None:
         if self.loopback and scheme in ("http", "https") and _is_loopback(host):

@@ -65,9 +65,14 @@ def test_what_cannot_be_is_one_line(folder: Path, capsys: Capture, arguments: An
 
 
 def test_a_test_that_fails_is_a_failure(folder: Path, capsys: Capture) -> None:
-    """So that a script notices."""
+    """So that a script notices; with --json it can read status and time all the same."""
     made = told(capsys, "webhook", "create", "--url", "http://127.0.0.1:1/")
     assert "cannot be reached" in fails(capsys, "test", made["id"])
+    assert main(["webhook", "test", made["id"], "--json"]) == FAILED
+    captured = capsys.readouterr()
+    result = json.loads(captured.out)
+    assert (result["ok"], result["status"], captured.err.count("\n")) == (False, None, 1)
+    assert result["error"] in captured.err
 
 
 def test_wrong_usage_is_told(folder: Path, capsys: Capture) -> None:

@@ -9,7 +9,7 @@ import pytest
 
 from scim.azure.patience import THROTTLED
 from scim.azure.tables import MISSING
-from scim.service.routes import ANYWHERE, ROUTES, TEMPLATE
+from scim.service.routes import ANYWHERE, APPLICATION, TEMPLATE
 from tests.infra.template import ROOT, of_kind, source, the
 
 RULE = "Microsoft.Insights/scheduledQueryRules"
@@ -88,7 +88,7 @@ def test_only_scim_requests_break_the_silence() -> None:
     """The host tells functions apart by name, whatever tenant is in the path; a new function is one or the other."""
     source = (ROOT / "function_app.py").read_text(encoding="utf-8")
     others = set(re.findall(r'_register\(\s*"(\w+)"|async def (\w+)\(\w+: func\.[TQ]', source))
-    assert excluded("silence") == {name for pair in others for name in pair if name} | {ANYWHERE, "ListEvents"}
+    assert excluded("silence") == {name for pair in others for name in pair if name} | {ANYWHERE} | APPLICATION
 
 
 def test_each_tenant_s_silence_is_its_own() -> None:
@@ -100,9 +100,9 @@ def test_each_tenant_s_silence_is_its_own() -> None:
     assert TEMPLATE.startswith("{tenant}/")
 
 
-def test_an_application_that_reads_the_feed_is_not_entra() -> None:
-    """It asks every minute, and would hide that Entra has stopped."""
-    assert "ListEvents" in {route.name for route in ROUTES}
+def test_an_application_that_asks_is_not_entra() -> None:
+    """It reads the feed every minute, and asks at each sign-in: that would hide that Entra has stopped."""
+    assert {"GetAccess", "GetKeys", "ListEvents", "PollSets", "SearchAccess"} == APPLICATION
 
 
 WATCHED = json.loads(source("log-lines.json"))

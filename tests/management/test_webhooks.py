@@ -151,7 +151,8 @@ async def test_a_secret_is_rotated_once_a_day(operator: Manager, receiver: Recei
     """A second rotation would end a secret that the receiver may still use."""
     webhook = await made(operator, receiver)
     path = f"/tenants/scim/webhooks/{webhook['id']}/rotate"
-    assert (await operator.ask("POST", path)).status == 200
+    rotated = await operator.ask("POST", path)
+    assert (rotated.status, rotated.body["bothSecretsUntil"]) == (200, "2026-02-01T12:00:00.000Z")
     assert (await operator.ask("POST", path)).status == 400
     clock.forward(hours=24)
     assert (await operator.ask("POST", path)).status == 200

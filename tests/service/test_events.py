@@ -1,13 +1,17 @@
 """The feed as its readers see it: parameters, waiting, resources beside events, errors."""
 
+from dataclasses import asdict, replace
 from typing import Any
 from urllib.parse import quote
 
 import pytest
 
 from scim.app import App
+from scim.directory import keys
+from scim.protocol.resource import to_json
 from scim.service import events as events_module
 from scim.service.events import Events
+from scim.storage.rows import Delete, Replace
 from tests.conftest import Clock, Http, make_app
 from tests.recording import RecordingRows
 from tests.tenancy import client, tenant
@@ -67,6 +71,8 @@ async def test_a_reader_goes_on_from_next(http: Http, reader: Http) -> None:
         ("after=x&after=y", 400, "invalidValue", "after"),
         ("types=user.cheated", 400, "invalidValue", "user.cheated"),
         ("include=members", 400, "invalidValue", "include"),
+        ("type=user.deleted", 400, "invalidValue", "types"),
+        ("cursor=x", 400, "invalidValue", "after"),
         ("after=nonsense", 400, "invalidCursor", "next"),
     ],
 )
@@ -87,6 +93,45 @@ async def test_a_cursor_of_an_earlier_epoch_is_gone(http: Http, reader: Http, ap
     answer = await reader.request("GET", f"/events?after={cursor}")
     assert (answer.status, answer.body["scimType"]) == (410, "cursor_expired")
     assert "after=latest" in answer.body["detail"]
+
+
+async def test_a_cursor_of_before_a_file_was_put_back_is_gone(http: Http, reader: Http, app: App) -> None:
+    """The numbers that come now were those of other events: who went on there would take new ones for known ones."""
+    await http.user("mira")
+    cursor = (await reader.request("GET", "/events")).body["next"]
+    head, version = await app.feed.head()
+    back = Replace(keys.FEED, to_json(asdict(replace(head, last=0))), version)
+    await app.tenant.commit([back, Delete(keys.event(1))])
+    for _ in range(2):
+        answer = await reader.request("GET", f"/events?after={cursor}")
+        assert (answer.status, answer.body["scimType"]) == (410, "cursor_expired")
+    assert (await reader.request("GET", "/events?after=latest")).status == 200
+
+
+@pytest.mark.parametrize(
+    ("method", "path"),
+    [
+        ("HEAD", "/events"),
+        ("GET", "/events/"),
+        ("POST", "/events"),
+        ("OPTIONS", "/events"),
+        ("GET", "/events/sets"),
+        ("GET", "/events/sets/x"),
+        ("PUT", "/access"),
+        ("GET", "/access/x"),
+    ],
+)
+async def test_nothing_below_these_addresses_is_kept(app: App, reader: Http, method: str, path: str) -> None:
+    """Also not that there is nothing of the kind, or not by that method, or not for that one."""
+    for asker in (reader, Http(app, "wrong")):
+        assert (await asker.request(method, path)).headers["Cache-Control"] == "no-store"
+
+
+async def test_head_is_as_get(http: Http, reader: Http) -> None:
+    """At every address that takes GET (RFC 9110 9.1)."""
+    await http.user("mira")
+    assert (await reader.request("HEAD", "/events")).status == 200
+    assert (await reader.request("HEAD", "/events?after=x")).status == 400
 
 
 async def test_types_are_separated_by_commas(http: Http, reader: Http) -> None:
@@ -121,6 +166,8 @@ async def test_resources_come_with_events_as_they_are_now(http: Http, reader: Ht
     group = await http.group("crew", mira["id"])
     await http.request("DELETE", f"/Users/{noor['id']}")
     page = (await reader.request("GET", "/events?include=resource&attributes=title,displayName,members")).body
+    listed = "attributes%5B%5D=title&Attributes[]=displayName&attributes=members"
+    assert (await reader.request("GET", f"/events?include=resource&{listed}")).body == page
     resources = [event["resource"] for event in page["events"]]
     assert resources[1] is None
     assert resources[0]["title"] == "Boss"

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from scim.app import App
+from scim.directory.hours import Counts
 from scim.directory.journal import MOST, Journal
 from scim.protocol.errors import Unavailable
 from scim.service import journals as limits
@@ -99,6 +100,57 @@ async def test_what_comes_during_a_transaction_waits_for_those_that_follow(
     await asyncio.gather(*app.journals._tasks)
     assert await written(rows) == 2, "the three are still collected"
     assert len(await entries(app, count="200")) == 1 + MOST + 3
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "body"),
+    [
+        ("GET", "/events", None),
+        ("GET", "/access?userName=mira@contoso.example", None),
+        ("POST", "/access/.search", {"userName": "mira@contoso.example"}),
+    ],
+)
+async def test_what_the_application_asks_costs_no_write(
+    app: App, http: Http, rows: RecordingRows, clock: Clock, method: str, path: str, body: Any
+) -> None:
+    """It asks at each sign-in, or all the time: no answer waits for a row, and no row hides what provisioning does."""
+    await http.user("mira")
+    asker = await client(app, "scim", "events")
+    assert (await asker.request(method, path, body)).status == 200  # the use of a credential is noted once a day
+    await app.journals.flush()
+    clock.forward(seconds=3)
+    rows.forget()
+    assert (await asker.request(method, path, body)).status == 200
+    assert "commit" not in rows.calls
+    assert [each["function"] for each in await entries(app)] == ["CreateUser"]
+
+
+async def test_what_the_application_asks_for_in_vain_is_told_and_counts_for_nothing(
+    app: App, http: Http, clock: Clock
+) -> None:
+    """Somebody who is looked for and is unknown is no failure of provisioning, and no sign of its life."""
+    await http.user("mira")
+    at = int(clock().timestamp() * 1000)
+    clock.forward(hours=1)
+    asker = await client(app, "scim", "events")
+    assert (await asker.request("GET", "/access?userName=nobody")).status == 404
+    assert (await http.request("GET", "/events")).status == 403
+    assert (await Http(app, "wrong").request("POST", f"/events/sets/{'0' * 32}", {})).status == 401
+    assert {each["function"] for each in await entries(app, status="failed")} == {"GetAccess", "ListEvents", "PollSets"}
+    hours = await app.tenants.default.journal.hours(clock())
+    counted = sum(hours.values(), Counts())
+    assert (counted.requests, counted.failures, counted.last_request) == (1, 0, at)
+
+
+async def test_a_credential_of_too_small_a_scope_is_told_of(app: App, http: Http, clock: Clock) -> None:
+    """As when a client was given the wrong one of two: else it fails, and nobody sees that it came."""
+    reader = await client(app, "scim", "read")
+    assert (await reader.request("POST", "/Users", {"userName": "mira"})).status == 403
+    [told] = await entries(app)
+    assert (told["function"], told["status"]) == ("CreateUser", 403)
+    assert "provision" in told["detail"]
+    counted = sum((await app.tenants.default.journal.hours(clock())).values(), Counts())
+    assert counted.statuses == {"403": 1}
 
 
 async def test_a_failure_is_written_before_its_answer(app: App, http: Http, rows: RecordingRows) -> None:
