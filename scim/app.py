@@ -127,6 +127,7 @@ class App:
             self.streams,
             self.permitted,
             self.audit,
+            self.deliveries.changed,
             reading,
             captures,
             self.group_guards,

@@ -81,8 +81,8 @@ class Roles:
 
         def fewer(roles: Sequence[str]) -> Sequence[str]:
             if not roles or (role is not None and role not in roles):
-                gives = f"it gives {', '.join(roles)}" if roles else "it gives none"
-                raise NotFound(f"The group does not give the role '{(role or '')[:MAX_ROLE]}'; {gives}.")
+                gives = f"not '{role[:MAX_ROLE]}'; it gives {', '.join(roles)}" if role and roles else "no role"
+                raise NotFound(f"The group gives {gives}.")
             return [each for each in roles if role is not None and each != role]
 
         return await self._changed(await self.found(group), fewer, "unmap", origin, damaged_too=role is None)
@@ -134,8 +134,10 @@ class Roles:
     async def found(self, text: str) -> str:
         """Return the id of the one group that a text names, by its id, displayName or externalId.
 
-        Raises NotFound, and InvalidValue when it names several.
+        Raises NotFound, and InvalidValue when it names several or is empty.
         """
+        if not text.strip():
+            raise InvalidValue("Name the group by its displayName, its externalId or its id.")
         if keys.is_id(text):
             return (await self._directory.read(self._kind, text)).id
         literal = json.dumps(text.strip())

@@ -8,7 +8,6 @@ from scim.access.admission import Admission
 from scim.access.audit import Audit, given
 from scim.access.credential import SCOPES, Credential, Federation, Scope
 from scim.access.tenants import as_key
-from scim.directory.roles import Roles
 from scim.management import documents
 from scim.management.administration import GRACE, NOW, Administration, Wanted, expiry
 from scim.management.answers import answer, problem, unless_known
@@ -20,7 +19,7 @@ from scim.service.addresses import Addresses
 from scim.service.answers import Parameters, answered, origin_of
 from scim.service.messages import JSON, Request, Response
 from scim.service.routes import matched
-from scim.service.tenants import TenantServices
+from scim.service.tenants import TenantService, TenantServices
 
 if TYPE_CHECKING:
     from scim.management.streams import Streams
@@ -49,9 +48,14 @@ class Management:
         streams: Callable[[str], Awaitable["Streams"]],
         permitted: Permitted,
         audit: Audit,
+        changed: Callable[[TenantService], Awaitable[None]],
         *parts: object,
     ) -> None:
-        """`parts` have further operations, as methods of the same form."""
+        """`changed` is awaited with a tenant whose feed has something to tell, before the request is answered.
+
+        `parts` have further operations, as methods of the same form.
+        """
+        self._changed = changed
         self._parts, self._permitted, self._audit = (self, *parts), permitted, audit
         self._admission, self._administration = admission, administration
         self._tenants, self._webhooks, self._streams = tenants, webhooks, streams
@@ -205,23 +209,27 @@ class Management:
 
     async def list_access(self, _request: Request, _caller: Credential, parameters: Parameters) -> Response:
         """The groups of the tenant that give roles."""
-        found = await (await self._roles(parameters)).mappings()
+        found = await (await self._serving(parameters)).roles.mappings()
         return answer(200, {"groups": [documents.access(each) for each in found]})
 
     async def map_access(self, request: Request, _caller: Credential, parameters: Parameters) -> Response:
         """A group gives a role from now on."""
         body = members(request, {"group": str, "role": str})
-        roles, origin = await self._roles(parameters), origin_of(request)
-        return answer(200, documents.access(await roles.map(body.get("group", ""), body.get("role", ""), origin)))
+        service, origin = await self._serving(parameters), origin_of(request)
+        mapping = await service.roles.map(body.get("group", ""), body.get("role", ""), origin)
+        await self._changed(service)
+        return answer(200, documents.access(mapping))
 
     async def unmap_access(self, request: Request, _caller: Credential, parameters: Parameters) -> Response:
         """The group of an id does not give a role any more, or none at all."""
         role = dict(request.query()).get("role")
-        roles, origin = await self._roles(parameters), origin_of(request)
-        return answer(200, documents.access(await roles.unmap(parameters["id"], role, origin)))
+        service, origin = await self._serving(parameters), origin_of(request)
+        mapping = await service.roles.unmap(parameters["id"], role, origin)
+        await self._changed(service)
+        return answer(200, documents.access(mapping))
 
-    async def _roles(self, parameters: Parameters) -> Roles:
-        return (await self._tenants.of(await self._administration.tenant(parameters["key"]))).roles
+    async def _serving(self, parameters: Parameters) -> TenantService:
+        return await self._tenants.of(await self._administration.tenant(parameters["key"]))
 
     async def list_schemas(self, _request: Request, _caller: Credential, parameters: Parameters) -> Response:
         """The tenant's own extension schemas."""

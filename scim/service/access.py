@@ -15,6 +15,7 @@ MAX_KEY = 1_000
 FRESH_SECONDS = 30
 """How long an answer may be kept: a deactivation is seen that much later."""
 _HEADERS = {"Vary": "Authorization", "Cache-Control": f"private, max-age={FRESH_SECONDS}"}
+_NOT_KEPT = {**_HEADERS, "Cache-Control": "no-store"}
 
 
 async def by_query(access: Access, request: Request) -> Response:
@@ -38,7 +39,8 @@ async def by_query(access: Access, request: Request) -> Response:
 async def by_body(access: Access, request: Request) -> Response:
     """Answer a POST: one key as in by_query, or `users`, a list of 1 to 100 of them; and `nested`, true or false.
 
-    A list is answered by a list in its order, in which an error stands for who is unknown or not one.
+    A list is answered by a list in its order, in which an error stands for who is unknown or not one. It is not to be
+    kept then: who is provisioned a moment later comes in at once.
     """
     body = request.json(sizes.RESOURCE)
     if not isinstance(body, dict):
@@ -52,9 +54,9 @@ async def by_body(access: Access, request: Request) -> Response:
     if keys or not isinstance(users, list) or not 1 <= len(users) <= MAX_USERS:
         raise InvalidValue(f"users must be a list of 1 to {MAX_USERS} keys, with no other key beside it.")
     answers = await access.of([_sought(each) for each in users], nested)
-    return _response(
-        request, {"users": [each.body() if isinstance(each, ScimError) else _told(each) for each in answers]}
-    )
+    told = [each.body() if isinstance(each, ScimError) else _told(each) for each in answers]
+    whole = not any(isinstance(each, ScimError) for each in answers)
+    return _response(request, {"users": told}, _HEADERS if whole else _NOT_KEPT)
 
 
 async def _one(access: Access, request: Request, sought: Sought, nested: bool) -> Response:
@@ -87,10 +89,10 @@ def _told(each: Entitled) -> dict[str, Any]:
     }
 
 
-def _response(request: Request, body: dict[str, Any]) -> Response:
+def _response(request: Request, body: dict[str, Any], kept: dict[str, str] = _HEADERS) -> Response:
     """Return the answer, with an entity tag that is a hash of it: a membership changes no user's version."""
     tag = entity_tag.of_body(body)
-    headers = {"ETag": tag, **_HEADERS}
+    headers = {"ETag": tag, **kept}
     if request.method in ("GET", "HEAD") and request.knows(tag):
         return Response(304, headers=headers)
     return Response(200, body, headers, JSON)

@@ -168,6 +168,20 @@ async def test_a_change_is_delivered_after_its_answer(
     assert receiver.types == ["user.created"]
 
 
+async def test_a_change_of_roles_is_delivered_after_its_answer(
+    app: App, operator: Manager, http: Http, receiver: Receiver
+) -> None:
+    """It is a change like those of SCIM: rights that somebody has lost must not wait for the timer."""
+    await made(operator, receiver, types=["group.roles_changed"])
+    crew = await http.group("crew")
+    await app.deliveries.settle()
+    assert (await operator.ask("POST", "/tenants/scim/access", {"group": "crew", "role": "editor"})).status == 200
+    await app.deliveries.settle()
+    assert (await operator.ask("DELETE", f"/tenants/scim/access/{crew['id']}")).status == 200
+    await app.deliveries.settle()
+    assert receiver.types == ["group.roles_changed"] * 2
+
+
 async def test_no_request_waits_for_a_receiver(app: App, operator: Manager, http: Http, receiver: Receiver) -> None:
     """However long it does not answer, SCIM requests are answered, and nothing is lost."""
     await made(operator, receiver)

@@ -77,7 +77,7 @@ async def test_a_method_that_a_path_does_not_take_is_refused(http: Http, method:
     """405 with Allow, and the methods in the detail."""
     answer = await http.request(method, path, {})
     assert_error(answer, 405, detail=allow)
-    assert answer.headers == {"Allow": allow}
+    assert answer.headers == {"Allow": allow, "Cache-Control": "no-store"}
 
 
 @pytest.mark.parametrize("path", ["/Persons", "/Users/x/emails", "/../../etc/passwd", "/.search/x", "x"])
@@ -89,7 +89,7 @@ async def test_an_unknown_path_is_not_found_and_told_the_tenant_url(http: Http, 
 async def test_options_answers_what_a_path_takes_without_a_token(http: Http) -> None:
     """204 with Allow; a path that is not there is told to nobody without a token."""
     answer = await http.request("OPTIONS", "/Users", headers={"Authorization": ""})
-    assert answer == (204, {"Allow": "GET, HEAD, OPTIONS, POST"}, None)
+    assert answer == (204, {"Allow": "GET, HEAD, OPTIONS, POST", "Cache-Control": "no-store"}, None)
     assert_error(await http.request("OPTIONS", "/Persons", headers={"Authorization": ""}), 401)
     assert_error(await http.request("OPTIONS", "/Persons"), 404)
 
