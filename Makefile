@@ -30,7 +30,7 @@ func: setup ## Serve the endpoint with the real Functions host, which Azure Func
 
 demo: ## Play Entra against the endpoint, while `make run` serves it in another terminal
 	@[ -f .local/token ] || { echo "make demo: start \`make run\` in another terminal first; it writes .local/token" >&2; exit 1; }
-	@$(MAKE) --no-print-directory $(READY)
+	@$(MAKE) --no-print-directory --silent $(READY)
 	@$(PY) -m scim simulate --token-file .local/token http://127.0.0.1:$(PORT)/scim/v2
 	@sed 's/PORT/$(PORT)/' tools/after-demo.txt
 

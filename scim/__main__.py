@@ -1,6 +1,7 @@
 """The command line: `python -m scim COMMAND`."""
 
 import importlib
+import io
 import os
 import signal
 import sys
@@ -79,7 +80,14 @@ def _ended(code: int) -> int:
     return code
 
 
+def _write_every_script() -> None:
+    """Write what the output's encoding lacks as \\xNN, in place of an end amid the names of people."""
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")
+
+
 if __name__ == "__main__":
+    _write_every_script()
     if signal.getsignal(signal.SIGINT) is signal.default_int_handler:  # a shell has jobs in the background ignore it
         signal.signal(signal.SIGINT, _stop)
     signal.signal(signal.SIGTERM, _stop)

@@ -1,11 +1,10 @@
 """`python -m scim audit`: shows who changed what in the console, over HTTP and by commands, the newest first."""
 
-import json
 from typing import Any
 
 from scim.access.tenants import as_key
 from scim.app import App
-from scim.commands.command import Parser, WrongUsage
+from scim.commands.command import Parser, WrongUsage, json_text
 from scim.commands.operating import add_paging, first_with, paged, run
 
 
@@ -42,7 +41,7 @@ def _line(told: dict[str, Any]) -> str:
     first = "  ".join(
         str(each) for each in (told["time"], told.get("outcome"), told.get("action"), *about, *who) if each
     )
-    given = ", ".join(f"{name}: {json.dumps(value, ensure_ascii=False)}" for name, value in _given(told).items())
+    given = ", ".join(f"{name}: {json_text(value)}" for name, value in _given(told).items())
     second = "; ".join(each for each in (given, told.get("detail", "")) if each)
     return f"{first}\n    {second}" if second else first
 

@@ -1,11 +1,10 @@
 """`python -m scim capture`: keeps what a client really sends, for up to an hour, and shows it."""
 
 import argparse
-import json
 from typing import Any
 
 from scim.app import App
-from scim.commands.command import Parser, whole_number
+from scim.commands.command import Parser, json_text, whole_number
 from scim.commands.operating import add_paging, fields, paged, parser_of, run, table
 from scim.directory.capture import MAX_MINUTES, MAX_REQUESTS
 from scim.management.captures import DEFAULT_MINUTES, VALUES
@@ -66,6 +65,6 @@ def _told(asked: argparse.Namespace, result: Any) -> str:
         listed = table(result["exchanges"], columns, "nothing was captured")
         return paged([_state(result["capture"]), listed], result["nextCursor"])
     if asked.action in ("show", "download"):
-        return json.dumps(result, ensure_ascii=False, indent=2)
+        return json_text(result, indent=2)
     capture = result.get("capture", result)
     return fields(capture) if capture else "nothing is captured"

@@ -1,10 +1,12 @@
 """What commands have in common: how they end, and that whatever keeps them from their work is told in one line."""
 
 import argparse
+import codecs
+import json
 import logging
 import sys
 from collections.abc import Callable
-from typing import NoReturn
+from typing import Any, NoReturn
 
 from scim.access.tenants import DEFAULT_KEY
 from scim.protocol.errors import ScimError
@@ -44,6 +46,12 @@ def whole_number(least: int, most: int) -> Callable[[str], int]:
 def add_tenant(parser: Parser) -> None:
     """Let a command be told which tenant it is for."""
     parser.add_argument("--tenant", metavar="KEY", default=DEFAULT_KEY, help="the segment of its Tenant URL")
+
+
+def json_text(value: Any, indent: int | None = None) -> str:
+    """Return JSON to be printed: in ASCII where standard output takes less than UTF-8, so that it stays JSON."""
+    encoding = getattr(sys.stdout, "encoding", None) or "utf-8"
+    return json.dumps(value, ensure_ascii=codecs.lookup(encoding).name != "utf-8", indent=indent)
 
 
 def outcome(name: str, run: Callable[[], int]) -> int:

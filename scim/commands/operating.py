@@ -3,7 +3,6 @@
 import argparse
 import asyncio
 import getpass
-import json
 import re
 import sys
 from collections.abc import Awaitable, Callable, Mapping
@@ -11,7 +10,7 @@ from typing import Any
 
 from scim.access.audit import given
 from scim.app import App, from_environ
-from scim.commands.command import DONE, Failure, Parser, add_tenant, whole_number
+from scim.commands.command import DONE, Failure, Parser, add_tenant, json_text, whole_number
 from scim.management.parameters import MAX_COUNT
 from scim.service import routes
 from scim.service.addresses import tenant_url
@@ -88,7 +87,7 @@ def run(work: Work, tell: Callable[[Any], str], as_json: bool, command: str = ""
             await app.close()
 
     result = asyncio.run(done())
-    sys.stdout.write((json.dumps(result, ensure_ascii=False) if as_json else tell(result)) + "\n")
+    sys.stdout.write((json_text(result) if as_json else tell(result)) + "\n")
     return DONE
 
 
@@ -152,4 +151,4 @@ def fields(told: Mapping[str, Any]) -> str:
 
 
 def _text(value: Any) -> str:
-    return json.dumps(value, ensure_ascii=False) if isinstance(value, (dict, list, bool)) else str(value)
+    return json_text(value) if isinstance(value, (dict, list, bool)) else str(value)

@@ -40,7 +40,7 @@ def main(argv: Sequence[str]) -> int:
         sys.stderr.write("simulate: interrupted; --clean-only deletes what was created.\n")
         return INTERRUPTED
     if options.json:
-        sys.stdout.write(json.dumps(as_json(plan, outcome), indent=2, ensure_ascii=False) + "\n")
+        sys.stdout.write(json.dumps(as_json(plan, outcome), indent=2) + "\n")
     else:
         show(plan, outcome, Console(width=None if sys.stdout.isatty() else 140))
     return EQUAL if outcome.success else FAILED
@@ -50,7 +50,7 @@ def _refuse(code: int, reason: str, for_machines: bool) -> int:
     line = " ".join(reason.split())
     sys.stderr.write(f"simulate: {line}\n")
     if for_machines:
-        sys.stdout.write(json.dumps({"equal": None, "success": False, "error": line}, ensure_ascii=False) + "\n")
+        sys.stdout.write(json.dumps({"equal": None, "success": False, "error": line}) + "\n")
     return code
 
 
