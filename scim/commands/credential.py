@@ -9,7 +9,7 @@ from scim.app import App
 from scim.commands.command import Parser, WrongUsage
 from scim.commands.operating import add_host, fields, parser_of, run, table, url
 from scim.management import documents
-from scim.management.administration import CLIENT_LIFE, Wanted, expiry
+from scim.management.administration import CLIENT_LIFE, Issued, Wanted, expiry
 
 
 def main(arguments: list[str]) -> int:
@@ -63,8 +63,13 @@ async def _create(app: App, asked: argparse.Namespace) -> dict[str, Any]:
         expires=expiry(asked.expires) if asked.expires else None,
         strict=asked.strict,
     )
-    issued = await app.administration.issue(asked.tenant or "", wanted)
-    return documents.issued(issued, app.administration.now, address)
+    return _issued(app, await app.administration.issue(asked.tenant or "", wanted), address)
+
+
+def _issued(app: App, made: Issued, address: str) -> dict[str, Any]:
+    """Return a credential that was just made, with the Tenant URL that it goes with, unless it is an operator's."""
+    told = documents.issued(made, app.administration.now, address)
+    return {"tenantUrl": address} | told if address else told
 
 
 async def _address(app: App, tenant: str, host: str | None) -> str:
@@ -91,8 +96,8 @@ async def _list(app: App, asked: argparse.Namespace) -> dict[str, Any]:
 async def _renew(app: App, asked: argparse.Namespace) -> dict[str, Any]:
     old, _ = await app.administration.credential(asked.id)
     address = await _address(app, old.tenant, asked.host)
-    issued = await app.administration.renew(asked.id, expiry(asked.expires) if asked.expires else None)
-    return documents.issued(issued, app.administration.now, address)
+    expires = expiry(asked.expires) if asked.expires else None
+    return _issued(app, await app.administration.renew(asked.id, expires), address)
 
 
 async def _revoke(app: App, asked: argparse.Namespace) -> dict[str, Any]:
@@ -111,6 +116,7 @@ def _told(asked: argparse.Namespace, result: Any) -> str:
     if asked.action not in ("create", "renew"):
         return fields(result)
     words = {
+        "tenantUrl": "Tenant URL",
         "clientId": "Client identifier",
         "clientSecret": "Client secret",
         "tokenUrl": "Token endpoint",
@@ -119,10 +125,10 @@ def _told(asked: argparse.Namespace, result: Any) -> str:
     shown = {words[name]: result[name] for name in words if name in result}
     until = f"It expires {result['expires']}." if result["expires"] else "It does not expire."
     once = "The secret is shown this once. " if {"clientSecret", "secretToken"} & set(result) else ""
-    mail = {words[name]: result[name] for name in ("tokenUrl", "clientId") if name in result}
+    mail = {words[name]: result[name] for name in ("tenantUrl", "tokenUrl", "clientId") if name in result}
     lines = [f"Credential {result['id']} ({result['name']}, {result['scope']}).", "", fields(shown), "", once + until]
-    if mail:
-        lines += ["To mail, without the secret:", "", fields(mail | {"Expires": result["expires"] or "never"})]
+    if "clientId" in result:
+        lines += ["", "To mail, without the secret:", "", fields(mail | {"Expires": result["expires"] or "never"})]
     if asked.action == "renew":
-        lines += [f"The old one, {asked.id}, stays valid: change the client, then revoke it."]
+        lines += ["", f"The old one, {asked.id}, stays valid: change the client, then revoke it."]
     return "\n".join(lines)

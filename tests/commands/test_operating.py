@@ -123,6 +123,20 @@ def test_a_credential_is_made_rotated_and_ended(folder: Path, capsys: Capture) -
     assert all("secretToken" not in each for each in listed)
 
 
+def test_what_is_pasted_beside_a_secret_is_told_with_it(folder: Path, capsys: Capture) -> None:
+    """A token is of no use without its Tenant URL; what may be mailed has the one and not the other."""
+    for options in ((), ("--oauth",)):
+        made = ("credential", "create", "--tenant", "scim", "--scope", "provision", "--name", "Entra", *options)
+        assert main([*made, "--host", "https://id.example"]) == DONE
+        printed, _, mail = capsys.readouterr().out.partition("To mail, without the secret:")
+        assert "Tenant URL" in printed
+        assert "https://id.example/scim/v2\n" in printed
+        assert ("https://id.example/scim/v2\n" in mail) == bool(options)
+        assert "scim_" not in mail
+    assert main(["credential", "create", "--scope", "operator", "--name", "night"]) == DONE
+    assert "Tenant URL" not in capsys.readouterr().out
+
+
 def test_an_operator_is_made_and_revoked(folder: Path, capsys: Capture) -> None:
     """The one in the key vault is not the only one; whoever has a token of this scope belongs to no tenant."""
     made = told(capsys, "credential", "create", "--scope", "operator", "--name", "Night shift")
