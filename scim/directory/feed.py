@@ -224,12 +224,13 @@ class Feed:
     async def _numbered(self, after: int, limit: int) -> Sequence[Row]:
         """Return the rows of the next events, at least one. Raises FeedBroken when one is missing."""
         rows = await self._tenant.range(keys.event(after), keys.event() + keys.BEYOND, limit)
-        if [keys.number(row.key) for row in rows] == list(range(after + 1, after + 1 + limit)):
+        expected = after + 1 + sum(1 for number, row in enumerate(rows, after + 1) if keys.number(row.key) == number)
+        if expected == after + 1 + limit:
             return rows
         head, _ = await self.head()
         if after < head.first - 1:  # they expired meanwhile
             raise CursorExpired("The cursor is older than what is kept. Begin anew with after=latest.")
-        raise self._broken(after)
+        raise self._broken(expected - 1)
 
     def _broken(self, after: int) -> FeedBroken:
         """Log, and return, that what follows a number is missing or is not the next event."""
