@@ -18,8 +18,6 @@ from scim.storage import deadline
 MAX_SETS = 100
 """Tokens in one answer."""
 POLL_SECONDS = 1.0
-_MARGIN = 5.0
-"""Seconds before the deadline of the request at which nothing is waited for any more."""
 
 logger = logging.getLogger(__name__)
 
@@ -68,7 +66,7 @@ class Poll:
         """
         stream, events, more = await self._step(stream_id, credential, asked)
         wait = 0 if asked.at_once or not asked.most else stream.wait
-        while not events and not more and wait > 0 and deadline.current().left() > _MARGIN:
+        while not events and not more and wait > 0 and deadline.current().left() > deadline.MARGIN:
             await self._sleep(POLL_SECONDS)
             wait -= 1
             stream, events, more = await self._step(stream_id, credential, Asked(asked.most))

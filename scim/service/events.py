@@ -12,6 +12,7 @@ from scim.protocol.errors import InsufficientScope, InvalidValue
 from scim.protocol.projection import Projection
 from scim.protocol.query import SearchRequest, query_search
 from scim.service.messages import Response
+from scim.storage import deadline
 
 MAX_WAIT = 20
 """Seconds for which an empty answer is held open at most; on Flex Consumption each of them is billed."""
@@ -39,9 +40,9 @@ class Events:
         """Return a page of events behind a cursor.
 
         `after`: a cursor, `latest`, or nothing for the oldest; `limit`: 1 to 1000; `types`: names, separated by commas;
-        `wait`: seconds, 0 to 20, for which an empty answer is held open; `include=resource`: with each event the user
-        or group as it is now, at most 100 different ones, for those who may read users and groups, and `attributes` and
-        `excludedAttributes` choose from it.
+        `wait`: seconds, 0 to 20, for which an empty answer is held open, fewer where a request has less time;
+        `include=resource`: with each event the user or group as it is now, at most 100 different ones, for those who
+        may read users and groups; `attributes` and `excludedAttributes` choose from it.
 
         Raises InvalidValue, InsufficientScope, InvalidCursor, CursorExpired, FeedBroken.
         """
@@ -55,7 +56,7 @@ class Events:
             )
         most = MAX_INCLUDED if included else limit
         page = await self._feed.page(query.get("after", ""), limit, types, most)
-        while not page.events and not page.more and wait > 0:
+        while not page.events and not page.more and wait > 0 and deadline.current().left() > deadline.MARGIN:
             await self._sleep(POLL_SECONDS)
             wait -= 1
             page = await self._feed.page(page.next, limit, types, most)

@@ -12,6 +12,8 @@ from scim.protocol.errors import Unavailable
 CALLS = 300_000
 """Calls of the store that one request may make: a body of 4 MiB names at most some 90,000 members, each of which may
 have to be looked for as a membership, as a user and as a group."""
+MARGIN = 5.0
+"""Seconds before the deadline of a request at which it waits for nothing more, and is answered with what there is."""
 
 
 class Deadline:

@@ -154,25 +154,6 @@ async def test_an_event_names_who_it_is_about_and_no_other_value(app: App, http:
     assert created["actor"] == {"credential": "key-vault", "client": "tests", "requestId": "request-1"}
 
 
-@pytest.mark.parametrize("form", [False, "False", "false"])
-async def test_a_user_who_is_disabled_and_enabled_is_told_of_with_what_was(app: App, http: Http, form: Any) -> None:
-    """In every form in which clients send it; what else changed stands beside it."""
-    user = await http.user("mira")
-    path = f"/Users/{user['id']}"
-    await patch(http, path, {"op": "Replace", "path": "active", "value": form})
-    await patch(http, path, {"op": "replace", "value": {"active": True, "title": "Boss"}})
-    await http.request("PUT", path, {"userName": "mira@contoso.example", "active": form})
-    await http.request("PUT", path, {"userName": "mira@contoso.example", "active": True})
-    events = (await everything(app))[1:]
-    assert [(event["type"], event["data"]["active"], event["data"]["activeBefore"]) for event in events] == [
-        ("user.deactivated", False, True),
-        ("user.activated", True, False),
-        ("user.deactivated", False, True),
-        ("user.activated", True, False),
-    ]
-    assert events[1]["data"]["changed"] == ["active", "title"]
-
-
 async def test_a_user_created_inactive_is_created_inactive(app: App, http: Http) -> None:
     """One event, and not a deactivation."""
     await http.user("mira", active=False)

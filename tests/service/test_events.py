@@ -11,6 +11,7 @@ from scim.directory import keys
 from scim.protocol.resource import to_json
 from scim.service import events as events_module
 from scim.service.events import Events
+from scim.storage import deadline
 from scim.storage.rows import Delete, Replace
 from tests.conftest import Clock, Http, make_app
 from tests.recording import RecordingRows
@@ -158,6 +159,20 @@ async def test_an_empty_answer_waits_and_tells_at_once_what_comes(app: App, http
     slept.clear()
     answer = await events.answer([("wait", "2"), ("after", answer.body["next"])], "", may_read=False)
     assert (answer.body["events"], len(slept)) == ([], 2)
+
+
+async def test_nobody_waits_beyond_the_time_of_a_request(app: App, http: Http) -> None:
+    """Where SCIM_REQUEST_SECONDS is short the answer is an empty page, and no 503."""
+    time = 0.0
+
+    async def sleep(seconds: float) -> None:
+        nonlocal time
+        time += seconds
+
+    await app.feed.publish()
+    with deadline.within(8.0, clock=lambda: time):
+        answer = await Events(app.feed, app.tenant, app.kinds, sleep).answer([("wait", "20")], "", may_read=False)
+    assert (answer.status, answer.body["events"], time) == (200, [], 3.0)
 
 
 async def test_resources_come_with_events_as_they_are_now(http: Http, reader: Http) -> None:
