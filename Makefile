@@ -90,6 +90,7 @@ template: ## Compile the Bicep anew: infra/azuredeploy.json and infra/snapshots
 	@python3 -m tools.template
 
 publish-as: ## Name a copy as its own for the button: make publish-as OWNER=name [REPOSITORY=name]
+	@[ -n "$(OWNER)" ] || { echo "make publish-as: say whose copy it is: make publish-as OWNER=name" >&2; exit 2; }
 	@python3 -m tools.publish_as $(OWNER) $(REPOSITORY)
 
 package: $(READY) ## Build dist/released-package.zip, which Azure runs

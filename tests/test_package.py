@@ -290,6 +290,10 @@ def test_publishing_from_a_checkout_sends_only_what_runs() -> None:
     modules |= {name for name in tracked if name.startswith(f"{tool.CONSOLE}/")}
     left_out = {name for name in modules if any(name == each or name.startswith(f"{each}/") for each in tool.LEFT_OUT)}
     assert sent == {"function_app.py", "host.json", "requirements.txt"} | (modules - left_out)
+    written = ["backup.ndjson", "backup.ndjson.gz", "other.db", "other.db-wal", "captured.json", "signing-key.pem"]
+    assert all(is_ignored(name) for name in written), "what commands write here holds personal data, or keys"
+    kept = subprocess.run(["git", "check-ignore", *written], cwd=ROOT, capture_output=True, text=True, check=True)  # noqa: S603, S607
+    assert kept.stdout.split() == written
 
 
 def _module(name: str) -> str:

@@ -61,7 +61,7 @@ def main() -> int:
     except PublishError as error:
         sys.stderr.write(f"{error}\n")
         return 1
-    sys.stdout.writelines(f"{name}\n" for name in changed)
+    sys.stdout.write("\n".join(changed or ["nothing to change: this copy is named so already"]) + "\n")
     return 0
 
 
