@@ -5,13 +5,18 @@ import ipaddress
 import re
 import socket
 from collections.abc import Awaitable, Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from urllib.parse import urlsplit
 
 from scim.protocol.errors import InvalidValue
 
 MAX_URL = 2_000
 HTTPS = 443
+NAMES_AT_ONCE = 64
+"""Names that are looked up at a time, each on a thread of these: one whose server does not answer holds it for as long
+as the resolver tries, whoever waits for it. The threads that all share look up the store, too, and are five or six."""
 _HOST = re.compile(r"[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?|\[[0-9a-f:.]+\]")
 _NUMBER = re.compile(r"(.*\.)?([0-9]+|0x[0-9a-f]*)")
 """A host that ends in a number, which resolvers take for an IPv4 address in another form, such as 2130706433, 127.1 or
@@ -21,6 +26,9 @@ Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 Resolve = Callable[[str], Awaitable[list[str]]]
 """Returns the addresses of a host's name. Raises OSError where it has none."""
+
+
+_THREADS = ThreadPoolExecutor(NAMES_AT_ONCE, "names")
 
 
 def _networks(*texts: str) -> tuple[Network, ...]:
@@ -154,7 +162,8 @@ def _is_loopback(host: str) -> bool:
 
 async def resolve(host: str) -> list[str]:
     """Return the addresses of a name, by the resolver of this machine."""
-    found = await asyncio.get_running_loop().getaddrinfo(host, None, type=socket.SOCK_STREAM)
+    look = partial(socket.getaddrinfo, host, None, type=socket.SOCK_STREAM)
+    found = await asyncio.get_running_loop().run_in_executor(_THREADS, look)
     return list(dict.fromkeys(str(each[4][0]) for each in found))
 
 

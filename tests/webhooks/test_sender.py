@@ -3,12 +3,15 @@
 import asyncio
 import socket
 import ssl
+import threading
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
 from aiohttp import web
 
+from scim.webhooks import address
 from scim.webhooks import sender as sender_module
 from scim.webhooks.address import AddressRules, Resolve
 from scim.webhooks.sender import Outcome, Sender
@@ -99,6 +102,30 @@ async def test_a_name_without_an_address() -> None:
     """It may have one later."""
     outcome = await sent("http://localhost:9/", resolve=resolving())
     assert "no address" in outcome.reason
+
+
+async def test_a_name_that_is_never_answered_holds_up_nobody(
+    receiver: Receiver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Neither other receivers nor whoever else looks up a name, as the store does: threads that all share are few."""
+    answered, right = threading.Event(), socket.getaddrinfo
+
+    def look(host: str, *arguments: Any, **further: Any) -> Any:
+        if host.startswith("silent"):
+            answered.wait()
+            raise OSError
+        return right(host, *arguments, **further)
+
+    monkeypatch.setattr(socket, "getaddrinfo", look)
+    silent = [asyncio.create_task(address.resolve(f"silent{number}.example")) for number in range(40)]
+    try:
+        async with asyncio.timeout(60):
+            receiver.host = "localhost"
+            assert (await sent(receiver.url, resolve=address.resolve)).ok
+            assert await asyncio.get_running_loop().getaddrinfo("localhost", None)
+    finally:
+        answered.set()
+    assert all(isinstance(each, OSError) for each in await asyncio.gather(*silent, return_exceptions=True))
 
 
 @pytest.mark.parametrize("address", REFUSED)
