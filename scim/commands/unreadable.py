@@ -1,10 +1,11 @@
 """Finds rows of a tenant that cannot be read by themselves, beside those of users and groups, and a feed with a gap."""
 
 from collections.abc import AsyncIterator, Callable, Mapping
+from functools import partial
 from typing import Protocol
 
 from scim.directory import keys
-from scim.directory.capture import Capture
+from scim.directory.capture import capture_in, captured_in
 from scim.directory.entry import entries_in
 from scim.directory.events import event_in, said_in
 from scim.directory.feed import head_in
@@ -13,7 +14,7 @@ from scim.directory.timer import runs_in
 from scim.directory.told import retell
 from scim.security_events.stream import stream_of
 from scim.service.tenants import TenantService
-from scim.storage.damage import Damaged, Newer, object_in, record_in, texts_in
+from scim.storage.damage import Damaged, Newer, texts_in
 from scim.storage.rows import Delete, Row
 from scim.webhooks.webhook import webhook_of
 
@@ -28,24 +29,14 @@ class Note(Protocol):
         ...
 
 
-def _capture_in(row: Row) -> object:
-    return record_in(row, Capture)
-
-
 _PASSING: Mapping[str, Read] = {
     keys.REQUESTS: entries_in,
     keys.HOURS: counts_in,
     keys.MAINTENANCE: runs_in,
-    keys.CAPTURE: _capture_in,
-    keys.CAPTURED: object_in,
+    keys.CAPTURE: capture_in,
+    keys.CAPTURED: captured_in,
 }
 """Rows that say what was, and are not missed: how each is read."""
-_MADE_BY_PEOPLE: Mapping[str, tuple[Read, str]] = {
-    keys.webhook(): (webhook_of, "delete the webhook and make it anew"),
-    keys.stream(): (stream_of, "delete the stream and make it anew"),
-    keys.roles(): (texts_in, "unmap the group and map it anew"),
-}
-"""Rows that nobody else knows the content of: how each is read, and what an administrator has to do."""
 
 
 class Unreadable:
@@ -65,13 +56,22 @@ class Unreadable:
         for prefix, read in _PASSING.items():
             async for row, damaged in self._damaged(prefix, read):
                 await self._delete(row, damaged)
-        for prefix, (read, advice) in _MADE_BY_PEOPLE.items():
+        for prefix, (read, advice) in self._made_by_people().items():
             async for row, damaged in self._damaged(prefix, read):
                 self._note(f"{row.key}: {damaged.why}; {advice}")
         async for row, damaged in self._damaged(keys.told_roles(), texts_in):
             await self._retell(row, damaged)
         if await self._check_head():
             await self._check_events()
+
+    def _made_by_people(self) -> Mapping[str, tuple[Read, str]]:
+        """Rows that nobody else knows the content of: how each is read, and what an administrator has to do."""
+        name = self._tenant.name
+        return {
+            keys.webhook(): (partial(webhook_of, name), "delete the webhook and make it anew"),
+            keys.stream(): (partial(stream_of, name), "delete the stream and make it anew"),
+            keys.roles(): (texts_in, "unmap the group and map it anew"),
+        }
 
     async def _check_head(self) -> bool:
         """Return whether the feed has a head that can be read, perhaps since it was repaired."""

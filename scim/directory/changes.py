@@ -9,7 +9,7 @@ from typing import Any
 from scim.directory import keys
 from scim.directory.tenant import PAGE, Tenant
 from scim.protocol.errors import InvalidCursor
-from scim.storage.damage import Damaged, object_in
+from scim.storage.damage import FORM, Damaged, check_form, object_in
 from scim.storage.rows import Row
 
 MAX_COUNT = 200
@@ -86,7 +86,9 @@ def _of(row: Row, resource_id: str) -> Iterator[Change]:
     if resource_id not in row.body:
         return
     try:
-        yield Change(keys.time_of_change(row.key), object_in(row))
+        said = object_in(row)
+        check_form(row, said.get("form", FORM))
+        yield Change(keys.time_of_change(row.key), said)
     except (Damaged, ValueError, OverflowError):
         return
 

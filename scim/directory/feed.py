@@ -15,9 +15,6 @@ The members of a large new group are written before the group; their rows are pa
 Which roles a group gives, its events of members say as of their own place in the feed; see `told`.
 """
 
-import base64
-import binascii
-import hashlib
 import heapq
 import logging
 import time
@@ -30,9 +27,10 @@ from typing import Any
 
 from scim.directory import keys
 from scim.directory.events import Event, event_in, said_in
+from scim.directory.place import cursor_of, place_of
 from scim.directory.tenant import PAGE, Tenant
 from scim.directory.told import further_rows, told_roles
-from scim.protocol.errors import CursorExpired, FeedBroken, InvalidCursor
+from scim.protocol.errors import CursorExpired, FeedBroken
 from scim.protocol.resource import format_date_time, to_json, to_stored_json
 from scim.storage.damage import Damaged, Newer, record_in
 from scim.storage.rows import MAX_CHANGES, Delete, Insert, Replace, Row, RowChange, RowConflict
@@ -121,11 +119,11 @@ class Feed:
 
     def passed(self, cursor: str, number: int) -> str:
         """Return the cursor behind an event of a page, whose `next` is given."""
-        return self._cursor(self._decoded(cursor)[0], number)
+        return self._cursor(place_of(self._tenant.name, cursor)[0], number)
 
     def number(self, cursor: str) -> int:
-        """Return the number of the event behind which a cursor goes on. Raises InvalidCursor."""
-        return self._decoded(cursor)[1]
+        """Return the number of the event behind which a cursor goes on, 0 for "". Raises InvalidCursor."""
+        return place_of(self._tenant.name, cursor)[1] if cursor else 0
 
     async def event(self, number: int) -> Event | None:
         """Return an event by its number, None where it is not kept or damaged. Raises Newer."""
@@ -212,7 +210,7 @@ class Feed:
             return head.last
         if not cursor:
             return head.first - 1
-        epoch, number = self._decoded(cursor)
+        epoch, number = place_of(self._tenant.name, cursor)
         # A number that the feed has not reached yet was told before the store was put back to an earlier state.
         if epoch != head.epoch or not head.first - 1 <= number <= head.last:
             raise CursorExpired(
@@ -241,24 +239,7 @@ class Feed:
         )
 
     def _cursor(self, epoch: str, number: int) -> str:
-        payload = f"{epoch}.{number}".encode()
-        return base64.urlsafe_b64encode(self._checksum(payload) + payload).decode().rstrip("=")
-
-    def _decoded(self, cursor: str) -> tuple[str, int]:
-        try:
-            content = base64.b64decode(cursor + "=" * (-len(cursor) % 4), altchars=b"-_", validate=True)
-            epoch, _, number = content[12:].decode("ascii").partition(".")
-            if content[:12] == self._checksum(content[12:]):
-                return epoch, int(number)
-        except (ValueError, binascii.Error):
-            pass
-        raise InvalidCursor(
-            "The cursor is none of this feed. Take `next` of the page before, or `latest`, or leave `after` out."
-        )
-
-    def _checksum(self, payload: bytes) -> bytes:
-        """Tells a mistake, such as a cursor of another tenant; it is no secret."""
-        return hashlib.sha256(f"feed {self._tenant.name}".encode() + b"\0" + payload).digest()[:12]
+        return cursor_of(self._tenant.name, epoch, number)
 
     # Publishing
 

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from datetime import timedelta
 from functools import partial
+from operator import itemgetter
 from typing import Any
 
 from scim.access.registry import Registry
@@ -86,23 +87,22 @@ class Captures:
         cursor: str | None = ""
         for _ in range(MAX_PAGES):
             page, cursor = await self._captured.heads(_PAGE, cursor or "")
-            heads += [each for each in page if each.get("capture") == capture.id]
+            heads += [each for each in page if each["capture"] == capture.id]
             if cursor is None:
                 break
         wholes, left_out, size = [], 0, 0
-        for head in sorted(heads, key=_number):  # several may have one millisecond
-            size += int(head.get("bytesSent", 0)) + int(head.get("bytesAnswered", 0))
-            if not head.get("replayable") or size > MAX_CHARACTERS:
+        for head in sorted(heads, key=itemgetter("number")):  # several may have one millisecond
+            size += head["bytesSent"] + head["bytesAnswered"]
+            if not head["replayable"] or size > MAX_CHARACTERS:
                 left_out += 1
                 continue
-            whole = (await self._captured.exchange(str(head["id"])))[1]
+            try:
+                whole = (await self._captured.exchange(str(head["id"])))[1]
+            except NotFound:  # a piece of it is damaged
+                left_out += 1
+                continue
             wholes.append({**head, **whole})
         return await aside(partial(recording, self._service.record.key, capture, wholes, left_out), size)
-
-
-def _number(head: Mapping[str, Any]) -> int:
-    number = head.get("number", 0)
-    return number if isinstance(number, int) else 0
 
 
 def _check(name: str, value: Any, most: int) -> None:

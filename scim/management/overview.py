@@ -12,7 +12,6 @@ from scim.directory.hours import HOUR, Counts
 from scim.directory.journal import moment as moment_of
 from scim.directory.tenant import Tenant
 from scim.management import documents
-from scim.protocol.errors import InvalidCursor
 from scim.protocol.resource import format_date_time
 from scim.service.tenants import TenantService
 from scim.storage.damage import Damaged
@@ -139,9 +138,9 @@ async def _webhooks(service: TenantService, last: int) -> list[dict[str, Any]]:
     told = []
     for row in rows:
         try:
-            each = webhook_of(row)
+            each = webhook_of(service.tenant.name, row)
             place = service.feed.number(each.cursor)
-        except (Damaged, InvalidCursor):
+        except Damaged:
             told.append({"id": keys.last_part(row.key), "enabled": False, "whyDisabled": "its row cannot be read"})
             continue
         state = {"enabled": each.enabled, "whyDisabled": each.why_disabled or None, "behind": max(last - place, 0)}

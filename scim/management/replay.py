@@ -11,6 +11,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from scim.directory.capture import Capture
+from scim.protocol.errors import InvalidSyntax
+from scim.service.messages import parse_json
 
 HEADERS = ("accept", "content-type", "if-match", "if-none-match", "user-agent")
 """Headers that are sent again."""
@@ -23,7 +25,7 @@ _CHANGING = ("meta", "id", "$ref", "groups", "members")
 def recording(key: str, capture: Capture, wholes: Sequence[Mapping[str, Any]], left_out: int) -> dict[str, Any]:
     """Return the recording of exchanges, the oldest first; `left_out` of them cannot be replayed."""
     about = f"Captured from tenant {key}, {capture.values} values"
-    about += f"; {left_out} exchanges are left out, which were cut or are no JSON." if left_out else "."
+    about += f"; {left_out} exchanges are left out, which were cut, are damaged or are no JSON." if left_out else "."
     names = _Names()
     exchanges = [_exchange(each, names) for each in wholes]
     return {"about": about, "source": f"capture of {capture.started}", "given": names.given, "exchanges": exchanges}
@@ -123,6 +125,6 @@ def _kept(value: Any) -> Any:
 
 def _read(text: str) -> Any:
     try:
-        return json.loads(text) if text else ""
-    except ValueError:
+        return parse_json(text.encode()) if text else ""
+    except (InvalidSyntax, UnicodeEncodeError):  # also what is nested so deeply that nobody could walk through it
         return text

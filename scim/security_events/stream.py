@@ -9,6 +9,7 @@ from functools import partial
 from scim.directory import keys
 from scim.directory.events import Event
 from scim.directory.feed import MAX_LIMIT, EventPage, Feed
+from scim.directory.place import check_place
 from scim.directory.tenant import Tenant
 from scim.protocol.errors import CursorExpired, NotFound
 from scim.protocol.resource import to_json
@@ -63,23 +64,25 @@ class Stream:
         return to_json(asdict(self))
 
 
-def stream_of(row: Row) -> Stream:
-    """Return the stream of a row. Raises Damaged, or Newer for one that a newer release has written."""
-    return Stream(**record_in(row, Stream))
+def stream_of(tenant: str, row: Row) -> Stream:
+    """Return the stream of a row of a tenant. Raises Damaged, or Newer for one that a newer release has written."""
+    stream = Stream(**record_in(row, Stream))
+    check_place(row, tenant, stream.cursor)
+    return stream
 
 
 class StreamRows:
     """The streams of one tenant."""
 
     def __init__(self, tenant: Tenant) -> None:
-        self._tenant = tenant
+        self._tenant, self._read = tenant, partial(stream_of, tenant.name)
 
     async def all(self) -> list[Stream]:
         """Return all streams that can be read."""
         found = []
         for row in await self._tenant.under(keys.stream()):
             with suppress(Damaged):  # which the log has; the others go on
-                found.append(stream_of(row))
+                found.append(self._read(row))
         return found
 
     async def count(self) -> int:
@@ -88,7 +91,7 @@ class StreamRows:
 
     async def get(self, stream_id: str) -> Stream:
         """Return a stream. Raises NotFound."""
-        return stream_of(await self._row(stream_id))
+        return self._read(await self._row(stream_id))
 
     async def add(self, stream: Stream) -> None:
         """Keep a new stream."""
@@ -102,7 +105,7 @@ class StreamRows:
 
         async def attempt(_: int) -> Stream:
             row = await self._row(stream_id)
-            current = stream_of(row)
+            current = self._read(row)
             changed = await change(current)
             if changed != current:
                 await self._tenant.commit([Replace(row.key, changed.body(), row.version, self._tenant.time())])
@@ -113,7 +116,7 @@ class StreamRows:
     async def remove(self, stream_id: str) -> None:
         """Take a stream away, also a damaged one. Raises NotFound, Newer."""
         row = await self._row(stream_id)
-        check_not_newer(row, stream_of)
+        check_not_newer(row, self._read)
 
         async def attempt(_: int) -> None:
             if left := await self._tenant.settled([Delete(row.key)]):
@@ -142,7 +145,7 @@ def open_events(stream: Stream, page: EventPage) -> list[Event]:
 def moved(stream: Stream, feed: Feed, page: EventPage) -> Stream:
     """Return a stream whose cursor stands before the first event of the page that it has not acknowledged."""
     left = open_events(stream, page)
-    cursor = feed.passed(stream.cursor, left[0]["sequence"] - 1) if left else page.next
+    cursor = feed.passed(page.next, left[0]["sequence"] - 1) if left else page.next
     number = feed.number(cursor)
     return replace(stream, cursor=cursor, acknowledged=tuple(each for each in stream.acknowledged if each > number))
 
@@ -174,5 +177,5 @@ async def _passed(feed: Feed, last: int, stream: Stream) -> Stream:
         lost |= {each["sequence"] for each in open_events(stream, page) if each["sequence"] <= last}
         number = min(last, feed.number(page.next))
         kept = tuple(each for each in stream.acknowledged if each > number)
-        stream = replace(stream, cursor=feed.passed(stream.cursor, number), acknowledged=kept)
+        stream = replace(stream, cursor=feed.passed(page.next, number), acknowledged=kept)
     return replace(stream, dropped=stream.dropped + len(lost))

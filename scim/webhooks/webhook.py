@@ -4,9 +4,11 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Any, Literal, get_args
 
 from scim.directory import keys
+from scim.directory.place import check_place
 from scim.directory.tenant import Tenant
 from scim.protocol.errors import NotFound
 from scim.protocol.resource import format_date_time, to_json
@@ -101,9 +103,10 @@ class Webhook:
         return max(_moment(self.leased if self.lease else ""), _moment(self.due))
 
 
-def webhook_of(row: Row) -> Webhook:
-    """Return the webhook of a row. Raises Damaged."""
+def webhook_of(tenant: str, row: Row) -> Webhook:
+    """Return the webhook of a row of a tenant. Raises Damaged."""
     webhook = Webhook(**record_in(row, Webhook))
+    check_place(row, tenant, webhook.cursor)
     try:
         for time in filter(None, (webhook.rotated, webhook.due, webhook.leased)):
             if _moment(time).tzinfo is None:
@@ -126,14 +129,14 @@ class WebhookRows:
     """The webhooks of one tenant, and the numbers of the events that each has skipped."""
 
     def __init__(self, tenant: Tenant) -> None:
-        self._tenant = tenant
+        self._tenant, self._read = tenant, partial(webhook_of, tenant.name)
 
     async def all(self) -> list[Webhook]:
         """Return all webhooks but those whose rows cannot be read, which is logged."""
         found: list[Webhook] = []
         for row in await self._tenant.under(keys.webhook()):
             with suppress(Damaged):
-                found.append(webhook_of(row))
+                found.append(self._read(row))
         return found
 
     async def any(self) -> bool:
@@ -142,7 +145,7 @@ class WebhookRows:
 
     async def get(self, webhook_id: str) -> Webhook:
         """Return a webhook. Raises NotFound, Damaged."""
-        return webhook_of(await self._row(webhook_id))
+        return self._read(await self._row(webhook_id))
 
     async def add(self, webhook: Webhook) -> None:
         """Keep a new webhook."""
@@ -156,7 +159,7 @@ class WebhookRows:
 
         async def attempt(_: int) -> Webhook:
             row = await self._row(webhook_id)
-            current = webhook_of(row)
+            current = self._read(row)
             changed = change(current)
             if changed != current or further:
                 kept = Replace(row.key, changed.body(), row.version, self._tenant.time())
@@ -168,7 +171,7 @@ class WebhookRows:
     async def remove(self, webhook_id: str) -> None:
         """Take a webhook away, also a damaged one, and what it has skipped. Raises NotFound, Newer."""
         row = await self._row(webhook_id)
-        check_not_newer(row, webhook_of)
+        check_not_newer(row, self._read)
         while skipped := await self.skipped(webhook_id, MAX_CHANGES):
             await self.forget(webhook_id, skipped)
         await self._delete([row.key])

@@ -1,6 +1,5 @@
 """Each kind of row that there is: verify says when one cannot be read, or it is said here why nobody has to."""
 
-import re
 from typing import NamedTuple
 
 import pytest
@@ -13,6 +12,7 @@ from scim.security_events.stream import Stream, StreamRows
 from scim.storage.damage import Newer
 from scim.storage.rows import Insert, Replace, Rows
 from tests.conftest import Http
+from tests.directory.row_kinds import row_kinds
 
 ID, OTHER = "1" * 32, "2" * 32
 ALWAYS, REPAIRED, DELETED, FEED = "a person decides", "repaired", "deleted", "a new epoch of the feed begins"
@@ -72,9 +72,7 @@ async def said(app: App, repair: bool = False) -> list[str]:
 
 def test_it_is_said_of_each_kind_how_verify_treats_it() -> None:
     """Who adds a kind of row decides that, and adds it above."""
-    lines = (keys.__doc__ or "").splitlines()
-    there = [found for line in lines for found in re.findall(r"(?:^ {4}| {2,})([a-z]\.(?:<[^>]+>|[^\s<])+)", line)]
-    assert sorted(there) == sorted(KINDS)
+    assert row_kinds() == sorted(KINDS)
 
 
 @pytest.mark.parametrize("kind", TOLD.values(), ids=TOLD.keys())

@@ -6,6 +6,7 @@ from scim.app import App
 from scim.commands.verify import verify
 from scim.directory import keys
 from scim.directory.entry import Entry, Wanted
+from scim.directory.place import cursor_of
 from scim.directory.resources import Origin
 from scim.protocol.errors import CursorExpired
 from scim.storage.damage import Damaged, Newer
@@ -180,7 +181,7 @@ async def others_are_served(http: Http, app: App, at: dict[str, str], damaged: s
 async def readers_start_anew(app: App) -> None:
     """Check that who has read the feed before learns that something may be lost."""
     with pytest.raises(CursorExpired):
-        await app.feed.page(app.feed._cursor("before", 0))
+        await app.feed.page(cursor_of("scim", "before", 0))
 
 
 async def spoil(rows: Rows, key: str, body: str) -> Row:

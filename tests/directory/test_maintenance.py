@@ -95,12 +95,12 @@ async def test_a_run_without_time_does_nothing_and_the_next_one_goes_on(
 
 
 async def test_a_run_with_nothing_to_do_writes_nothing(app: App, http: Http, rows: RecordingRows) -> None:
-    """Ten reads every five minutes: three for deletes and changes, three for events, two for the journal, two more."""
+    """Eleven reads each time: three for deletes and changes, three for events, two for the journal, and three more."""
     await http.user("mira")
     await app.maintenance.run()
     rows.forget()
     assert set((await app.maintenance.run()).values()) == {0}
-    assert rows.calls == ["read"] * 10
+    assert rows.calls == ["read"] * 11
 
 
 async def test_a_feed_that_falls_behind_is_told(app: App, http: Http, caplog: pytest.LogCaptureFixture) -> None:

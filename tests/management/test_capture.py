@@ -230,6 +230,68 @@ async def test_damage_spoils_nothing_but_itself(
     assert await app.tenant.under("q.") == []
 
 
+@pytest.mark.parametrize("left", ["damaged", "missing", "newer"])
+async def test_what_was_captured_goes_whatever_has_become_of_the_word_of_it(
+    admin: Manager, http: Http, clock: Clock, app: App, left: str
+) -> None:
+    """It is kept for a day; nobody who damages or repairs a row can make that longer."""
+    await started(admin, clock, values="plain")
+    await http.request("GET", "/Users")
+    row = (await app.tenant.range("s.capturd", "s.capture~", 1))[0]
+    body = {"damaged": "{", "newer": '{"form":2}'}.get(left, "")
+    await app.tenant.commit([Delete(row.key) if left == "missing" else Replace(row.key, body, row.version)])
+    await app.rounds.run()
+    assert len(await exchanges(admin)) == 1
+    assert await app.maintenance.due() is not None
+    clock.forward(hours=25)
+    await app.rounds.run()
+    assert await app.tenant.under("q.") == []
+    assert [each.body for each in [await app.tenant.read(keys.CAPTURE)] if each] == ([body] if left == "newer" else [])
+
+
+async def test_what_a_newer_release_captures_is_not_for_this_one_to_change(
+    admin: Manager, http: Http, clock: Clock, app: App
+) -> None:
+    """Neither its word nor an exchange; what this release has captured is shown beside it."""
+    await started(admin, clock)
+    await http.request("GET", "/Users?count=1")
+    await http.request("GET", "/Users?count=2")
+    head = (await app.tenant.range(keys.CAPTURED, keys.CAPTURED + keys.BEYOND, 1))[0]
+    word = (await app.tenant.range("s.capturd", "s.capture~", 1))[0]
+    for row in (head, word):
+        await app.tenant.commit([Replace(row.key, '{"form":2}', row.version)])
+    answer = await admin.ask("GET", f"{PATH}/exchanges/{head.key.removeprefix(keys.CAPTURED)}")
+    assert (answer.status, "newer release" in answer.body["detail"]) == (500, True)
+    for method in ("POST", "DELETE"):
+        answer = await admin.ask(method, PATH)
+        assert (answer.status, "newer release" in answer.body["detail"]) == (500, True)
+    listed = (await admin.ask("GET", PATH)).body
+    assert (listed["capture"], len(listed["exchanges"])) == (None, 1)
+    assert [row.body for row in await app.tenant.read_all([head.key, word.key]) if row] == ['{"form":2}'] * 2
+
+
+async def test_a_download_leaves_out_what_is_damaged(admin: Manager, http: Http, clock: Clock, app: App) -> None:
+    """The others can be replayed."""
+    await started(admin, clock)
+    for number in range(3):
+        await http.request("GET", f"/Users?count={number}")
+    pieces = await app.tenant.range(keys.PIECES, keys.PIECES + keys.BEYOND, 3)
+    for row, body in zip(pieces, ("{", '{"request":{"headers":{"a":7},"body":""},"answer":{}}'), strict=False):
+        await app.tenant.commit([Replace(row.key, body, row.version)])
+    saved = await admin.ask("GET", f"{PATH}/download")
+    assert (saved.status, len(saved.body["exchanges"])) == (200, 1)
+    assert "2 exchanges are left out" in saved.body["about"]
+
+
+async def test_a_body_that_is_nested_without_end_is_saved_as_it_came(admin: Manager, http: Http, clock: Clock) -> None:
+    """One such request would else keep everybody from the recording of all."""
+    await started(admin, clock, values="plain")
+    await http.request("POST", "/Users", content=b"[" * 100_000)
+    saved = await admin.ask("GET", f"{PATH}/download")
+    assert saved.status == 200
+    assert saved.body["exchanges"][0]["content"] == "[" * 100_000
+
+
 @pytest.mark.parametrize(
     ("body", "detail"),
     [
