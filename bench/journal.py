@@ -2,6 +2,7 @@
 
 import argparse
 import asyncio
+import math
 import random
 import statistics
 import sys
@@ -57,7 +58,7 @@ async def alone(app: App, user: str, times: int) -> float:
     """Return the milliseconds until the answer of a read before which nobody came for long enough, the median."""
     taken = []
     for _ in range(times):
-        app.journals.forget()
+        app.journals._last = -math.inf
         start = time.perf_counter()
         await ask(app, "GET", f"/Users/{user}")
         taken.append((time.perf_counter() - start) * 1000)

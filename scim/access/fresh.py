@@ -55,10 +55,6 @@ class Fresh(Generic[T]):
             return kept.value
         return await asyncio.shield(self._task(key))
 
-    def forget(self, key: str) -> None:
-        """Ask anew when the key is wanted next."""
-        self._kept.pop(key, None)
-
     def _task(self, key: str) -> "asyncio.Task[T]":
         task = self._asking.get(key)
         if task is None or task.get_loop() is not asyncio.get_running_loop():

@@ -255,6 +255,6 @@ def _milliseconds(instant: datetime) -> int:
     return int(instant.timestamp() * 1000)
 
 
-def moment(milliseconds: int) -> datetime:
+def instant(milliseconds: int) -> datetime:
     """Return the instant of milliseconds since 1970."""
     return datetime.fromtimestamp(milliseconds / 1000, UTC)

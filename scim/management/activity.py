@@ -5,7 +5,7 @@ from typing import Any
 
 from scim.access.tenants import TenantRecord
 from scim.directory.entry import Entry, Wanted
-from scim.directory.journal import MAX_COUNT, PAGE_ROWS, Page, moment
+from scim.directory.journal import MAX_COUNT, PAGE_ROWS, Page, instant
 from scim.management.parameters import count_of, given
 from scim.protocol.errors import InvalidCursor, InvalidValue
 from scim.protocol.resource import format_date_time, parse_date_time
@@ -147,4 +147,4 @@ def _time(name: str, text: str) -> int:
 
 
 def _text(milliseconds: int) -> str | None:
-    return format_date_time(moment(milliseconds)) if milliseconds else None
+    return format_date_time(instant(milliseconds)) if milliseconds else None

@@ -9,7 +9,7 @@ from scim.directory import counts, keys
 from scim.directory.census import Census
 from scim.directory.feed import head_in
 from scim.directory.hours import HOUR, Counts
-from scim.directory.journal import moment as moment_of
+from scim.directory.journal import instant
 from scim.directory.tenant import Tenant
 from scim.management import documents
 from scim.protocol.resource import format_date_time
@@ -88,7 +88,7 @@ async def _service(health: Callable[[], Awaitable[Mapping[str, Any]]]) -> dict[s
 def _silence(month: Counts, now: datetime) -> dict[str, Any]:
     """Return whether requests come as often as Entra's do: ok, silent, or never in 30 days."""
     last = month.last_request
-    silent = not last or now - moment_of(last) > SILENT_AFTER
+    silent = not last or now - instant(last) > SILENT_AFTER
     state = "never" if not last else "silent" if silent else "ok"
     return {"state": state, "since": _text(last), "expectedMinutes": EXPECTED_MINUTES}
 
@@ -177,4 +177,4 @@ def _figures(counted: Counts) -> dict[str, Any]:
 
 
 def _text(milliseconds: int) -> str | None:
-    return format_date_time(moment_of(milliseconds)) if milliseconds else None
+    return format_date_time(instant(milliseconds)) if milliseconds else None

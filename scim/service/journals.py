@@ -164,10 +164,6 @@ class Journals:
             self._paused_until = self._seconds() + PAUSE_SECONDS
             logger.warning("the journal cannot be written, and lacks %d requests by now: %r", self._lost, error)
 
-    def forget(self) -> None:
-        """Take the next request for one that has been alone for long enough."""
-        self._last = float("-inf")
-
     async def flush(self) -> None:
         """Return when all that is collected was written, or was lost."""
         await asyncio.gather(*self._tasks, *(self._begin(key) for key in list(self._collected)))

@@ -39,7 +39,7 @@ class Customers:
         row = await self.rows.read(REGISTRY, key)
         change = Replace(key, body, row.version) if row else Insert(key, body)
         await self.rows.commit(REGISTRY, [change])
-        self.app.admission.tenants.forget(self.sick)
+        self.app.admission.tenants._kept.clear()
 
     async def others_are_served(self, clock: Clock) -> None:
         """Check that the other tenant's client, the operator's lists and the timer go on."""

@@ -21,7 +21,7 @@ async def guarded(http: Http, app: App, *active: bool, mode: str = "on") -> tupl
     ]
     group = (await http.group("admins", *made))["id"]
     await app.administration.guard("scim", group, mode)
-    app.admission.tenants.forget("scim")
+    app.admission.tenants._kept.clear()
     return group, made
 
 
@@ -64,7 +64,7 @@ async def test_without_the_guard_anybody_goes(http: Http, app: App, way: str) ->
     """It is off until somebody asks for it, and may be taken off again."""
     group, (mira,) = await guarded(http, app, True)
     await app.administration.guard("scim", group, None)
-    app.admission.tenants.forget("scim")
+    app.admission.tenants._kept.clear()
     assert (await http.request(*taking(group, mira)[way])).status in (200, 204)
 
 
