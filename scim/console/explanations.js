@@ -77,10 +77,10 @@ export const explanations = [
   "status": 400,
   "scimType": "invalidSyntax",
   "means": [
-   "The body is not the JSON message that is wanted: no JSON, not UTF-8, a name twice in one object, `NaN`, too deep, an `op` that does not exist, no `Operations`, an `add` or `replace` without `value`, or a change of members in the form of SCIM 1.1. Or the body did not arrive: the Functions host passes none on that is sent with `Transfer-Encoding: chunked`. Or the header `Authorization` came twice."
+   "The body is not the JSON message that is wanted: no JSON, not UTF-8, a name twice in one object, `NaN`, too deep, an `op` that does not exist, no `Operations`, an `add` or `replace` without `value`, or a change of members in the form of SCIM 1.1. Or the body did not arrive: the Functions host passes none on that is sent with `Transfer-Encoding: chunked`. Or the header `Authorization` came twice. Or the credential is strict, and the request names what no schema knows, or has a PATCH operation without a path."
   ],
   "do": [
-   "Nothing in Entra sends this. In another client, switch it from SCIM 1.1 to 2.0."
+   "Nothing in Entra sends this. In another client, switch it from SCIM 1.1 to 2.0; or give it a credential that is not strict."
   ],
   "entra": [
    "Fails the object, tries again later"
@@ -205,7 +205,7 @@ export const explanations = [
   "scimType": "",
   "means": [
    "Only discovery answers it, to a `filter` (RFC 7644 section 4).",
-   "A 403 **without** a SCIM body comes from Azure, not from the service: access restrictions of the function app, or a proxy."
+   "A 403 **without** a SCIM body comes from Azure, not from the service: access restrictions of the function app, or a proxy. Below `/manage` and `/console` it may be `SCIM_MANAGE_ADDRESSES`, which the answer names."
   ],
   "do": [
    "See deploy."
