@@ -21,6 +21,8 @@ MAX_NAMES = 300
 """Most names in `attributes` or `excludedAttributes`: looking up each takes time in which nobody else is answered."""
 _BETWEEN_COMMAS = re.compile(r"""(?:"(?:[^"\\]|\\.)*"?|'(?:[^'\\]|\\.)*'?|[^,])+""", re.DOTALL)
 """A name, in whose filter a string may hold commas; one that is not closed takes the rest, so that it is read once."""
+_WHOLE_NUMBER = re.compile(r"\s*[+-]?[0-9]{1,100}\s*")
+"""A number of a query, of a length that Python is sure to read; it would read 1_0 as well."""
 ASCENDING, DESCENDING = ORDERS = ("ascending", "descending")
 
 Matcher = Callable[[Mapping[str, Any]], bool]
@@ -135,13 +137,12 @@ def _names(value: Any) -> tuple[str, ...]:
 
 def _number(value: Any) -> int:
     """A query has numbers as text, a body should not."""
-    try:
-        if isinstance(value, (int, str)) and not isinstance(value, bool):
-            return int(value)
-        if isinstance(value, float) and value.is_integer():
-            return int(value)  # to JSON, 10.0 is 10
-    except ValueError:
-        pass
+    if isinstance(value, int) and not isinstance(value, bool):
+        return value
+    if isinstance(value, str) and _WHOLE_NUMBER.fullmatch(value):
+        return int(value)
+    if isinstance(value, float) and value.is_integer():
+        return int(value)  # to JSON, 10.0 is 10
     raise ValueError("must be a whole number")
 
 

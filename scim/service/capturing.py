@@ -30,9 +30,13 @@ class Capturing:
         self._left_out = 0
 
     async def keep(self, request: Request, response: Response) -> None:
-        """Keep a request of somebody who was let in, and its answer, if its tenant is captured now."""
+        """Keep a request of somebody who was let in, and its answer, if its tenant is captured now.
+
+        Not what the application asks and is answered: who polls the feed each second would fill a capture in a quarter
+        of an hour, in which provisioning is looked for.
+        """
         record = request.known
-        if record is None or not record.capture or not request.credential:
+        if record is None or not record.capture or not request.credential or _is_of_the_application(request, response):
             return
         if len(self._tasks) >= AT_ONCE:
             self._left_out += 1
@@ -61,3 +65,7 @@ class Capturing:
     async def flush(self) -> None:
         """Return when all that is being written was, or failed."""
         await asyncio.gather(*self._tasks)
+
+
+def _is_of_the_application(request: Request, response: Response) -> bool:
+    return response.status < 400 and all(each.application for each in request.entries)

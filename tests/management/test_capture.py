@@ -19,6 +19,7 @@ from scim.storage.rows import Delete, Insert, Replace
 from tests.conftest import Clock, Http, make_app
 from tests.management.managing import Manager, administrator, fits, operator
 from tests.recording import RecordingRows
+from tests.tenancy import client
 from tests.test_clients import served
 
 PATH = "/tenants/scim/capture"
@@ -156,6 +157,19 @@ async def test_large_bodies_are_kept_in_pieces_and_larger_ones_are_cut(
     await http.request("POST", "/Groups", content=b"[" + b"1," * 600_000 + b"1]")
     cut = (await exchanges(admin))[0]
     assert (len(cut["request"]["body"]), cut["bytesSent"], cut["replayable"]) == (2**20, 1_200_003, False)
+
+
+async def test_reading_the_feed_fills_no_capture(admin: Manager, http: Http, clock: Clock, app: App) -> None:
+    """Who polls each second would else have taken it all in a quarter of an hour; what fails is kept."""
+    await started(admin, clock)
+    reader = await client(app, "scim", "read")
+    assert (await reader.request("GET", "/events")).status == 200
+    assert (await reader.request("GET", "/events?after=nothing")).status == 400
+    await http.request("GET", "/Users")
+    assert [(each["target"].partition("?")[0], each["status"]) for each in await exchanges(admin)] == [
+        ("/Users", 200),
+        ("/events", 400),
+    ]
 
 
 async def test_only_whoever_is_let_in_is_captured(admin: Manager, app: App, clock: Clock) -> None:
