@@ -7,7 +7,8 @@ export class LocalCopy {
 
   async get(path, query) {
     const headers = { Authorization: `Bearer ${this.token}` };
-    const answer = await fetch(`${this.url}${path}?${new URLSearchParams(query)}`, { headers });
+    const signal = AbortSignal.timeout(60_000);
+    const answer = await fetch(`${this.url}${path}?${new URLSearchParams(query)}`, { headers, signal });
     if (!answer.ok) throw Object.assign(new Error(await answer.text()), { status: answer.status });
     return answer.json();
   }

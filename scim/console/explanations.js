@@ -28,7 +28,7 @@ export const explanations = [
    "No look-up serves the search, and it would have to read more than `SCIM_SCAN_ROWS` rows or take longer than `SCIM_SCAN_SECONDS`, or compare more than 2,000,000 values; or a page has more than 200,000 memberships, or one resource more than 500,000, which are too many to look at or to show in a search."
   ],
   "do": [
-   "Choose a matching attribute that is fast to find. If the attribute is listed in the detail, its rows are not complete yet (the same section says how to make them), or more than `SCIM_SCAN_ROWS` resources have the value. For memberships ask for a smaller `count` or for `excludedAttributes=members`. Where the detail names one group, compare members by `members.value eq` only, which reads none of the others."
+   "Choose a matching attribute that is fast to find. If the attribute is listed in the detail, its rows are not complete yet (the same section says how to make them), or more than `SCIM_SCAN_ROWS` resources have the value. For memberships ask for a smaller `count` or for `excludedAttributes=members`. Where the detail names one group, compare members by `members.value eq` only, which reads none of the others. Of `/access` ask for fewer users, or without nested groups."
   ],
   "entra": [
    "Fails the object, tries again later",
@@ -151,10 +151,10 @@ export const explanations = [
   "status": 400,
   "scimType": "invalidCursor",
   "means": [
-   "The cursor is made up, or belongs to another search."
+   "The cursor is made up, or belongs to another search, or to the feed of another directory."
   ],
   "do": [
-   "Begin the walk anew with an empty `cursor`. Cursors do not expire."
+   "Begin the walk anew with an empty `cursor`; cursors of a search do not expire. A reader of the feed takes the one that it has kept, or begins anew."
   ],
   "entra": [
    "Does not page by cursor"
@@ -241,7 +241,7 @@ export const explanations = [
   "scimType": "",
   "means": [
    "No resource has the id, or there is no such address.",
-   "A search that finds nothing is 200 with an empty list, never 404. A 404 **without** a SCIM body, on every address, comes from the Functions host: the app did not start (why), or it is another host."
+   "A search that finds nothing is 200 with an empty list, never 404. From `/access` it says that the application has no such user, and is no fault. A 404 **without** a SCIM body, on every address, comes from the Functions host: the app did not start (why), or it is another host."
   ],
   "do": [
    "For an address, correct the Tenant URL: it ends in `/scim/v2`. For an id: somebody deleted the resource outside of Entra. Provision it on demand, or restart provisioning, and Entra matches or creates it."
