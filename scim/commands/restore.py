@@ -6,8 +6,8 @@ import shutil
 import sys
 import tempfile
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, nullcontext
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, nullcontext, suppress
 from functools import partial
 from pathlib import Path
 from typing import BinaryIO
@@ -18,22 +18,29 @@ from scim.commands.progress import Progress, Silent, shown
 from scim.commands.transfer import ORDER, BrokenFile, Entry, Link, Reader
 from scim.directory import keys, memberships
 from scim.directory.counts import letters
-from scim.directory.stored import Edge
+from scim.directory.events import Event, changed_paths, events_of, outbox_row
+from scim.directory.memberships import Plan
+from scim.directory.stored import Edge, Stored
 from scim.directory.tombstones import merged
-from scim.protocol.resource import to_stored_json
+from scim.protocol.resource import Resource, to_stored_json
 from scim.service.tenants import TenantService
+from scim.storage.damage import Damaged
 from scim.storage.rows import MAX_CHANGES, Insert, Replace, RowChange, Touch
 
 MAX_BATCH_BYTES = 3_500_000
-"""Bytes of the documents in one transaction as JSON strings; keys and headers take the rest of its limit."""
+"""Bytes of documents and events in one transaction as JSON strings; keys and headers take the rest of its limit."""
+MAX_TOLD = 300_000
+"""Characters of the events of one transaction, which one row holds."""
+_ACTOR = {"client": "python -m scim import"}
 
 
 class Restore:
     """Adds to a tenant what is in a file and not there yet; what is there is neither changed nor deleted.
 
-    Each resource comes into being with its name, look-up, count and change rows in one transaction, a membership with
-    both of its sides in another. So an import may be interrupted anywhere and repeated. It holds what goes into one
-    transaction, 100 rows and 4 MB at most, and the numbers of the lines that were left out.
+    Each resource comes into being with its name, look-up, count and change rows, and with the event that tells of it,
+    in one transaction, a membership with both of its sides and its event in another. So an import may be interrupted
+    anywhere and repeated. It holds what goes into one transaction, 100 rows and 4 MB at most, and the numbers of the
+    lines that were left out.
     """
 
     def __init__(self, service: TenantService, say: Callable[[str], None], progress: Progress | None = None) -> None:
@@ -97,7 +104,8 @@ class Restore:
         wanted = await self._missing(batch) if attempt else batch
         if not wanted:
             return
-        changes: list[RowChange] = []
+        mark = self._tenant.new_mark()
+        changes: list[RowChange] = [self._said(mark, "POST", _events(wanted, mark))]
         for each in wanted:
             changes.append(Insert(each.kind.key(each.id), to_stored_json(each.document), each.modified))
             derived: list[RowChange] = [Insert(key, each.id) for key in each.kind.names(each.document)]
@@ -106,7 +114,7 @@ class Restore:
             changes.append(self._tenant.change_row(resourceType=each.kind.type.name, id=each.id, operation="import"))
         counted = Counter(key for each in wanted for key in _counts(each))
         changes += [await self._counted(key, step) for key, step in counted.items()]
-        await self._tenant.commit(changes)
+        await self._tenant.commit(changes, mark)
         for each in wanted:
             self.created[f"{each.kind.type.name.lower()}s"] += 1
 
@@ -138,8 +146,9 @@ class Restore:
         wanted = await self._possible(links) if attempt else links
         if not wanted:
             return
-        changes: list[RowChange] = []
-        for group_id, edges in _by_group(wanted).items():
+        mark, added = self._tenant.new_mark(), _by_group(wanted)
+        changes: list[RowChange] = [self._said(mark, "PATCH", await self._joined(added, mark))]
+        for group_id, edges in added.items():
             changes.append(Touch(keys.resource("g", group_id)))
             changes += memberships.added(group_id, edges)
             changes.append(
@@ -147,7 +156,7 @@ class Restore:
                     resourceType="Group", id=group_id, operation="import", membersAdded=[edge.id for edge in edges]
                 )
             )
-        await self._tenant.commit(merged([changes]))
+        await self._tenant.commit(merged([changes]), mark)
         self.created["memberships"] += len(wanted)
 
     async def _possible(self, links: Sequence[Link]) -> list[Link]:
@@ -164,6 +173,21 @@ class Restore:
                 possible.append(each)
         return possible
 
+    async def _joined(self, added: Mapping[str, Sequence[Edge]], mark: str) -> list[Event]:
+        """Return the events of memberships, by the ids of their groups, which name the groups as they are."""
+        kind = self._service.kinds["Group"]
+        events: list[Event] = []
+        for row in filter(None, await self._tenant.read_all([kind.key(each) for each in added])):
+            group_id = keys.last_part(row.key)
+            document: Resource = {}
+            with suppress(Damaged):  # it is named by its id alone
+                document = Stored.from_row(kind, row).document
+            events += events_of(kind, group_id, document, document, (), Plan(added[group_id]), mark)
+        return events
+
+    def _said(self, mark: str, method: str, events: Sequence[Event]) -> RowChange:
+        return outbox_row(mark, events, _ACTOR, method, self._tenant.time(), parked="", opens="")
+
     def _leave(self, line: int, text: str) -> None:
         if line not in self._left_out:  # a further attempt finds it again
             self._say(f"line {line}: left out: {text}")
@@ -179,9 +203,21 @@ def _fits(batch: Sequence[Entry]) -> bool:
     keyed = [key for each in batch for key in each.kind.names(each.document)]
     look_ups = sum(len(each.kind.look_ups(each.id, each.document)) for each in batch)
     counts = len({key for each in batch for key in _counts(each)})
-    size = sum(len(json.dumps(to_stored_json(each.document))) for each in batch)
+    told = len(json.dumps(to_stored_json(_events(batch, ""))))
+    size = told + sum(len(json.dumps(to_stored_json(each.document))) for each in batch)
     apart = len(set(keyed)) == len(keyed)
-    return apart and 2 * len(batch) + len(keyed) + look_ups + counts <= MAX_CHANGES and size <= MAX_BATCH_BYTES
+    rows = 2 * len(batch) + len(keyed) + look_ups + counts + 1
+    return apart and rows <= MAX_CHANGES and size <= MAX_BATCH_BYTES and told <= MAX_TOLD
+
+
+def _events(batch: Sequence[Entry], mark: str) -> list[Event]:
+    """Return the events of resources that come into being."""
+    told = ((each, changed_paths({}, each.document)) for each in batch)
+    return [
+        event
+        for each, paths in told
+        for event in events_of(each.kind, each.id, None, each.document, paths, Plan(), mark)
+    ]
 
 
 def _by_group(links: Sequence[Link]) -> dict[str, list[Edge]]:
@@ -192,8 +228,8 @@ def _by_group(links: Sequence[Link]) -> dict[str, list[Edge]]:
 
 
 def _rows_of_links(links: Sequence[Link]) -> int:
-    """At most so many rows change when the memberships are made: three each, and two for each group."""
-    return 3 * len(links) + 2 * len({each.group_id for each in links})
+    """At most so many rows change when the memberships are made: three each, two for each group, and their events."""
+    return 3 * len(links) + 2 * len({each.group_id for each in links}) + 1
 
 
 def _ends(link: Link) -> tuple[str, str]:

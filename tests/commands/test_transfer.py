@@ -10,6 +10,7 @@ import pytest
 
 from scim.__main__ import main
 from scim.app import App, build
+from scim.commands import restore
 from scim.commands.export import Export
 from scim.commands.restore import Restore
 from scim.commands.transfer import BrokenFile, Reader
@@ -19,6 +20,7 @@ from scim.storage.rows import Delete, Insert, Rows
 from scim.storage.sqlite import SqliteRows
 from tests.azurite import azurite
 from tests.conftest import TOKEN, Clock, Http, make_app
+from tests.crash.replay import check_told
 
 __all__ = ["azurite"]
 
@@ -137,6 +139,45 @@ async def test_there_is_a_change_row_for_each_resource(empty: App) -> None:
     assert {each["operation"] for each in said} == {"import"}
 
 
+async def test_what_is_imported_is_told_in_the_feed(app: App, http: Http, clock: Clock) -> None:
+    """An application that keeps a copy would else never learn of who came back, and webhooks would bring nobody."""
+    await populate(http, 40)
+    lines = await exported(app)
+    rows = SqliteRows(":memory:")
+    other = make_app(rows, clock)
+    there = await Http(other).user("there")
+    cursor = (await other.feed.page("latest")).next
+    await imported(other, lines, into_existing=True)
+    await check_told(rows)
+    page = await other.feed.page(cursor, 1000)
+    users = (await Http(other).request("GET", "/Users?count=1000")).body["Resources"]
+    versions = {each["id"]: each["data"]["version"] for each in page.events}
+    assert {each["data"]["id"] for each in page.events if each["type"] == "user.created"} == {
+        each["id"] for each in users if each["id"] != there["id"]
+    }
+    assert len(versions) == len(page.events)
+    assert {each["actor"]["client"] for each in page.events} == {"python -m scim import"}
+    zoe = next(each for each in page.events if each["data"].get("userName", "").startswith("zo"))
+    assert (zoe["data"]["active"], "emails" in zoe["data"]["changed"]) == (False, True)
+    outer = [each for each in page.events if each["data"].get("displayName") == "outer"]
+    assert [each["type"] for each in outer] == ["group.created", "group.members_added"]
+    assert len(outer[1]["data"]["members"]) == 2
+    await other.close()
+
+
+async def test_what_one_transaction_tells_has_a_bound(
+    app: App, http: Http, empty: App, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As the row has that holds it; resources with long names come in more transactions."""
+    await populate(http, 40)
+    lines = await exported(app)
+    monkeypatch.setattr(restore, "MAX_TOLD", 1_500)
+    assert (await imported(empty, lines))[1] == []
+    told = [row.body for row in await empty.tenant.under("o.") if "created" in row.body]
+    assert len(told) > 4
+    assert max(map(len, told)) < 1_500 + 200  # who has made it, and when
+
+
 class Failing:
     """A store that breaks at one of its commits, before or after it was applied."""
 
@@ -173,6 +214,7 @@ async def test_an_import_goes_on_after_a_crash_at_any_commit(app: App, http: Htt
         assert (await imported(whole, lines, into_existing=True))[1] == []
         assert await exported(whole) == lines
         await assert_clean(whole)
+        await check_told(rows)
         await rows.close()
     assert crashes == 5
 
