@@ -160,9 +160,13 @@ class Feed:
 
     async def restart(self) -> None:
         """Begin a new epoch: readers learn that what they know may be wrong, and start anew."""
-        row = await self._tenant.read(keys.FEED)
-        if row is not None:
-            await self._tenant.commit([Replace(keys.FEED, to_json(asdict(await self._anew())), row.version)])
+
+        async def attempt(_: int) -> None:
+            row = await self._tenant.read(keys.FEED)
+            if row is not None:
+                await self._tenant.commit([Replace(keys.FEED, to_json(asdict(await self._anew())), row.version)])
+
+        await self._tenant.retried(attempt)  # somebody may publish meanwhile
 
     async def _anew(self) -> Head:
         """Return the head of a new epoch, as the events and the roles that were told of have it."""

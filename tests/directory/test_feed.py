@@ -298,6 +298,20 @@ async def test_a_new_epoch_lets_every_reader_start_anew(app: App, http: Http) ->
     assert len(await app.tenant.under(keys.event())) == 1
 
 
+async def test_a_new_epoch_begins_while_somebody_publishes(app: App, http: Http, rows: RecordingRows) -> None:
+    """`verify --repair` runs beside readers: it begins after what they have numbered, and does not end in error."""
+    await http.user("mira")
+    await app.feed.head()
+
+    async def publish() -> None:
+        await app.feed.publish()
+
+    rows.before_commit(publish)
+    await app.feed.restart()
+    assert (await app.feed.head())[0].last == 1
+    assert await types(app) == []
+
+
 async def test_a_missing_event_stops_readers_until_a_repair(app: App, http: Http, rows: RecordingRows) -> None:
     """A reader must not go past a change that it was never told of; who operates the service is told which."""
     for name in ("one", "two", "three", "four"):
