@@ -20,17 +20,13 @@ def main(arguments: list[str]) -> int:
 
 
 def _parser() -> Parser:
-    parser, action = parser_of("access", "Map groups to the roles of the application.", _add_tenant)
+    parser, action = parser_of("access", "Map groups to the roles of the application.")
     action("list", "list the groups that give roles")
     for name, text in {"map": "let a group give a role", "unmap": "let it give a role no more"}.items():
         each = action(name, text)
         each.add_argument("--group", metavar="GROUP", required=True, help="its displayName, externalId or id")
         each.add_argument("--role", metavar="ROLE", required=name == "map", help=_role_help(name))
     return parser
-
-
-def _add_tenant(parser: Parser) -> None:
-    parser.add_argument("--tenant", metavar="KEY", required=True)
 
 
 def _role_help(name: str) -> str:

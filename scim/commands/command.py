@@ -45,7 +45,8 @@ def whole_number(least: int, most: int) -> Callable[[str], int]:
 
 def add_tenant(parser: Parser) -> None:
     """Let a command be told which tenant it is for."""
-    parser.add_argument("--tenant", metavar="KEY", default=DEFAULT_KEY, help="the segment of its Tenant URL")
+    text = f"the segment of its Tenant URL; default: {DEFAULT_KEY}"
+    parser.add_argument("--tenant", metavar="KEY", default=DEFAULT_KEY, help=text)
 
 
 def json_text(value: Any, indent: int | None = None) -> str:

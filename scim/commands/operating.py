@@ -40,7 +40,12 @@ def parser_of(
     add(common)
     parser = Parser(f"python -m scim {command}", description=description)
     actions = parser.add_subparsers(dest="action", required=True, metavar="ACTION")
-    return parser, lambda name, text: actions.add_parser(name, parents=[common], help=text)
+
+    def action(name: str, text: str) -> argparse.ArgumentParser:
+        said = f"{text[0].upper()}{text[1:]}."
+        return actions.add_parser(name, parents=[common], help=text, description=said)
+
+    return parser, action
 
 
 def add_host(parser: Parser) -> None:

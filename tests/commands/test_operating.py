@@ -220,6 +220,20 @@ def test_the_other_commands_are_told_the_tenant(folder: Path, capsys: Capture) -
     assert (folder / "one.ndjson").exists()
 
 
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (("tenant", "change"), "Change what it has of its own."),
+        (("access", "list"), "--tenant KEY  the segment of its Tenant URL; default: scim"),
+        (("webhook", "replay"), "Deliver again from a cursor on"),
+    ],
+)
+def test_the_help_of_an_action_says_what_it_does(capsys: Capture, arguments: tuple[str, ...], said: str) -> None:
+    """And for which tenant, where none is named: the default one for every command."""
+    assert main([*arguments, "--help"]) == DONE
+    assert said in capsys.readouterr().out
+
+
 def test_groups_are_mapped_to_roles(folder: Path, capsys: Capture) -> None:
     """By a name, and listed and taken back; the application hears who did it."""
 
