@@ -2,23 +2,31 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from itertools import accumulate, takewhile
 from typing import Any
 
+from scim.directory.aside import aside
 from scim.directory.events import chosen
-from scim.directory.feed import DEFAULT_LIMIT, MAX_LIMIT, Feed
+from scim.directory.feed import DEFAULT_LIMIT, MAX_LIMIT, EventPage, Feed
+from scim.directory.matching import MAX_PAGE_BYTES
 from scim.directory.stored import Kind, Stored
 from scim.directory.tenant import Tenant
 from scim.protocol.errors import InsufficientScope, InvalidValue
 from scim.protocol.projection import Projection
 from scim.protocol.query import SearchRequest, query_search
-from scim.service.messages import Response
+from scim.protocol.resource import Resource
+from scim.service.messages import Response, in_pieces
 from scim.storage import deadline
+from scim.storage.damage import Damaged
+from scim.storage.rows import Row
 
 MAX_WAIT = 20
 """Seconds for which an empty answer is held open at most; on Flex Consumption each of them is billed."""
 POLL_SECONDS = 1.0
 MAX_INCLUDED = 100
 """Different users and groups in one page."""
+AT_ONCE = 25
+"""Of these, how many are read at a time: what is read beyond the bytes of a page has a bound."""
 _KINDS = {"user": "User", "group": "Group"}
 _SINGLE = ("after", "limit", "wait", "include")
 _KNOWN = (*_SINGLE, "types", "attributes", "excludedAttributes")
@@ -49,7 +57,7 @@ class Events:
         query, search = _single(parameters), query_search(parameters)
         limit = _number(query, "limit", 1, MAX_LIMIT, DEFAULT_LIMIT)
         wait = _number(query, "wait", 0, MAX_WAIT, 0)
-        types, included = _types(query.get("types", "")), _included(query.get("include", ""))
+        types, included = _types(query.get("types", "")), _wants_resources(query.get("include", ""))
         if included and not may_read:
             raise InsufficientScope(
                 "include=resource takes a credential of the scope read, which sees the directory.", "read"
@@ -60,25 +68,72 @@ class Events:
             await self._sleep(POLL_SECONDS)
             wait -= 1
             page = await self._feed.page(page.next, limit, types, most)
-        events = [{name: part for name, part in event.items() if name != "method"} for event in page.events]
-        if included:
-            await self._include(events, search, base_url)
-        return Response(200, {"events": events, "next": page.next, "more": page.more})
+        return await self._included(page, search, base_url) if included else Response(200, _body(page))
 
-    async def _include(self, events: Sequence[dict[str, Any]], search: SearchRequest, base_url: str) -> None:
-        """Put `resource` into events: who they are about as it is now, without memberships; null when it is gone."""
+    async def _included(self, page: EventPage, search: SearchRequest, base_url: str) -> Response:
+        """Return a page whose events have a `resource`: who they are about as it is now, without memberships.
+
+        That is null when it is gone, and an error when it cannot be read. The page ends early where more would be too
+        long; one event it has in any case.
+        """
+        about = [self._kinds[_KINDS[event["type"].partition(".")[0]]] for event in page.events]
+        keys = [kind.key(event["data"]["id"]) for kind, event in zip(about, page.events, strict=True)]
+        rows = await self._rows(keys)
+        sizes = list(accumulate(len(row.body) if (row := rows.get(key)) else 0 for key in keys))
+        fitting = list(takewhile(lambda size: size <= MAX_PAGE_BYTES, sizes))  # rows that were not read lie behind
+        if len(fitting) < len(page.events):
+            kept = page.events[: len(fitting) or 1]
+            page = EventPage(kept, self._feed.passed(page.next, kept[-1]["sequence"]), True)
         projections = {
             kind.letter: Projection(kind.type, search.attributes, search.excluded_attributes)
             for kind in self._kinds.values()
         }
-        about = [self._kinds[_KINDS[event["type"].partition(".")[0]]] for event in events]
-        keys = [kind.key(event["data"]["id"]) for kind, event in zip(about, events, strict=True)]
+
+        def made() -> Response:
+            body = _body(page)
+            for kind, key, event in zip(about, keys, body["events"], strict=False):
+                event["resource"] = _shown(kind, rows[key], projections[kind.letter], base_url)
+            return Response(200, body, written=_written(body), size=size)
+
+        size = sizes[len(page.events) - 1] if page.events else 0
+        return await aside(made, size)
+
+    async def _rows(self, keys: Sequence[str]) -> dict[str, Row | None]:
+        """Return rows by their keys, each once, until they are more than fit into a page."""
         different = list(dict.fromkeys(keys))
-        rows = dict(zip(different, await self._tenant.read_all(different), strict=True))
-        for kind, key, event in zip(about, keys, events, strict=True):
-            row = rows[key]
-            found = Stored.from_row(kind, row).resource(base_url) if row else None
-            event["resource"] = projections[kind.letter].apply(found) if found else None
+        rows: dict[str, Row | None] = {}
+        for start in range(0, len(different), AT_ONCE):
+            some = different[start : start + AT_ONCE]
+            rows |= zip(some, await self._tenant.read_all(some), strict=True)
+            if sum(len(row.body) for row in rows.values() if row) > MAX_PAGE_BYTES:
+                break
+        return rows
+
+
+def _body(page: EventPage) -> dict[str, Any]:
+    events = [{name: part for name, part in event.items() if name != "method"} for event in page.events]
+    return {"events": events, "next": page.next, "more": page.more}
+
+
+def _shown(kind: Kind, row: Row | None, projection: Projection, base_url: str) -> Resource | None:
+    """Return a resource as a page has it; an error for a damaged one, of which nobody may believe that it is gone."""
+    try:
+        return projection.apply(Stored.from_row(kind, row).resource(base_url)) if row else None
+    except Damaged as error:
+        return error.body()
+
+
+def _written(body: Mapping[str, Any]) -> bytes:
+    """Return the JSON of a page with resources, made in pieces: nothing else runs while one of them is made."""
+    events = [
+        in_pieces({name: part for name, part in event.items() if name != "resource"})[:-1]
+        + b',"resource":'
+        + in_pieces(event["resource"])
+        + b"}"
+        for event in body["events"]
+    ]
+    rest = in_pieces({"next": body["next"], "more": body["more"]})
+    return b'{"events":[' + b",".join(events) + b"]," + rest[1:]
 
 
 def _single(parameters: Sequence[tuple[str, str]]) -> dict[str, str]:
@@ -111,7 +166,7 @@ def _types(text: str) -> Sequence[str]:
     return chosen(filter(None, map(str.strip, text.split(","))))
 
 
-def _included(text: str) -> bool:
+def _wants_resources(text: str) -> bool:
     if text not in ("", "resource"):
         raise InvalidValue("include takes nothing but `resource`.")
     return text == "resource"

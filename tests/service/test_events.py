@@ -1,5 +1,6 @@
 """The feed as its readers see it: parameters, waiting, resources beside events, errors."""
 
+import json
 from dataclasses import asdict, replace
 from typing import Any
 from urllib.parse import quote
@@ -16,6 +17,8 @@ from scim.storage.rows import Delete, Replace
 from tests.conftest import Clock, Http, make_app
 from tests.recording import RecordingRows
 from tests.tenancy import client, tenant
+
+PATCH_OP = "urn:ietf:params:scim:api:messages:2.0:PatchOp"
 
 
 @pytest.fixture
@@ -210,6 +213,64 @@ async def test_a_page_with_resources_has_a_bounded_number_of_them(
         seen += [event["resource"]["userName"] for event in page["events"]]
         cursor, more = page["next"], page["more"]
     assert seen == [f"user{number}@contoso.example" for number in range(8)]
+
+
+async def test_a_page_with_resources_is_bounded_in_bytes(
+    http: Http, reader: Http, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """However often one of them changed: each of a thousand events has it whole. Nobody is missed."""
+    users = [await http.user(f"user{number}", title="x" * 1_000) for number in range(6)]
+    for number in range(20):
+        patch = [{"op": "replace", "path": "nickName", "value": str(number)}]
+        await http.request("PATCH", f"/Users/{users[number % 2]['id']}", {"schemas": [PATCH_OP], "Operations": patch})
+    whole = (await reader.request("GET", "/events?include=resource&limit=1000")).body["events"]
+    monkeypatch.setattr(events_module, "MAX_PAGE_BYTES", 4_000)
+    monkeypatch.setattr(events_module, "AT_ONCE", 2)
+    cursor, seen, more, pages = "", list[Any](), True, 0
+    while more:
+        answer = await reader.request("GET", f"/events?include=resource&limit=1000&after={cursor}")
+        assert len(json.dumps(answer.body["events"])) < 2 * 4_000
+        seen += answer.body["events"]
+        cursor, more, pages = answer.body["next"], answer.body["more"], pages + 1
+    assert (seen, pages) == (whole, 9)
+
+
+async def test_a_resource_that_is_too_long_for_a_page_has_one_of_its_own(
+    http: Http, reader: Http, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """No reader stands still before it."""
+    for name in "abc":
+        await http.user(name)
+    monkeypatch.setattr(events_module, "MAX_PAGE_BYTES", 1)
+    page = (await reader.request("GET", "/events?include=resource")).body
+    assert ([event["resource"]["userName"][0] for event in page["events"]], page["more"]) == (["a"], True)
+    page = (await reader.request("GET", f"/events?include=resource&after={page['next']}")).body
+    assert [event["resource"]["userName"][0] for event in page["events"]] == ["b"]
+
+
+async def test_a_resource_that_cannot_be_read_spoils_no_page(app: App, http: Http, reader: Http) -> None:
+    """An error stands in its place: null would say that it is gone."""
+    user, _ = await http.user("mira"), await http.user("noor")
+    row = await app.tenant.read(keys.resource("u", user["id"]))
+    assert row is not None
+    await app.tenant.commit([Replace(row.key, "{", row.version)])
+    answer = await reader.request("GET", "/events?include=resource")
+    first, second = [event["resource"] for event in answer.body["events"]]
+    assert (first["status"], "verify" in first["detail"]) == ("500", True)
+    assert second["userName"] == "noor@contoso.example"
+
+
+async def test_what_is_written_in_pieces_is_the_same(app: App, http: Http) -> None:
+    """The JSON of a long page, with characters that have to be escaped."""
+    await http.user("mira", title='\u2028 "\u00e9\U0001f600', phoneNumbers=[{"value": str(n)} for n in range(700)])
+    gone = await http.user("noor")
+    await http.request("DELETE", f"/Users/{gone['id']}")
+    events = Events(app.feed, app.tenant, app.kinds)
+    answer = await events.answer([("include", "resource")], "https://x", may_read=True)
+    assert json.loads(answer.content()) == answer.body
+    assert len(answer.body["events"][0]["resource"]["phoneNumbers"]) == 700
+    nothing = await events.answer([("include", "resource"), ("after", "latest")], "https://x", may_read=True)
+    assert json.loads(nothing.content()) == nothing.body == {"events": [], "next": answer.body["next"], "more": False}
 
 
 async def test_a_write_pays_no_call_for_its_event(http: Http, reader: Http, rows: RecordingRows, clock: Clock) -> None:
