@@ -5,6 +5,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from scim.directory import keys
+from scim.directory.aside import aside
 from scim.directory.damage import owner_in
 from scim.directory.indexes import Indexes
 from scim.directory.memberships import AT_ONCE, Memberships, name_in
@@ -66,7 +67,9 @@ class Access:
         rows, edges = await asyncio.gather(
             self._tenant.read_all([self._users.key(each) for each in every]), self._edges(every, gone)
         )
-        users = {row.key: self._user(row) for row in rows if row}
+        found_users = list(filter(None, rows))
+        size = sum(len(row.body) for row in found_users)
+        users = await aside(lambda: {row.key: self._user(row) for row in found_users}, size)
         above = await self._above(edges, gone) if nested else {}
         names = await self._names(each for some in (edges, above) for groups in some.values() for each in groups)
         answers: list[Entitled | ScimError] = []

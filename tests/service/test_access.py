@@ -1,5 +1,6 @@
 """Who may do what, as an application asks for it: keys, groups, roles, caching, errors, and what it costs."""
 
+import threading
 from typing import Any
 from urllib.parse import quote
 
@@ -9,6 +10,7 @@ from scim.access.credential import SCOPES, Scope
 from scim.app import App
 from scim.directory import keys
 from scim.directory.resources import Origin
+from scim.directory.stored import Stored
 from scim.service.access import MAX_USERS
 from scim.storage.rows import Replace
 from tests.conftest import Clock, Http, make_app
@@ -222,6 +224,25 @@ async def test_a_name_is_not_looked_for_where_it_cannot_be_looked_up(rows: Recor
     assert answer.status == 400
     assert "verify --repair" in answer.body["detail"]
     assert (await asker.request("GET", "/access?userName=mira@contoso.example")).status == 200
+
+
+async def test_many_long_users_are_read_on_a_thread_of_their_own(
+    http: Http, asker: Http, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A hundred of 1 MiB would keep all others waiting for a second."""
+    users = [await http.user(f"user{number}", title="x" * 40_000) for number in range(4)]
+    threads: list[str] = []
+    right = Stored.from_row
+
+    def noted(*arguments: Any) -> Stored:
+        threads.append(threading.current_thread().name)
+        return right(*arguments)
+
+    monkeypatch.setattr(Stored, "from_row", noted)
+    for count, name in ((1, "MainThread"), (4, "aside_0")):
+        threads.clear()
+        await search(asker, users=[{"id": each["id"]} for each in users[:count]])
+        assert threads == [name] * count
 
 
 async def test_an_answer_takes_three_rounds_of_reads(
