@@ -25,8 +25,8 @@ MAX_WAIT = 20
 POLL_SECONDS = 1.0
 MAX_INCLUDED = 100
 """Different users and groups in one page."""
-AT_ONCE = 25
-"""Of these, how many are read at a time: what is read beyond the bytes of a page has a bound."""
+FIRST_ROWS = 10
+"""Of these, how many are read at first: they may be of 1 MiB each."""
 _KINDS = {"user": "User", "group": "Group"}
 _SINGLE = ("after", "limit", "wait", "include")
 _KNOWN = (*_SINGLE, "types", "attributes", "excludedAttributes")
@@ -99,14 +99,17 @@ class Events:
         return await aside(made, size)
 
     async def _rows(self, keys: Sequence[str]) -> dict[str, Row | None]:
-        """Return rows by their keys, each once, until they are more than fit into a page."""
-        different = list(dict.fromkeys(keys))
+        """Return rows by their keys, each once, until they are more than fit into a page.
+
+        After the first few, as many are read at a time as fit if they are like these, and at most twice as many.
+        """
+        different, many, size = list(dict.fromkeys(keys)), FIRST_ROWS, 0
         rows: dict[str, Row | None] = {}
-        for start in range(0, len(different), AT_ONCE):
-            some = different[start : start + AT_ONCE]
-            rows |= zip(some, await self._tenant.read_all(some), strict=True)
-            if sum(len(row.body) for row in rows.values() if row) > MAX_PAGE_BYTES:
-                break
+        while size <= MAX_PAGE_BYTES and (some := different[len(rows) : len(rows) + many]):
+            found = await self._tenant.read_all(some)
+            rows |= zip(some, found, strict=True)
+            size += sum(len(row.body) for row in found if row)
+            many = max(1, min(2 * many, (MAX_PAGE_BYTES - size) * len(rows) // max(1, size)))
         return rows
 
 

@@ -225,7 +225,7 @@ async def test_a_page_with_resources_is_bounded_in_bytes(
         await http.request("PATCH", f"/Users/{users[number % 2]['id']}", {"schemas": [PATCH_OP], "Operations": patch})
     whole = (await reader.request("GET", "/events?include=resource&limit=1000")).body["events"]
     monkeypatch.setattr(events_module, "MAX_PAGE_BYTES", 4_000)
-    monkeypatch.setattr(events_module, "AT_ONCE", 2)
+    monkeypatch.setattr(events_module, "FIRST_ROWS", 2)
     cursor, seen, more, pages = "", list[Any](), True, 0
     while more:
         answer = await reader.request("GET", f"/events?include=resource&limit=1000&after={cursor}")
