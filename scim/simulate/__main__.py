@@ -12,7 +12,7 @@ def main(argv: Sequence[str]) -> int:
         # The deployed app has no use for them, so they are no dependencies of it.
         if error.name not in ("aiohttp", "rich"):
             raise
-        sys.stderr.write(f"simulate: the package {error.name} is missing: pip install aiohttp rich\n")
+        sys.stderr.write(f"scim simulate: the package {error.name} is missing: pip install aiohttp rich\n")
         return 2
     return run(argv)
 

@@ -30,7 +30,7 @@ def main(argv: Sequence[str]) -> int:
         options = _parser().parse_args(argv)
         wire = Wire(usable_url(options.tenant_url), secret_token(options), options.timeout)
     except UnusableOptions as error:
-        sys.stderr.write(f"check: {' '.join(str(error).split())}\n")
+        sys.stderr.write(f"scim check: {' '.join(str(error).split())}\n")
         return WRONG_USAGE
     return asyncio.run(_check(wire))
 

@@ -37,7 +37,7 @@ def main(argv: Sequence[str]) -> int:
     except CannotStart as error:
         return _refuse(FAILED, str(error), "--json" in argv)
     except KeyboardInterrupt:
-        sys.stderr.write("simulate: interrupted; --clean-only deletes what was created.\n")
+        sys.stderr.write("scim simulate: interrupted; --clean-only deletes what was created.\n")
         return INTERRUPTED
     if options.json:
         sys.stdout.write(json.dumps(as_json(plan, outcome), indent=2) + "\n")
@@ -48,7 +48,7 @@ def main(argv: Sequence[str]) -> int:
 
 def _refuse(code: int, reason: str, for_machines: bool) -> int:
     line = " ".join(reason.split())
-    sys.stderr.write(f"simulate: {line}\n")
+    sys.stderr.write(f"scim simulate: {line}\n")
     if for_machines:
         sys.stdout.write(json.dumps({"equal": None, "success": False, "error": line}) + "\n")
     return code

@@ -148,7 +148,7 @@ def test_wrong_usage_is_one_line(options: list[str], capsys: pytest.CaptureFixtu
     """With the exit code that every command has for it."""
     assert main(options) == 2
     told = capsys.readouterr().err
-    assert told.startswith("check: ")
+    assert told.startswith("scim check: ")
     assert told.count("\n") == 1
 
 

@@ -167,7 +167,7 @@ def test_a_file_that_is_no_directory_ends_with_2_and_one_line(
     assert main(["http://127.0.0.1:1", "--token", "x", "--directory", str(path)]) == 2
 
     told = capsys.readouterr().err
-    assert told.startswith(f"simulate: {path}")
+    assert told.startswith(f"scim simulate: {path}")
     assert words in told
     assert told.count("\n") == 1
 
@@ -190,7 +190,7 @@ def test_an_endpoint_that_fails_test_connection_ends_with_1_and_one_line(
 
     printed = capsys.readouterr()
     assert words in printed.err
-    assert json.loads(printed.out)["error"] == printed.err.removeprefix("simulate: ").strip()
+    assert json.loads(printed.out)["error"] == printed.err.removeprefix("scim simulate: ").strip()
 
 
 def test_an_endpoint_that_ignores_filters_cannot_start(
