@@ -102,6 +102,8 @@ class Request:
                 "The body arrived empty: the Functions host does not pass on one with 'Transfer-Encoding: chunked'."
                 " Send it with Content-Length."
             )
+        if not self.body:
+            raise InvalidSyntax("The body is empty; send a JSON object.")
         return parse_json(self.body)
 
 

@@ -136,6 +136,14 @@ async def test_a_chunked_body_is_told_to_be_lost(http: Http, method: str) -> Non
     assert_error(answer, 400, "invalidSyntax", detail="Content-Length")
 
 
+async def test_an_empty_body_is_called_so(http: Http) -> None:
+    """In place of where in a text without characters a reader of JSON has stopped."""
+    for method, path in (("POST", "/Users"), ("PATCH", f"/Users/{'0' * 32}"), ("POST", "/.search"), ("POST", "/Bulk")):
+        answer = await http.request(method, path, content=b"")
+        assert (answer.status, answer.body["scimType"]) == (400, "invalidSyntax")
+        assert answer.body["detail"] == "The body is empty; send a JSON object."
+
+
 def test_a_header_is_sent_whatever_is_in_it() -> None:
     """The host answers an empty 500 to one that is not ASCII or has a line break, and logs that as a success."""
     response = Response(200, headers={"Location": "https://m\u00fcller.example/a\r\nb", "ETag": 'W/"1"', "X": "\ud800"})
