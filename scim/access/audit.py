@@ -1,6 +1,5 @@
 """The audit: who changed what through the management, written before it is done, and deleted by nobody but time."""
 
-import json
 import logging
 import re
 from collections.abc import Awaitable, Callable, Mapping
@@ -11,6 +10,7 @@ from typing import Any, TypeVar
 from scim.access.registry import Registry
 from scim.protocol.errors import InvalidCursor, ScimError
 from scim.protocol.resource import format_date_time, to_json
+from scim.storage.damage import FORM, Damaged, check_form, object_in
 from scim.storage.rows import MAX_CHANGES, Delete, Insert, Replace, Row, RowConflict, Rows, new_mark
 from scim.storage.store import LAST
 
@@ -128,11 +128,11 @@ class Audit:
 def _read(row: Row) -> dict[str, Any]:
     """Return what a row says, and when it was begun; one that cannot be read has nothing but its time."""
     try:
-        said = json.loads(row.body)
-        kept = said if isinstance(said, dict) else {"outcome": "unreadable"}
-    except (ValueError, RecursionError):
-        kept = {"outcome": "unreadable"}
-    return {**kept, "time": _time(row.key)}
+        said = object_in(row)
+        check_form(row, said.get("form", FORM))
+    except Damaged:
+        said = {"outcome": "unreadable"}
+    return {**said, "time": _time(row.key)}
 
 
 def _time(key: str) -> str:

@@ -1,29 +1,70 @@
 """A damaged row of the registry spoils nothing but its own tenant or credential."""
 
+import re
+import secrets
+from collections.abc import AsyncIterator
 from datetime import timedelta
 
 import pytest
 
+from scim.access import registry
 from scim.access.credential import Credential
 from scim.access.registry import registry_name
 from scim.app import App
+from scim.azure.tables import TableRows
 from scim.commands.verify import Report, _check_registry
 from scim.storage.damage import Newer
-from scim.storage.rows import Insert, Replace
+from scim.storage.rows import Insert, Replace, Rows
+from tests.azurite import azurite
 from tests.conftest import Clock, Http
 from tests.management.managing import operator
 from tests.recording import RecordingRows
 from tests.tenancy import client, tenant
 
+__all__ = ["azurite"]
 REGISTRY = registry_name("scim")
 DAMAGE = ("", "{", "7", "[1]", "null", '{"key":1}', '{"id":[],"tenant":"","name":"","scope":"all"}')
 NEWER = ('{"form":2}', "2:x")
 
 
+NO_CONTENT = {
+    "l.<tenant>.<credential>": "l.{sick}.{unused}",
+    "a.<client>.<expires>.<credential>": "a.{unused}.0000000000000.b",
+    "x.<expires>.<credential>": "x.9999999999999.{unused}",
+    "y.<expires>.<credential>": "y.0000000000000.b",
+}
+"""Rows that nobody reads the content of."""
+PLAYED = {
+    *NO_CONTENT,
+    "t.<tenant>",
+    "c.<credential>",
+    "n.<credential>.<expires>",
+    "u.<credential>",
+    "s.<tenant>.<hash>",
+    "d.<inverted time>.<random>",
+    "w.<tenant>",
+}
+
+
+@pytest.fixture(params=["sqlite", "azurite"])
+async def rows(request: pytest.FixtureRequest) -> AsyncIterator[Rows]:
+    """An empty store, of either kind."""
+    made: Rows = RecordingRows()
+    if request.param == "azurite":
+        made = TableRows.from_connection_string(request.getfixturevalue("azurite"), f"t{secrets.token_hex(8)}")
+    yield made
+    await made.close()
+
+
+def test_every_kind_of_row_of_the_registry_is_played() -> None:
+    """Who adds one says above how it is damaged, and below what must go on."""
+    assert set(re.findall(r"^\| `([a-z]\.[^`]+)`", registry.__doc__ or "", re.MULTILINE)) == PLAYED
+
+
 class Customers:
     """Two tenants, each with a client and a credential that is not used; the first one's rows are to be damaged."""
 
-    def __init__(self, app: App, rows: RecordingRows) -> None:
+    def __init__(self, app: App, rows: Rows) -> None:
         self.app, self.rows = app, rows
 
     async def made(self) -> None:
@@ -64,7 +105,7 @@ def _expiring(app: App, credential_id: str, key: str) -> Credential:
 
 
 @pytest.fixture
-async def customers(app: App, rows: RecordingRows) -> Customers:
+async def customers(app: App, rows: Rows) -> Customers:
     made = Customers(app, rows)
     await made.made()
     return made
@@ -82,7 +123,7 @@ async def test_a_damaged_tenant_is_an_error_for_itself(customers: Customers, clo
 
 @pytest.mark.parametrize("body", [*DAMAGE, *NEWER])
 async def test_a_damaged_credential_is_an_error_for_itself(
-    customers: Customers, clock: Clock, rows: RecordingRows, body: str
+    customers: Customers, clock: Clock, rows: Rows, body: str
 ) -> None:
     """The tenant's other credentials do; it can be taken away, unless a newer release has written it."""
     unused = f"{customers.sick[:10]}aaaaaa"
@@ -96,7 +137,7 @@ async def test_a_damaged_credential_is_an_error_for_itself(
 
 
 @pytest.mark.parametrize("body", [*DAMAGE, *NEWER, "zzz"])
-async def test_a_damaged_mark_means_now(customers: Customers, clock: Clock, rows: RecordingRows, body: str) -> None:
+async def test_a_damaged_mark_means_now(customers: Customers, clock: Clock, rows: Rows, body: str) -> None:
     """A tenant whose mark cannot be read is looked at; else its deletes would wait for ever."""
     await customers.spoil(f"w.{customers.sick}", body)
     await customers.others_are_served(clock)
@@ -130,6 +171,36 @@ async def test_a_damaged_schema_is_an_error_for_its_tenant(customers: Customers,
     await customers.spoil(row.key, body)
     assert (await customers.their.request("GET", "/Users")).status == 500
     await customers.others_are_served(clock)
+
+
+@pytest.mark.parametrize("kind", NO_CONTENT)
+async def test_a_row_without_content_may_have_any(customers: Customers, clock: Clock, kind: str) -> None:
+    """Its key says all."""
+    unused = f"{customers.sick[:10]}aaaaaa"
+    for body in (*DAMAGE, *NEWER):
+        await customers.spoil(NO_CONTENT[kind].format(sick=customers.sick, unused=unused), body)
+        assert (await customers.their.request("GET", "/Users")).status == 200
+        assert unused in [each.id for each in await customers.app.registry.credentials(customers.sick)]
+    await customers.others_are_served(clock)
+
+
+@pytest.mark.parametrize("body", [*DAMAGE[:5], *NEWER])
+async def test_a_damaged_row_of_the_audit_has_nothing_but_its_time(
+    customers: Customers, clock: Clock, rows: Rows, body: str
+) -> None:
+    """The others are shown whole, and new ones are written."""
+    managing = await operator(customers.app)
+    for name in ("One", "Two"):
+        clock.forward(minutes=1)
+        assert (await managing.ask("PATCH", f"/tenants/{customers.well}", {"name": name})).status == 200
+    [_, first] = await rows.range(REGISTRY, "d.", "d.~", 10)
+    await customers.spoil(first.key, body)
+    await customers.others_are_served(clock)
+    shown = (await managing.ask("GET", "/audit")).body["actions"]
+    assert [each["outcome"] for each in shown] == ["done", "unreadable"]
+    kept = await rows.read(REGISTRY, first.key)
+    assert kept is not None
+    assert kept.body == body
 
 
 async def test_the_default_tenant_without_a_row_is_served(http: Http, app: App) -> None:
