@@ -18,6 +18,7 @@
     s.sizes                          how many memberships there were when the timer counted them
     s.capture                        what is captured, or was last
     s.guards                         what a change that a guard has let through touches
+    s.probe                          that the store takes what is written, where it did not before; for a moment
     s.maintenance                    when the timer ran last, and how that ended
     a.now.<group>                    the roles that a group gives
     a.told.<group>                   those of them that the feed has told of
@@ -49,6 +50,7 @@ CAPTURED = "q.h."
 """What the heads of captured requests begin with."""
 PIECES = "q.p."
 """What their pieces begin with."""
+PROBE = "s.probe"
 GUARDS = "s.guards"
 CHANGES = "e."
 """What the rows of all changes begin with."""

@@ -4,15 +4,20 @@ import asyncio
 import logging
 import time
 from collections.abc import Awaitable, Callable, Mapping
+from functools import partial
 
+from scim.directory import keys
 from scim.directory.tenant import Tenant
-from scim.protocol.errors import ScimError
+from scim.protocol.errors import ScimError, Unavailable
 from scim.service.messages import JSON, Response
 from scim.storage import deadline
+from scim.storage.rows import Delete, Insert
 from scim.storage.together import together
 
 FRESH_SECONDS = 5.0
 """How old a state may be: whoever asks more often makes no part work more often."""
+PROBE_SIZE = 16_000
+"""Characters of the row that is written to try it: more than most changes write, so that it needs room of its own."""
 CHECK_SECONDS = 2.5
 """The time of one check, so that the answer comes within 3 s."""
 NEEDED = ("storage", "tokens")
@@ -24,9 +29,27 @@ Check = Callable[[], Awaitable[str | None]]
 
 
 async def check_storage(tenant: Tenant) -> None:
-    """Return when the store answers and took what this process last wrote. Raises Unavailable."""
+    """Return when the store answers and takes what is written. Raises Unavailable.
+
+    Nothing is written while the last write of this process succeeded. After one that failed a row is written and taken
+    away again, so that a process which has nothing else to write says neither that all is well nor, for longer than it
+    is true, that it is not.
+    """
     await tenant.rows.check()
-    tenant.writes.check()
+    if tenant.writes.failure is not None:
+        try:
+            await tenant.retried(partial(_try_to_write, tenant))
+        except Unavailable as error:
+            raise Unavailable(f"The last change could not be written, nor can another one. {error.detail}") from None
+
+
+async def _try_to_write(tenant: Tenant, _: int) -> None:
+    row = await tenant.read(keys.PROBE)
+    if row is None:
+        [version] = await tenant.commit([Insert(keys.PROBE, "x" * PROBE_SIZE)])
+    else:  # of a process that has died in between, or of one that tries at this moment
+        version = row.version
+    await tenant.commit([Delete(keys.PROBE, version)])
 
 
 class Health:

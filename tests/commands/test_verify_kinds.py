@@ -47,6 +47,7 @@ KINDS = {
     "s.sizes": Kind(keys.SIZES, ANEW),
     "s.capture": Kind(keys.CAPTURE, DELETED),
     "s.guards": Kind(keys.GUARDS, CONTENT),
+    "s.probe": Kind(keys.PROBE, CONTENT),
     "s.maintenance": Kind(keys.MAINTENANCE, DELETED),
     "a.now.<group>": Kind(keys.roles(OTHER), ALWAYS),
     "a.told.<group>": Kind(keys.told_roles(OTHER), REPAIRED),

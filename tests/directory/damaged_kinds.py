@@ -62,6 +62,7 @@ KINDS = {
     "s.sizes": Kind('{"memberships":"x","time":7}', JSON, told=False),
     "s.capture": Kind('{"id":7,"started":"x","until":"x","requests":"x"}', JSON),
     "s.guards": NO_CONTENT,
+    "s.probe": NO_CONTENT,
     "s.maintenance": Kind('{"since":7}', JSON),
     "a.now.<group>": Kind('{"role":1}', JSON),
     "a.told.<group>": Kind('["a",1]', JSON),
@@ -152,7 +153,14 @@ async def made(app: App, http: Http, clock: Clock) -> World:
     await app.timer.run()
     parked = (await outbox(app, http, "first"))[0].body
     time = tenant.time()
-    half = [keys.tombstone(SICK), keys.making(WELL), keys.GUARDS, keys.skipped(SICK, 1), keys.skipped(WELL, 1)]
+    half = [
+        keys.tombstone(SICK),
+        keys.making(WELL),
+        keys.GUARDS,
+        keys.PROBE,
+        keys.skipped(SICK, 1),
+        keys.skipped(WELL, 1),
+    ]
     await tenant.commit([*(Insert(each, "", time) for each in half), Insert(keys.parked(WELL, SICK), parked)])
     await http.user("last")
     under = tenant.under
@@ -177,6 +185,7 @@ async def made(app: App, http: Http, clock: Clock) -> World:
         "s.sizes": keys.SIZES,
         "s.capture": keys.CAPTURE,
         "s.guards": keys.GUARDS,
+        "s.probe": keys.PROBE,
         "s.maintenance": keys.MAINTENANCE,
         "a.now.<group>": keys.roles(ward["id"]),
         "a.told.<group>": keys.told_roles(ward["id"]),

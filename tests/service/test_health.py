@@ -1,17 +1,19 @@
 """Health is told soon and from a state that is hardly old, and a store that takes no changes is not well."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
 
 import pytest
 
 from scim.app import App
+from scim.directory import keys
 from scim.protocol.errors import Unavailable
 from scim.service.health import CHECK_SECONDS, FRESH_SECONDS, Health
+from scim.storage.rows import Insert, RowChange
 from scim.storage.sqlite import SqliteRows
-from scim.storage.writes import COUNTS_SECONDS, Writes
 from tests.conftest import Clock, Http, make_app
+from tests.recording import RecordingRows
 from tests.tenancy import client, tenant
 
 
@@ -70,19 +72,49 @@ async def test_a_part_that_never_answers_is_not_waited_for(monkeypatch: pytest.M
     assert response.body == {"status": "failing", "storage": "does not answer within 0.05 s", "tokens": "ok"}
 
 
-def test_a_failed_write_counts_until_the_next_one_or_ten_minutes() -> None:
-    """A process that writes no more must not say for ever that the store cannot."""
-    seconds = Seconds()
-    writes = Writes(seconds)
-    writes.check()
-    writes.failed(Unavailable("The disk is full."))
-    with pytest.raises(Unavailable, match="The disk is full"):
-        writes.check()
-    writes.succeeded()
-    writes.check()
-    writes.failed(Unavailable("The disk is full."))
-    seconds.now += COUNTS_SECONDS
-    writes.check()
+async def test_an_idle_process_is_well_as_soon_as_the_store_takes_a_row_again(
+    app: App, rows: RecordingRows, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One failure that is over must not keep a process from its work; while it is not over, it is told each time."""
+    full = True
+    committed = rows.commit
+
+    async def commit(partition: str, changes: Sequence[RowChange], mark: str = "") -> list[str]:
+        if full:
+            raise Unavailable("The disk is full.")
+        return await committed(partition, changes, mark)
+
+    await app.timer.run()
+    monkeypatch.setattr(rows, "commit", commit)
+    assert (await Http(app).request("POST", "/Users", {"userName": "mira"})).status == 503
+    for _ in range(2):
+        clock.forward(seconds=FRESH_SECONDS)
+        response = await app.health.response()
+        assert response.status == 503
+        assert "nor can another one. The disk is full." in response.body["storage"]
+    full = False
+    clock.forward(seconds=FRESH_SECONDS)
+    assert (await app.health.response()).status == 200
+    assert await app.tenant.read(keys.PROBE) is None
+
+
+async def test_nothing_is_written_while_the_last_write_succeeded(app: App, rows: RecordingRows, clock: Clock) -> None:
+    """Anybody may ask, and must not make the store work."""
+    await Http(app).user("mira")
+    await app.timer.run()
+    rows.forget()
+    for _ in range(3):
+        clock.forward(seconds=FRESH_SECONDS)
+        assert (await app.health.response()).status == 200
+    assert rows.commits == []
+
+
+async def test_a_row_that_a_process_has_left_is_taken_away(app: App) -> None:
+    """It died while it tried."""
+    await app.tenant.commit([Insert(keys.PROBE, "x")])
+    app.tenant.writes.failed(Unavailable("It was away."))
+    assert (await app.health.response()).status == 200
+    assert await app.tenant.read(keys.PROBE) is None
 
 
 @pytest.fixture
@@ -104,7 +136,9 @@ async def test_a_store_that_can_be_read_and_not_written_is_not_well(file: Sqlite
     assert (created.status, (await http.request("GET", "/Users")).status) == (503, 200)
     response = await app.health.response()
     assert response.status == 503
-    assert str(response.body["storage"]).startswith("The last change could not be written. The SQLite file")
+    assert str(response.body["storage"]).startswith(
+        "The last change could not be written, nor can another one. The SQLite"
+    )
     assert disk in response.body["storage"]
 
 
@@ -119,11 +153,7 @@ async def test_a_write_that_cannot_be_marked_for_the_timer_is_a_failed_one(
 
     monkeypatch.setattr(app.registry, "mark", full)
     assert (await http.request("POST", "/Users", {"userName": "mira"})).status == 503
-    response = await app.health.response()
-    assert (response.status, response.body["storage"]) == (
-        503,
-        "The last change could not be written. The disk is full.",
-    )
+    assert str(app.tenant.writes.failure) == "The disk is full."
 
 
 async def test_a_timer_that_stays_away_is_not_ok_and_refuses_nobody(app: App, clock: Clock) -> None:
