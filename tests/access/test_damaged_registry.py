@@ -49,8 +49,10 @@ PLAYED = {
 @pytest.fixture(params=["sqlite", "azurite"])
 async def rows(request: pytest.FixtureRequest) -> AsyncIterator[Rows]:
     """An empty store, of either kind."""
-    made: Rows = RecordingRows()
-    if request.param == "azurite":
+    made: Rows
+    if request.param == "sqlite":
+        made = RecordingRows()
+    else:
         made = TableRows.from_connection_string(request.getfixturevalue("azurite"), f"t{secrets.token_hex(8)}")
     yield made
     await made.close()

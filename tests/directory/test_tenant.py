@@ -2,13 +2,16 @@
 
 import asyncio
 import json
+from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
+from functools import partial
 
 import pytest
 
 from scim.directory import tenant as tenant_module
 from scim.directory.tenant import PARALLEL_READS, TRIES, Tenant
 from scim.protocol.errors import Unavailable
+from scim.storage import deadline
 from scim.storage.rows import Delete, Insert, Replace, Row, RowChange, RowConflict, Touch
 from tests.recording import RecordingRows
 
@@ -147,3 +150,16 @@ def test_a_change_row_has_what_was_said_and_nothing_empty(tenant: Tenant) -> Non
     assert json.loads(row.body) == {"form": 1, "operation": "patch", "id": "1"}
     assert row.key == f"e.{int(tenant.now().timestamp() * 1000):012x}.{'0' * 32}"
     assert row.modified == "2026-01-31T12:00:00.000Z"
+
+
+@pytest.mark.parametrize("call", ["read", "range", "commit"])
+async def test_no_call_of_the_store_begins_behind_the_deadline(tenant: Tenant, rows: RecordingRows, call: str) -> None:
+    """Whatever sort of call comes next, the client has gone by then."""
+    calls: dict[str, Callable[[], Awaitable[object]]] = {
+        "read": partial(tenant.read, "u.x"),
+        "range": partial(tenant.range, "u.", "u.~", 1),
+        "commit": partial(tenant.commit, [Insert("s.x", "")]),
+    }
+    with deadline.within(0), pytest.raises(Unavailable, match="could not be finished"):
+        await calls[call]()
+    assert rows.calls == []
