@@ -28,7 +28,7 @@ MEMORY = ":memory:"
 REST_SECONDS = 0.01
 """How long calls answer at once before the event loop gets a turn; those of a store on the network let it each time."""
 MANY = 200
-"""Rows above which a range is read on a thread of its own; a page of a hundred users is read at once."""
+"""Rows from which on a range is read on a thread of its own; a page of a hundred users is read at once."""
 BUSY_SECONDS = 5.0
 """How long a call waits for other processes to let go of the file before it is `Unavailable`."""
 
@@ -81,8 +81,9 @@ class SqliteRows:
 
     Statements run on the caller's thread, inside the event loop: one takes microseconds, less than handing it
     to a thread and back, and SQLite lets only one write at a time anyway. Waiting for another process is
-    asynchronous. Only a range of MANY rows is read on another thread, over a connection of its own: SQLite lets go of
-    the interpreter at each row, and while something long is computed on a thread it comes back later each time.
+    asynchronous. Only a range of more than MANY rows is read on another thread, over a connection of its own: SQLite
+    lets go of the interpreter at each row, and while something long is computed on a thread it comes back later each
+    time.
 
     An acknowledged commit survives the death of the process. When the machine itself loses power the last
     commits may be missing (synchronous = NORMAL), never parts of one. The file must be on a local disk, since
@@ -115,12 +116,14 @@ class SqliteRows:
 
     async def range(self, partition: str, after: str, before: str, limit: int, keys_only: bool = False) -> list[Row]:
         statement = _RANGE_OF_KEYS if keys_only else _RANGE
-        # A negative LIMIT would mean no limit.
-        values = (partition, after, before, max(limit, 0))
-        if limit > MANY and self._apart:
-            apart = self._apart
-            return await self._run(lambda: apart.range(statement, values), apart.thread)
-        return await self._run(lambda: _rows(self._db, statement, values))
+        most = max(limit, 0)  # a negative LIMIT would mean no limit
+        apart = self._apart
+        at_once = min(most, MANY) if apart else most
+        found = await self._run(lambda: _rows(self._db, statement, (partition, after, before, at_once)))
+        if apart is None or len(found) < at_once or at_once == most:
+            return found
+        # All of them anew, since a range is as it was at one moment.
+        return await self._run(lambda: apart.range(statement, (partition, after, before, most)), apart.thread)
 
     async def commit(self, partition: str, changes: Sequence[RowChange], mark: str = "") -> list[str]:
         check_key(partition)

@@ -6,6 +6,7 @@ import re
 import sqlite3
 import subprocess
 import textwrap
+import threading
 from collections.abc import AsyncIterator, Iterator
 from contextlib import AbstractContextManager, ExitStack, closing, contextmanager
 from pathlib import Path
@@ -14,7 +15,7 @@ import pytest
 
 from scim.protocol.errors import Unavailable
 from scim.storage import sqlite
-from scim.storage.rows import Delete, Insert, Replace, RowConflict, Touch
+from scim.storage.rows import Delete, Insert, Replace, Row, RowConflict, Touch
 from scim.storage.sqlite import SqliteRows
 from tests.children import python
 from tests.storage.rows_contract import NOW, RowsContract, everything, the_row
@@ -82,32 +83,42 @@ async def test_two_stores_on_one_file_see_each_other(rows: SqliteRows, path: str
     await other.close()
 
 
-async def test_a_range_of_very_many_rows_is_read_on_another_thread(rows: SqliteRows) -> None:
+async def test_a_range_of_very_many_rows_is_read_on_another_thread(
+    rows: SqliteRows, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """SQLite lets go of the interpreter at each row: somebody who computes on a thread would have it a thousand times.
 
     What was just committed is there, as in every other read.
     """
-    for start in range(0, sqlite.MANY, 50):
-        await rows.commit("t", [Insert(f"{number:04}", f"body {number}") for number in range(start, start + 50)])
-    told: list[str] = []
-    rows._db.set_trace_callback(told.append)
-    few = await rows.range("t", "0", "a", sqlite.MANY)
-    assert len(told) == 1
+    monkeypatch.setattr(sqlite, "MANY", 60)
+    await rows.commit("t", [Insert(f"{number:04}", f"body {number}") for number in range(59)])
+    on_the_loop: list[int] = []
+    read = sqlite._rows
+
+    def counted(db: sqlite3.Connection, statement: str, values: tuple[str, str, str, int]) -> list[Row]:
+        found = read(db, statement, values)
+        if threading.get_ident() == loop:
+            on_the_loop.append(len(found))
+        return found
+
+    loop = threading.get_ident()
+    monkeypatch.setattr(sqlite, "_rows", counted)
+    few = await rows.range("t", "0", "z", 1000)
     await rows.commit("t", [Insert("last", "")])
-    told.clear()
-    assert await rows.range("t", "0", "z", sqlite.MANY + 1) == [*few, *await rows.range("t", "a", "z", 1)]
-    assert len(told) == 1, "the one for the last row"
+    assert await rows.range("t", "0", "z", 1000) == [*few, *await rows.range("t", "a", "z", 1000)]
+    assert on_the_loop == [sqlite.MANY - 1, sqlite.MANY, 1]
 
 
 async def test_a_store_closes_behind_what_it_reads(path: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """A process that ends while somebody reads very much ends in order."""
     monkeypatch.setattr(sqlite, "REST_SECONDS", float("inf"))  # the read begins at once
     rows = SqliteRows(path)
-    await rows.commit("t", [Insert("a", "")])
-    reading = asyncio.create_task(rows.range("t", "", "z", sqlite.MANY + 1))
+    monkeypatch.setattr(sqlite, "MANY", 1)
+    await rows.commit("t", [Insert("a", ""), Insert("b", "")])
+    reading = asyncio.create_task(rows.range("t", "", "z", 2))
     await asyncio.sleep(0)
     await rows.close()
-    assert [row.key for row in await reading] == ["a"]
+    assert [row.key for row in await reading] == ["a", "b"]
 
 
 class TestOutages:
