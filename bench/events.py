@@ -92,10 +92,9 @@ async def fed(app: App, number: int) -> tuple[float, float]:
     }
     actor = {"credential": "c", "client": "bench", "requestId": "r"}
     for start in range(0, number, 50):
-        marks = [tenant.new_mark() for _ in range(min(50, number - start))]
         event = {"type": "user.updated", "data": data}
-        rows = [outbox_row(each, [event], actor, "PATCH", tenant.time(), parked="", opens="") for each in marks]
-        await tenant.commit(rows)
+        changes = [tenant.change_row() for _ in range(min(50, number - start))]
+        await tenant.commit([outbox_row(each, [event], actor, "PATCH") for each in changes])
     began = time.perf_counter()
     published = await app.feed.publish_all(time.monotonic() + 3600)
     middle = time.perf_counter()

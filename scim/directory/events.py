@@ -10,7 +10,7 @@ from scim.protocol.active import is_active
 from scim.protocol.errors import InvalidValue
 from scim.protocol.resource import Resource, to_stored_json
 from scim.storage.damage import FORM, Damaged, check_form, object_in
-from scim.storage.rows import Insert, Row
+from scim.storage.rows import Insert, Record, Row
 
 MAX_TEXT = 1_000
 """Characters of an externalId or name that an event repeats; longer ones are left out, and read by the id."""
@@ -81,17 +81,21 @@ def roles_event(
 
 
 def outbox_row(
-    mark: str, events: Sequence[Event], actor: Mapping[str, str], method: str, now: str, *, parked: str, opens: str
+    change: Record, events: Sequence[Event], actor: Mapping[str, str], method: str, *, parked: str = "", opens: str = ""
 ) -> Insert:
     """Return the row that takes the events of a transaction to the feed, for that transaction; see `feed`.
 
-    `mark` is that of the commit, `now` its time, `method` the HTTP method that stands for what was done.
-    `parked` is the id of a group in the making, to which the events belong; `opens` that of one which this transaction
-    makes and which has parked events.
+    Time and key are those of the change row: so the id of an event leads to it, and a store that keeps rows in their
+    order writes both where it wrote last. `method` is the HTTP method that stands for what was done. `parked` is the id
+    of a group in the making, to which the events belong; `opens` that of one which this transaction makes and which has
+    parked events.
     """
-    said = {"timestamp": now, "actor": {name: text for name, text in actor.items() if text}, "method": method}
-    body = to_stored_json({**said, "events": events} | ({"opens": opens} if opens else {}))
-    return Insert(keys.parked(parked, mark) if parked else keys.outbox(mark), body, now)
+    who = {name: text for name, text in actor.items() if text}
+    said = {"timestamp": change.modified, "actor": who, "method": method, "events": events}
+    if opens:
+        said["opens"] = opens
+    key = keys.parked(parked, change.key) if parked else keys.outbox(change.key)
+    return Insert(key, to_stored_json(said), change.modified)
 
 
 def said_in(row: Row) -> dict[str, Any]:

@@ -12,7 +12,7 @@
     t.<id>.new                       a group in the making: its memberships are written before itself
     s.indexes                        which look-ups are complete
     s.feed                           the head of the feed of events
-    o.<random>                       what a change has to say, until it is numbered: its outbox row
+    o.<time>.<random>                what a change has to say, until it is numbered: its outbox row
     p.<group>.<random>               the same of a group in the making, until the group is there
     f.<number>                       an event of the feed
     s.sizes                          how many memberships there were when the timer counted them
@@ -128,14 +128,14 @@ def time_of_change(key: str) -> datetime:
     return datetime.fromtimestamp(int(key.split(".")[1], 16) / 1000, UTC)
 
 
-def outbox(unique: str = "") -> str:
-    """The outbox row of a change; without its part, what all of them begin with."""
-    return f"o.{unique}"
+def outbox(change_key: str = "") -> str:
+    """The outbox row of a change whose row has the key; without it, what all of them begin with."""
+    return f"o.{change_key.removeprefix('e.')}"
 
 
-def parked(group_id: str, unique: str = "") -> str:
-    """The outbox row of a change to a group in the making; without its last part, what all of them begin with."""
-    return f"p.{group_id}.{unique}"
+def parked(group_id: str, change_key: str = "") -> str:
+    """The outbox row of a change to a group in the making; without the key of that, what all of them begin with."""
+    return f"p.{group_id}.{last_part(change_key)}"
 
 
 def event(number: int | None = None) -> str:

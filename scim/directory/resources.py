@@ -25,7 +25,7 @@ from scim.protocol.projection import Projection
 from scim.protocol.resource import Resource, to_stored_json
 from scim.protocol.validation import check_required, keep_unwritable
 from scim.storage.damage import FORM, Damaged, Newer
-from scim.storage.rows import Delete, Insert, Replace, Row, RowChange, Touch
+from scim.storage.rows import Delete, Insert, Record, Replace, Row, RowChange, Touch
 from scim.storage.together import both
 
 logger = logging.getLogger(__name__)
@@ -231,7 +231,7 @@ class Directory:
                 *passage.rows,
                 *await counts.changes(self.tenant, kind, resource_id, current.document, None),
                 audit,
-                self._said(writing, mark, audit.modified, events),
+                self._said(writing, audit, events),
             ]
             derived = _derived_deletes(current)
             if number or len(derived) > MAX_DERIVED:
@@ -292,7 +292,7 @@ class Directory:
         events = events_of(after.kind, after.id, known, after.document, paths, first, mark)
         opens = after.id if any(isinstance(each, Delete) and each.key == keys.making(after.id) for each in head) else ""
         edges = await self._edge_changes(after.id, first, writing.attempt)
-        said = self._said(writing, mark, audit.modified, events, opens=opens)
+        said = self._said(writing, audit, events, opens=opens)
         await self.tenant.commit([*fixed, audit, said, *edges], mark)
         passage.tell()
         notes.about(after.document.get(after.kind.naming))
@@ -323,7 +323,7 @@ class Directory:
             mark = self.tenant.new_mark()
             events = events_of(group.kind, group.id, group.document, group.document, (), plan, mark)
             parked = group.id if parent == keys.making(group.id) else ""
-            said = self._said(writing, mark, audit.modified, events, parked=parked)
+            said = self._said(writing, audit, events, parked=parked)
             passage = await self._guards.members(group.id, plan, leaving)
             edges = await self._edge_changes(group.id, plan, number)
             await self.tenant.commit([head, audit, said, *passage.rows, *edges], mark)
@@ -365,17 +365,14 @@ class Directory:
         return Replace(key, after.id, row.version)
 
     def _said(
-        self, writing: _Writing, mark: str, now: str, events: Sequence[Event], *, parked: str = "", opens: str = ""
+        self, writing: _Writing, change: Record, events: Sequence[Event], *, parked: str = "", opens: str = ""
     ) -> RowChange:
-        """Return the row that takes the events of a change to the feed, with the time of its change row.
-
-        It goes into the change's own transaction.
-        """
+        """Return the row that takes the events of a change to the feed, for the change's own transaction."""
         origin = writing.origin
         actor = {"credential": origin.credential, "client": origin.client[:200], "requestId": origin.request_id}
-        return outbox_row(mark, events, actor, _METHODS[writing.operation], now, parked=parked, opens=opens)
+        return outbox_row(change, events, actor, _METHODS[writing.operation], parked=parked, opens=opens)
 
-    def _audit(self, writing: _Writing, stored: Stored, paths: Sequence[str], plan: Plan) -> Insert:
+    def _audit(self, writing: _Writing, stored: Stored, paths: Sequence[str], plan: Plan) -> Record:
         """Return the change row: who changed what, never a value. It goes into the change's own transaction."""
         return self.tenant.change_row(
             resourceType=stored.kind.type.name,

@@ -114,7 +114,7 @@ class Roles:
     async def _commit(
         self, group: Stored, row: Row | None, before: list[str], after: list[str], operation: str, origin: Origin
     ) -> None:
-        mark, now = self._tenant.new_mark(), self._tenant.time()
+        mark = self._tenant.new_mark()
         event = roles_event(self._kind, group.id, group.document, before, after, mark)
         actor = {"credential": origin.credential, "client": origin.client[:200], "requestId": origin.request_id}
         audit = self._tenant.change_row(
@@ -125,7 +125,7 @@ class Roles:
             tenant=self._tenant.name,
             **actor,
         )
-        said = outbox_row(mark, [event], actor, "", now, parked="", opens="")
+        said = outbox_row(audit, [event], actor, "")
         # The touch fails when the group is deleted meanwhile: no roles are left behind it.
         await self._tenant.commit(
             [Touch(self._kind.key(group.id)), _row_change(group.id, row, after), audit, said], mark

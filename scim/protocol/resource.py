@@ -38,6 +38,8 @@ def to_stored_json(value: Any) -> str:
     https://learn.microsoft.com/rest/api/storageservices/understanding-the-table-service-data-model
     """
     text = to_json(value)
+    if text.isascii() and "\x7f" not in text:  # nearly always; and a tenth of the time of looking for each of them
+        return text
     # In JSON they can only stand within a string.
     return _DOUBTFUL.sub(lambda found: f"\\u{ord(found[0]):04x}", text) if _DOUBTFUL.search(text) else text
 

@@ -189,7 +189,7 @@ def _wire_bytes(change: RowChange) -> int:
     if not isinstance(change, (Insert, Replace)):
         return around
     try:
-        stored = len(change.body.encode("utf-16-le"))
+        stored = 2 * len(change.body) if change.body.isascii() else len(change.body.encode("utf-16-le"))
     except UnicodeEncodeError as error:
         raise InvalidValue(
             "A value has half of a surrogate pair, which is not a character. Send well-formed Unicode."

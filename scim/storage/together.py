@@ -23,10 +23,19 @@ async def together(*calls: Coroutine[Any, Any, T]) -> list[T]:
 
 
 async def both(first: Coroutine[Any, Any, T], second: Coroutine[Any, Any, S]) -> tuple[T, S]:
-    """Return what two calls return; see `together`."""
-    calls: tuple[Coroutine[Any, Any, Any], ...] = (first, second)
-    one, other = await together(*calls)
-    return one, other
+    """Return what two calls return.
+
+    As `together`, but that the first runs in the task of the caller, since a task costs as much as reading a row of
+    SQLite: when the second raises, its error is raised when the first one has ended.
+    """
+    other = asyncio.create_task(second)
+    try:
+        one = await first
+    except BaseException:
+        other.cancel()
+        await asyncio.wait([other])
+        raise
+    return one, await other
 
 
 async def each(items: Sequence[S], call: Callable[[S], Awaitable[T]], at_once: int) -> list[T]:

@@ -41,7 +41,7 @@ KINDS = {
     "t.<id>.new": Kind(keys.making(ID), CONTENT),
     "s.indexes": Kind(keys.INDEXES, REPAIRED),
     "s.feed": Kind(keys.FEED, FEED),
-    "o.<random>": Kind(keys.outbox(ID), FEED),
+    "o.<time>.<random>": Kind(keys.outbox(f"e.0.{ID}"), FEED),
     "p.<group>.<random>": Kind(keys.parked(OTHER, ID), FEED),
     "f.<number>": Kind(keys.event(1), FEED),
     "s.sizes": Kind(keys.SIZES, ANEW),
