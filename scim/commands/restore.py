@@ -56,8 +56,8 @@ class Restore:
 
     def summary(self) -> str:
         """Return what was created, and how much was left out."""
-        told = ", ".join(f"{self.created[name]:,} {name}" for name in ORDER)
-        return told + (f"; {self.left_out:,} left out" if self.left_out else "")
+        audit = ", ".join(f"{self.created[name]:,} {name}" for name in ORDER)
+        return audit + (f"; {self.left_out:,} left out" if self.left_out else "")
 
     async def check(self, into_existing: bool) -> None:
         """Raise Failure when the tenant has resources and that was not asked for, or unfinished deletes."""
@@ -105,13 +105,13 @@ class Restore:
         if not wanted:
             return
         mark = self._tenant.new_mark()
-        changes: list[RowChange] = [self._said(mark, "POST", _events(wanted, mark))]
+        audit = [self._tenant.change_row(resourceType=e.kind.type.name, id=e.id, operation="import") for e in wanted]
+        changes: list[RowChange] = [*audit, outbox_row(audit[0], _events(wanted, mark), _ACTOR, "POST")]
         for each in wanted:
             changes.append(Insert(each.kind.key(each.id), to_stored_json(each.document), each.modified))
             derived: list[RowChange] = [Insert(key, each.id) for key in each.kind.names(each.document)]
             derived += each.kind.look_up_changes(each.id, {}, each.document)
             changes += await self._tenant.settled(derived) if attempt else derived
-            changes.append(self._tenant.change_row(resourceType=each.kind.type.name, id=each.id, operation="import"))
         counted = Counter(key for each in wanted for key in _counts(each))
         changes += [await self._counted(key, step) for key, step in counted.items()]
         await self._tenant.commit(changes, mark)
@@ -147,15 +147,16 @@ class Restore:
         if not wanted:
             return
         mark, added = self._tenant.new_mark(), _by_group(wanted)
-        changes: list[RowChange] = [self._said(mark, "PATCH", await self._joined(added, mark))]
+        audit = [
+            self._tenant.change_row(
+                resourceType="Group", id=group_id, operation="import", membersAdded=[edge.id for edge in edges]
+            )
+            for group_id, edges in added.items()
+        ]
+        changes: list[RowChange] = [*audit, outbox_row(audit[0], await self._joined(added, mark), _ACTOR, "PATCH")]
         for group_id, edges in added.items():
             changes.append(Touch(keys.resource("g", group_id)))
             changes += memberships.added(group_id, edges)
-            changes.append(
-                self._tenant.change_row(
-                    resourceType="Group", id=group_id, operation="import", membersAdded=[edge.id for edge in edges]
-                )
-            )
         await self._tenant.commit(merged([changes]), mark)
         self.created["memberships"] += len(wanted)
 
@@ -185,9 +186,6 @@ class Restore:
             events += events_of(kind, group_id, document, document, (), Plan(added[group_id]), mark)
         return events
 
-    def _said(self, mark: str, method: str, events: Sequence[Event]) -> RowChange:
-        return outbox_row(mark, events, _ACTOR, method, self._tenant.time(), parked="", opens="")
-
     def _leave(self, line: int, text: str) -> None:
         if line not in self._left_out:  # a further attempt finds it again
             self._say(f"line {line}: left out: {text}")
@@ -203,19 +201,19 @@ def _fits(batch: Sequence[Entry]) -> bool:
     keyed = [key for each in batch for key in each.kind.names(each.document)]
     look_ups = sum(len(each.kind.look_ups(each.id, each.document)) for each in batch)
     counts = len({key for each in batch for key in _counts(each)})
-    told = len(json.dumps(to_stored_json(_events(batch, ""))))
-    size = told + sum(len(json.dumps(to_stored_json(each.document))) for each in batch)
+    audit = len(json.dumps(to_stored_json(_events(batch, ""))))
+    size = audit + sum(len(json.dumps(to_stored_json(each.document))) for each in batch)
     apart = len(set(keyed)) == len(keyed)
     rows = 2 * len(batch) + len(keyed) + look_ups + counts + 1
-    return apart and rows <= MAX_CHANGES and size <= MAX_BATCH_BYTES and told <= MAX_TOLD
+    return apart and rows <= MAX_CHANGES and size <= MAX_BATCH_BYTES and audit <= MAX_TOLD
 
 
 def _events(batch: Sequence[Entry], mark: str) -> list[Event]:
     """Return the events of resources that come into being."""
-    told = ((each, changed_paths({}, each.document)) for each in batch)
+    audit = ((each, changed_paths({}, each.document)) for each in batch)
     return [
         event
-        for each, paths in told
+        for each, paths in audit
         for event in events_of(each.kind, each.id, None, each.document, paths, Plan(), mark)
     ]
 
