@@ -56,8 +56,8 @@ class Restore:
 
     def summary(self) -> str:
         """Return what was created, and how much was left out."""
-        audit = ", ".join(f"{self.created[name]:,} {name}" for name in ORDER)
-        return audit + (f"; {self.left_out:,} left out" if self.left_out else "")
+        told = ", ".join(f"{self.created[name]:,} {name}" for name in ORDER)
+        return told + (f"; {self.left_out:,} left out" if self.left_out else "")
 
     async def check(self, into_existing: bool) -> None:
         """Raise Failure when the tenant has resources and that was not asked for, or unfinished deletes."""
@@ -201,19 +201,19 @@ def _fits(batch: Sequence[Entry]) -> bool:
     keyed = [key for each in batch for key in each.kind.names(each.document)]
     look_ups = sum(len(each.kind.look_ups(each.id, each.document)) for each in batch)
     counts = len({key for each in batch for key in _counts(each)})
-    audit = len(json.dumps(to_stored_json(_events(batch, ""))))
-    size = audit + sum(len(json.dumps(to_stored_json(each.document))) for each in batch)
+    told = len(json.dumps(to_stored_json(_events(batch, ""))))
+    size = told + sum(len(json.dumps(to_stored_json(each.document))) for each in batch)
     apart = len(set(keyed)) == len(keyed)
     rows = 2 * len(batch) + len(keyed) + look_ups + counts + 1
-    return apart and rows <= MAX_CHANGES and size <= MAX_BATCH_BYTES and audit <= MAX_TOLD
+    return apart and rows <= MAX_CHANGES and size <= MAX_BATCH_BYTES and told <= MAX_TOLD
 
 
 def _events(batch: Sequence[Entry], mark: str) -> list[Event]:
     """Return the events of resources that come into being."""
-    audit = ((each, changed_paths({}, each.document)) for each in batch)
+    told = ((each, changed_paths({}, each.document)) for each in batch)
     return [
         event
-        for each, paths in audit
+        for each, paths in told
         for event in events_of(each.kind, each.id, None, each.document, paths, Plan(), mark)
     ]
 
