@@ -112,7 +112,7 @@ async def imported(app: App, lines: list[str]) -> str:
     return str(large["id"])
 
 
-@pytest.mark.parametrize(("prefix", "number"), [("u.", 2), ("m.", 3)])
+@pytest.mark.parametrize(("prefix", "number"), [("u.", 2), ("u.", 3), ("m.", 3), ("m.", 4)])
 async def test_an_import_that_is_killed_is_repeated_and_whole(
     place: Place, lines: list[str], tmp_path: Path, prefix: str, number: int
 ) -> None:
