@@ -260,6 +260,15 @@ class TestFailures:
         with pytest.raises(tool.PackageError, match=r"3\.99\.txt: write it with --lock --python-version 3\.99"):
             tool.dependencies("3.99", Path(sys.executable), tmp_path)
 
+    def test_nothing_is_installed_without_its_hash(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        """Neither what the lock lacks nor another file under the same name."""
+        asked: list[tuple[str, ...]] = []
+        monkeypatch.setattr(tool, "_pip", lambda _python, _version, *options: asked.append(options))
+        monkeypatch.setattr(tool, "prune", lambda folder: folder.mkdir())
+        tool.dependencies(PYTHON, Path(sys.executable), tmp_path)
+        [options] = asked
+        assert {"--require-hashes", "--no-deps"} <= set(options)
+
     def test_a_folder_without_function_app_is_no_checkout(self, tmp_path: Path) -> None:
         """An empty package would deploy, and then have no functions."""
         with pytest.raises(tool.PackageError, match=r"no host\.json and no function_app\.py"):

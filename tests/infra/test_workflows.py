@@ -82,6 +82,13 @@ def test_each_action_has_one_version() -> None:
     assert len(used) == len({action.split("@")[0] for action in used})
 
 
+@pytest.mark.parametrize("name", [each for each in WORKFLOWS if each != "test.yml"])
+def test_what_is_installed_where_the_app_is_deployed_has_hashes(name: str) -> None:
+    """There are credentials beside it: nothing runs there but what the locks name."""
+    installs = [line for line in commands(name).splitlines() if "pip install" in line]
+    assert [line for line in installs if "--require-hashes" not in line or "tools/locks/" not in line] == []
+
+
 def test_what_others_make_is_kept_current() -> None:
     """Dependabot looks after each kind of pin: pip, npm and actions."""
     document = yaml.safe_load((ROOT / ".github" / "dependabot.yml").read_text(encoding="utf-8"))
