@@ -66,3 +66,12 @@ async def test_who_is_cancelled_cancels_all() -> None:
         async with asyncio.timeout(0):
             await together(store.answer(0), asyncio.Event().wait())
     assert store.under_way == 0
+
+
+async def test_both_are_over_before_an_error_is_told() -> None:
+    """Whichever fails: who is told of it may begin anew, and meets nobody who still asks for the first time."""
+    for first, second in ((5, 0), (0, 5), (5, 6)):
+        store = Store()
+        with pytest.raises(OSError, match="fails at 5"):
+            await both(store.answer(first), store.answer(second))
+        assert store.under_way == 0

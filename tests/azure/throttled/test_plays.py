@@ -51,6 +51,7 @@ def _leaves_calls_alone(patch: pytest.MonkeyPatch) -> None:
         return await asyncio.gather(*calls)
 
     patch.setattr(together, "together", gathered)
+    patch.setattr(memberships, "both", gathered)
 
 
 def _lets_clients_come_back_soon(patch: pytest.MonkeyPatch) -> None:
