@@ -27,7 +27,7 @@ from typing import Any
 
 from scim.directory import keys
 from scim.directory.events import Event, event_in, said_in
-from scim.directory.place import cursor_of, place_of
+from scim.directory.feed_cursor import cursor_of, place_of
 from scim.directory.tenant import PAGE, Tenant
 from scim.directory.told import further_rows, told_roles
 from scim.protocol.errors import CursorExpired, FeedBroken

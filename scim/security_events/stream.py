@@ -9,7 +9,7 @@ from functools import partial
 from scim.directory import keys
 from scim.directory.events import Event
 from scim.directory.feed import MAX_LIMIT, EventPage, Feed
-from scim.directory.place import check_place
+from scim.directory.feed_cursor import check_place
 from scim.directory.tenant import Tenant
 from scim.protocol.errors import CursorExpired, NotFound
 from scim.protocol.resource import to_json

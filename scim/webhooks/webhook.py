@@ -8,7 +8,7 @@ from functools import partial
 from typing import Any, Literal, get_args
 
 from scim.directory import keys
-from scim.directory.place import check_place
+from scim.directory.feed_cursor import check_place
 from scim.directory.tenant import Tenant
 from scim.protocol.errors import NotFound
 from scim.protocol.resource import format_date_time, to_json

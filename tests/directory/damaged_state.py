@@ -6,7 +6,7 @@ from scim.app import App
 from scim.commands.verify import verify
 from scim.directory import keys
 from scim.directory.entry import Entry, Wanted
-from scim.directory.place import cursor_of
+from scim.directory.feed_cursor import cursor_of
 from scim.directory.resources import Origin
 from scim.protocol.errors import CursorExpired
 from scim.storage.damage import Damaged, Newer

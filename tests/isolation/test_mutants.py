@@ -8,7 +8,7 @@ import pytest
 
 from scim.access import fresh
 from scim.app import App
-from scim.directory import place
+from scim.directory import feed_cursor
 from scim.directory.entry import Entry
 from scim.directory.search import Search
 from scim.protocol.errors import NotFound, Unavailable
@@ -82,7 +82,7 @@ class _Nameless:
 
 def _one_feed_for_all(monkeypatch: pytest.MonkeyPatch) -> None:
     """A cursor of a feed does not say whose it is."""
-    monkeypatch.setattr(place, "_checksum", lambda _, payload: hashlib.sha256(payload).digest()[:12])
+    monkeypatch.setattr(feed_cursor, "_checksum", lambda _, payload: hashlib.sha256(payload).digest()[:12])
 
 
 def _one_line_for_all(monkeypatch: pytest.MonkeyPatch) -> None:

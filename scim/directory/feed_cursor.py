@@ -1,4 +1,4 @@
-"""Places in the feed of a tenant, as the cursors that its readers keep: an epoch, and the number of an event."""
+"""Cursors of the feed: a place in it that its readers keep, which is an epoch and the number of an event."""
 
 import base64
 import binascii
