@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 from scim.access.registry import Registry
 from scim.protocol.errors import InvalidCursor, ScimError
 from scim.protocol.resource import format_date_time, to_json
-from scim.storage.damage import FORM, Damaged, check_form, object_in
+from scim.storage.damage import Damaged, known_in
 from scim.storage.rows import MAX_CHANGES, Delete, Insert, Replace, Row, RowConflict, Rows, new_mark
 from scim.storage.store import LAST
 
@@ -128,8 +128,7 @@ class Audit:
 def _read(row: Row) -> dict[str, Any]:
     """Return what a row says, and when it was begun; one that cannot be read has nothing but its time."""
     try:
-        said = object_in(row)
-        check_form(row, said.get("form", FORM))
+        said = known_in(row)
     except Damaged:
         said = {"outcome": "unreadable"}
     return {**said, "time": _time(row.key)}

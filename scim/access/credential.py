@@ -6,7 +6,7 @@ from typing import Literal, get_args
 
 from scim.access.tenants import DEFAULT_KEY
 from scim.protocol.resource import parse_date_time, to_json
-from scim.storage.damage import FORM, Damaged, check_form, fields_of, object_in
+from scim.storage.damage import Damaged, fields_of, known_in
 from scim.storage.rows import Row
 
 Scope = Literal["provision", "read", "events", "admin", "operator"]
@@ -84,9 +84,7 @@ WITHOUT_ROWS = {
 
 def credential_in(row: Row) -> Credential:
     """Return the credential that a row of the registry holds. Raises Damaged."""
-    read = object_in(row)
-    check_form(row, read.get("form", FORM))
-    read = {"tenant": "", "name": "", **read}
+    read = {"tenant": "", "name": "", **known_in(row)}
     try:
         if federation := read.get("federation"):
             read["federation"] = Federation(**fields_of(Federation, federation))

@@ -1,12 +1,11 @@
 """`python -m scim webhook`: makes, shows, stops, replays and tests the webhooks of tenants."""
 
 import argparse
-import json
 import sys
 from typing import Any
 
 from scim.app import App
-from scim.commands.command import Failure, Parser
+from scim.commands.command import Failure, Parser, json_text
 from scim.commands.operating import fields, listed, parser_of, run, table, url
 from scim.security_events.session import SUBJECT_FORMATS
 from scim.webhooks.webhook import FORMS
@@ -97,7 +96,7 @@ async def _work(app: App, asked: argparse.Namespace) -> dict[str, Any]:
     told = await webhooks.test(asked.id)
     if not told["ok"]:
         if asked.json:
-            sys.stdout.write(json.dumps(told) + "\n")
+            sys.stdout.write(json_text(told) + "\n")
         raise Failure(f"the test failed after {told['milliseconds']} ms: {told['error']}")
     return told
 

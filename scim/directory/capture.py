@@ -11,7 +11,7 @@ from scim.directory import keys
 from scim.directory.tenant import Tenant
 from scim.protocol.errors import NotFound
 from scim.protocol.resource import format_date_time, parse_date_time, to_stored_json
-from scim.storage.damage import FORM, Damaged, Newer, check_form, object_in, record_in
+from scim.storage.damage import Damaged, Newer, known_in, record_in, unless_damaged
 from scim.storage.rows import MAX_CHANGES, Delete, Insert, Replace, Row, RowChange, RowConflict
 
 MAX_MINUTES, MAX_REQUESTS = 60, 1_000
@@ -73,8 +73,7 @@ _HEAD: Mapping[str, type] = {
 
 def captured_in(row: Row) -> dict[str, Any]:
     """Return the head of an exchange. Raises Damaged."""
-    read = object_in(row)
-    check_form(row, read.get("form", FORM))
+    read = known_in(row)
     if wrong := [name for name, kind in _HEAD.items() if type(read.get(name)) is not kind]:
         raise Damaged(row.key, f"its {wrong[0]} is missing, or has another type")
     return read
@@ -95,12 +94,7 @@ class Captured:
     async def _kept(self) -> tuple[Row | None, Capture | None]:
         """Return the row of the capture, and what it says: None where it cannot be read. Raises Newer."""
         row = await self._tenant.read(keys.CAPTURE)
-        try:
-            return row, capture_in(row) if row else None
-        except Newer:
-            raise
-        except Damaged:
-            return row, None
+        return row, unless_damaged(row, capture_in) if row else None
 
     async def begin(self, capture: Capture) -> None:
         """Capture from now on, in place of what was captured before, whose exchanges stay until they are too old.

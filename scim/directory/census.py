@@ -9,7 +9,7 @@ from typing import Any
 from scim.directory import keys
 from scim.directory.tenant import Tenant
 from scim.protocol.resource import parse_date_time, to_json
-from scim.storage.damage import Damaged, Newer, record_in
+from scim.storage.damage import Newer, record_in, unless_damaged
 from scim.storage.rows import Insert, Replace, Row, RowConflict
 
 EVERY = timedelta(days=1)
@@ -65,10 +65,9 @@ class Census:
 
 def _read(row: Row | None) -> Sizes | None:
     """Return what the row says; None without one, or where it cannot be read: then it is written anew. Raises Newer."""
-    try:
-        sizes = Sizes(**record_in(row, Sizes)) if row else None
-    except Newer:
-        raise
-    except Damaged:
-        return None
-    return sizes if sizes and parse_date_time(sizes.time) else None
+    said = unless_damaged(row, _sizes_in) if row else None
+    return said if said and parse_date_time(said.time) else None
+
+
+def _sizes_in(row: Row) -> Sizes:
+    return Sizes(**record_in(row, Sizes))

@@ -9,7 +9,7 @@ from typing import Any
 from scim.directory import keys
 from scim.directory.tenant import PAGE, Tenant
 from scim.protocol.errors import InvalidCursor
-from scim.storage.damage import FORM, Damaged, check_form, object_in
+from scim.storage.damage import Damaged, known_in
 from scim.storage.rows import Row
 
 MAX_COUNT = 200
@@ -86,9 +86,7 @@ def _of(row: Row, resource_id: str) -> Iterator[Change]:
     if resource_id not in row.body:
         return
     try:
-        said = object_in(row)
-        check_form(row, said.get("form", FORM))
-        yield Change(keys.time_of_change(row.key), said)
+        yield Change(keys.time_of_change(row.key), known_in(row))
     except (Damaged, ValueError, OverflowError):
         return
 

@@ -9,7 +9,7 @@ from scim.directory.stored import Kind, etag
 from scim.protocol.active import is_active
 from scim.protocol.errors import InvalidValue
 from scim.protocol.resource import Resource, to_stored_json
-from scim.storage.damage import FORM, Damaged, check_form, object_in
+from scim.storage.damage import Damaged, known_in
 from scim.storage.rows import Insert, Record, Row
 
 MAX_TEXT = 1_000
@@ -115,8 +115,8 @@ def event_in(row: Row) -> Event:
 
 
 def _told_in(row: Row, **others: type) -> dict[str, Any]:
-    read = object_in(row)
-    check_form(row, read.pop("form", FORM))
+    read = known_in(row)
+    read.pop("form", None)
     _check(row, read, timestamp=str, actor=dict, method=str, **others)
     return read
 

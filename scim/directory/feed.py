@@ -32,7 +32,7 @@ from scim.directory.tenant import PAGE, Tenant
 from scim.directory.told import further_rows, told_roles
 from scim.protocol.errors import CursorExpired, FeedBroken
 from scim.protocol.resource import format_date_time, to_json, to_stored_json
-from scim.storage.damage import Damaged, Newer, record_in
+from scim.storage.damage import Damaged, record_in, unless_damaged
 from scim.storage.rows import MAX_CHANGES, Delete, Insert, Replace, Row, RowChange, RowConflict
 
 LATEST = "latest"
@@ -128,12 +128,7 @@ class Feed:
     async def event(self, number: int) -> Event | None:
         """Return an event by its number, None where it is not kept or damaged. Raises Newer."""
         row = await self._tenant.read(keys.event(number))
-        try:
-            return event_in(row) if row else None
-        except Newer:
-            raise
-        except Damaged:
-            return None
+        return unless_damaged(row, event_in) if row else None
 
     async def head(self) -> tuple[Head, str]:
         """Return the state of the feed, and the version of its row; the first who asks begins the feed."""

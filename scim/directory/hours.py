@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from scim.directory.entry import Entry
 from scim.protocol.resource import to_stored_json
-from scim.storage.damage import FORM, Damaged, check_form, object_in
+from scim.storage.damage import Damaged, known_in
 from scim.storage.rows import Row
 
 BOUNDS = (5, 10, 20, 50, 100, 200, 500, 1_000, 2_000, 5_000, 10_000, 30_000)
@@ -96,8 +96,7 @@ class Counts:
 
 def counts_in(row: Row) -> Counts:
     """Return the counts that a row keeps. Raises Damaged."""
-    read = object_in(row)
-    check_form(row, read.get("form", FORM))
+    read = known_in(row)
     try:
         for name in ("statuses", "scim_types"):
             read[name] = Counter(read.get(name, {}))

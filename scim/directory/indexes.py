@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from scim.directory import keys
 from scim.directory.stored import Kind
 from scim.directory.tenant import Tenant
-from scim.storage.damage import FORM, Damaged, Newer, check_form, object_in
+from scim.storage.damage import FORM, Damaged, check_form, object_in, unless_damaged
 from scim.storage.rows import Insert, Replace, Row, RowChange
 
 FRESH = timedelta(minutes=1)
@@ -52,13 +52,8 @@ class Indexes:
 
         async def attempt(_: int) -> None:
             row = await self._tenant.read(keys.INDEXES)
-            try:
-                others = _complete_in(row) - self.configured if row else frozenset()
-            except Newer:
-                raise
-            except Damaged:
-                others = frozenset()
-            complete = others | (self.configured & set(paths))
+            known = unless_damaged(row, _complete_in) if row else None
+            complete = ((known or frozenset()) - self.configured) | (self.configured & set(paths))
             await self._tenant.commit([_record(complete, row.version if row else None)])
 
         await self._tenant.retried(attempt)

@@ -12,7 +12,7 @@ from typing import Protocol
 from scim.directory import keys
 from scim.directory.tenant import Tenant
 from scim.protocol.errors import ScimError
-from scim.storage.damage import Damaged, Newer, record_in
+from scim.storage.damage import Damaged, Newer, record_in, unless_damaged
 from scim.storage.rows import Insert, Replace, Row, RowChange
 
 INTERVAL = timedelta(minutes=5)
@@ -137,13 +137,10 @@ def _read(row: Row | None) -> Runs | None:
     """Return what a row says; None without one, or when it cannot be read: then it is written anew. Raises Newer."""
     if row is None:
         return None
-    try:
-        return runs_in(row)
-    except Newer:
-        raise
-    except Damaged:
+    runs = unless_damaged(row, runs_in)
+    if runs is None:
         logger.warning("the row %s cannot be read, and is written anew: %.100s", keys.MAINTENANCE, row.body)
-    return None
+    return runs
 
 
 def runs_in(row: Row) -> Runs:

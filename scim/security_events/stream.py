@@ -14,7 +14,7 @@ from scim.directory.tenant import Tenant
 from scim.protocol.errors import CursorExpired, NotFound
 from scim.protocol.resource import to_json
 from scim.security_events.token import Recipient, has_token
-from scim.storage.damage import FORM, Damaged, check_not_newer, record_in
+from scim.storage.damage import FORM, Damaged, record_in, unless_damaged
 from scim.storage.rows import Delete, Insert, Replace, Row
 
 MAX_STREAMS = 20
@@ -116,7 +116,7 @@ class StreamRows:
     async def remove(self, stream_id: str) -> None:
         """Take a stream away, also a damaged one. Raises NotFound, Newer."""
         row = await self._row(stream_id)
-        check_not_newer(row, self._read)
+        unless_damaged(row, self._read)  # a damaged one goes, too; one of a newer release stays
 
         async def attempt(_: int) -> None:
             if left := await self._tenant.settled([Delete(row.key)]):

@@ -6,7 +6,7 @@ from scim.directory.access import BY, Access, Entitled, Sought
 from scim.protocol import entity_tag, sizes
 from scim.protocol.active import is_active
 from scim.protocol.errors import InvalidSyntax, InvalidValue, ScimError
-from scim.service.messages import JSON, Request, Response
+from scim.service.messages import JSON, NO_STORE, Request, Response
 
 MAX_USERS = 100
 """Users in one question."""
@@ -15,7 +15,7 @@ MAX_KEY = 1_000
 FRESH_SECONDS = 30
 """How long an answer may be kept: a deactivation is seen that much later."""
 _HEADERS = {"Vary": "Authorization", "Cache-Control": f"private, max-age={FRESH_SECONDS}"}
-_NOT_KEPT = {**_HEADERS, "Cache-Control": "no-store"}
+_NOT_KEPT = {**_HEADERS, **NO_STORE}
 
 
 async def by_query(access: Access, request: Request) -> Response:

@@ -14,12 +14,9 @@ from scim.service.addresses import Addresses, metadata_url
 from scim.service.answers import SECONDS, answered
 from scim.service.capturing import Capturing
 from scim.service.journals import Journals
-from scim.service.messages import Request, Response
+from scim.service.messages import NO_STORE, Request, Response
 from scim.service.routes import Route
 from scim.service.tenants import TenantService, TenantServices
-
-NOT_KEPT = {"Cache-Control": "no-store"}
-"""What is answered without a route, which may be below an address whose answers nobody keeps."""
 
 Parameters = Mapping[str, str]
 Operation = Callable[[TenantService], Awaitable[Response]]
@@ -87,7 +84,9 @@ class Endpoints:
         name, parameters = (found[0].name, found[1]) if found else (routes.ANYWHERE, {})
         answer = answered(request, name, parameters, operation, seconds=self._seconds)
         response = await self._noted(request, answer)
-        return _cached(found[0], response) if found else replace(response, headers={**NOT_KEPT, **response.headers})
+        if found:
+            return _cached(found[0], response)
+        return replace(response, headers={**NO_STORE, **response.headers})  # perhaps of the feed, which nobody keeps
 
     async def _noted(self, request: Request, answer: Awaitable[Response]) -> Response:
         """Return the answer after the journal was told of it, and the capture where there is one."""

@@ -11,10 +11,12 @@ from collections.abc import Callable, Mapping
 from dataclasses import fields
 from functools import cache
 from types import UnionType
-from typing import Any, Literal, NamedTuple, get_args, get_origin, get_type_hints
+from typing import Any, Literal, NamedTuple, TypeVar, get_args, get_origin, get_type_hints
 
 from scim.protocol.errors import ScimError
 from scim.storage.rows import Row
+
+T = TypeVar("T")
 
 logger = logging.getLogger(__name__)
 
@@ -45,14 +47,14 @@ class Newer(Damaged):
         super().__init__(key, "it was written by a newer release, which has to serve this directory again")
 
 
-def check_not_newer(row: Row, read: Callable[[Row], object]) -> None:
-    """Raise Newer for a row that a newer release has written; one that cannot be read otherwise may be deleted."""
+def unless_damaged(row: Row, read: Callable[[Row], T]) -> T | None:
+    """Return what `read` makes of a row; None for one that may be written anew, or deleted. Raises Newer."""
     try:
-        read(row)
+        return read(row)
     except Newer:
         raise
     except Damaged:
-        return
+        return None
 
 
 def is_newer(body: str) -> bool:
@@ -66,6 +68,13 @@ def object_in(row: Row) -> dict[str, Any]:
     read = _json_in(row)
     if not isinstance(read, dict):
         raise Damaged(row.key, "its text is no object")
+    return read
+
+
+def known_in(row: Row) -> dict[str, Any]:
+    """Return the object in a row, in a form that this release knows. Raises Damaged, Newer."""
+    read = object_in(row)
+    check_form(row, read.get("form", FORM))
     return read
 
 
@@ -92,8 +101,7 @@ def record_in(row: Row, made: type[Any]) -> dict[str, Any]:
 
     Fields that are not known are left out. Raises Damaged where one has another type than the dataclass says, or lacks.
     """
-    read = object_in(row)
-    check_form(row, read.get("form", FORM))
+    read = known_in(row)
     try:
         return fields_of(made, read)
     except ValueError as error:

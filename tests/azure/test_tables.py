@@ -7,7 +7,6 @@ import re
 import secrets
 import subprocess
 import sys
-from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -30,6 +29,7 @@ from tests.azure.faults import (
     part,
     status,
 )
+from tests.azure.in_table_storage import InTableStorage
 from tests.storage.rows_contract import NOW, RowsContract, everything
 
 ROOT = Path(__file__).parent.parent.parent
@@ -38,14 +38,8 @@ LARGE_BODY = "ignore:Sending a large body:ResourceWarning"
 
 
 @pytest.mark.filterwarnings(LARGE_BODY)
-class TestContract(RowsContract):
+class TestContract(InTableStorage, RowsContract):
     random_commits = 80
-
-    @pytest.fixture
-    async def rows(self, azurite: str, table: str) -> AsyncIterator[TableRows]:
-        rows = TableRows.from_connection_string(azurite, table)
-        yield rows
-        await rows.close()
 
 
 class TestRanges:
