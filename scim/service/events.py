@@ -93,7 +93,7 @@ class Events:
             body = _body(page)
             for kind, key, event in zip(about, keys, body["events"], strict=False):
                 event["resource"] = _shown(kind, rows[key], projections[kind.letter], base_url)
-            return Response(200, body, written=_written(body), size=size)
+            return Response(200, body, written=in_pieces(body), size=size)
 
         size = sizes[len(page.events) - 1] if page.events else 0
         return await aside(made, size)
@@ -124,19 +124,6 @@ def _shown(kind: Kind, row: Row | None, projection: Projection, base_url: str) -
         return projection.apply(Stored.from_row(kind, row).resource(base_url)) if row else None
     except Damaged as error:
         return error.body()
-
-
-def _written(body: Mapping[str, Any]) -> bytes:
-    """Return the JSON of a page with resources, made in pieces: nothing else runs while one of them is made."""
-    events = [
-        in_pieces({name: part for name, part in event.items() if name != "resource"})[:-1]
-        + b',"resource":'
-        + in_pieces(event["resource"])
-        + b"}"
-        for event in body["events"]
-    ]
-    rest = in_pieces({"next": body["next"], "more": body["more"]})
-    return b'{"events":[' + b",".join(events) + b"]," + rest[1:]
 
 
 def _single(parameters: Sequence[tuple[str, str]]) -> dict[str, str]:

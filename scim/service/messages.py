@@ -160,7 +160,7 @@ def in_pieces(body: Any) -> bytes:
 
 
 def _pieces(value: Any) -> Iterator[str]:
-    if isinstance(value, dict) and sum(map(_weight, value.values())) > _PIECE:
+    if isinstance(value, dict) and _weight(value) > _PIECE:
         for number, (name, item) in enumerate(value.items()):
             yield f"{',' if number else '{'}{to_json(name)}:"
             yield from _pieces(item)
@@ -179,12 +179,15 @@ def _pieces(value: Any) -> Iterator[str]:
 
 
 def _are_resources(value: Any) -> bool:
-    """Whether this is a list of resources, each of which may be large."""
-    return isinstance(value, list) and bool(value) and isinstance(value[0], dict) and "schemas" in value[0]
+    """Whether this is a list of resources, or of events that have one each: any of them may be large."""
+    objects = isinstance(value, list) and bool(value) and isinstance(value[0], dict)
+    return objects and ("schemas" in value[0] or "resource" in value[0])
 
 
 def _weight(value: Any) -> int:
-    """Return how many values a list has; one of resources counts for more than a piece."""
+    """Return how many values the lists in a value have; one of resources counts for more than a piece."""
+    if isinstance(value, dict):
+        return sum(map(_weight, value.values()))
     return _PIECE + 1 if _are_resources(value) else len(value) if isinstance(value, list) else 0
 
 
